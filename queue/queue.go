@@ -1,0 +1,136 @@
+// Package queue keeps what was accepted until it is delivered.
+//
+// Start with [Store], which makes a message durable and decides, in the same
+// step, whether it had been accepted before, and with [Worker], which delivers
+// what a store holds. A store is in package
+// [github.com/hookwicket/hookwicket/queue/pebble]; package
+// [github.com/hookwicket/hookwicket/queue/queuetest] holds the suite that every
+// store has to pass.
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// A Store is a durable queue with a memory for what it has seen. All methods
+// are safe for concurrent use. Times are the caller's: a store reads the clock
+// only to find out what is due.
+type Store interface {
+	// Accept makes m durable with one delivery for each destination in to, and
+	// records id in the same commit. When it returns [New] or [Replayed] without
+	// an error, m survives kill -9 and a power failure. When id was recorded
+	// before and its window is not over, nothing is written.
+	//
+	// Two calls with the same id never both return New, and neither returns
+	// before the one that was New is durable. A call that fails records nothing
+	// that could make a later call a duplicate of a message that was lost.
+	//
+	// The error wraps [ErrFull] or [ErrUnavailable] where the sender had better
+	// try again later. Accept returns when ctx is done, even if the disk hangs.
+	Accept(ctx context.Context, m *Message, id Identity, to ...string) (Verdict, error)
+
+	// Seen tells whether key is recorded and its window not over at now.
+	Seen(ctx context.Context, key Key, now time.Time) (bool, error)
+
+	// Mark records id durably from now on, without a message, and tells whether
+	// it had been recorded before.
+	Mark(ctx context.Context, id Identity, now time.Time) (Verdict, error)
+
+	// Claim waits until a delivery for the destination is due and hands it to
+	// the caller alone. A claim has no lifetime: it ends by one of its methods,
+	// or when the process does, after which the delivery is due again at once.
+	Claim(ctx context.Context, destination string) (Claim, error)
+
+	// Stats counts what waits, by destination. It is cheap enough to be called
+	// for every scrape of the metrics.
+	Stats() Stats
+
+	// Close waits for commits under way and releases the files. Claims that are
+	// still held become due when the store is opened again.
+	Close() error
+}
+
+// A Claim is a delivery held by one worker. Exactly one of Done, Retry, Release
+// and Bury ends it.
+type Claim interface {
+	Delivery() *Delivery
+	// Done removes the delivery, and the message with its last delivery. A crash
+	// soon after may repeat the attempt.
+	Done() error
+	// Retry counts the attempt as failed with cause, to be repeated at the given time.
+	Retry(at time.Time, cause string) error
+	// Release gives the delivery back without counting the attempt; it is due at once.
+	Release() error
+	// Bury counts the attempt and makes the delivery a dead letter, which is kept
+	// with its message until a person decides.
+	Bury(at time.Time, cause string) error
+}
+
+// Errors of a [Store]. After either the sender should try again later.
+var (
+	// ErrFull: the backlog has reached its limit.
+	ErrFull = errors.New("the backlog is full")
+	// ErrUnavailable: the disk is full or faulty, or the store is closed.
+	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrLocked: another process holds the store.
+	ErrLocked = errors.New("the store is in use by another process")
+)
+
+// Key is the digest under which an event is remembered. The zero Key is none.
+type Key [16]byte
+
+// Identity is what an event is recognised by.
+type Identity struct {
+	// Key identifies the event. Zero: nothing is recorded, every call is New.
+	Key Key
+	// Digest, unless zero, is recorded beside Key. A message with a new Key but a
+	// known Digest is a replay: old content under a fresh ID.
+	Digest Key
+	// RefuseReplays makes Accept keep nothing of a replay; else it is accepted.
+	RefuseReplays bool
+	// Window is how long Key and Digest are remembered.
+	Window time.Duration
+}
+
+// Verdict is what a store decided on an event.
+type Verdict int
+
+// The verdicts.
+const (
+	New       Verdict = iota // not seen before
+	Duplicate                // Key was recorded before: nothing was kept
+	Replayed                 // Digest was recorded under another Key; kept unless the Identity refuses replays
+)
+
+// String returns the word for logs and metrics.
+func (v Verdict) String() string {
+	return [...]string{"accepted", "duplicate", "replayed"}[v]
+}
+
+// Delivery is one message on its way to one destination.
+type Delivery struct {
+	Message     *Message // shared: not to be changed
+	Destination string
+	Attempts    int       // made before this one
+	LastError   string    // of the attempt before
+	LastAttempt time.Time // zero before the first has failed
+}
+
+// Stats is a picture of what a store holds.
+type Stats struct {
+	Bytes        int64 // of waiting messages and dead letters
+	Limit        int64 // on Bytes; 0: none
+	Available    bool  // false while the disk is full or faulty
+	Keys         int64 // dedupe keys remembered, approximately; -1: unknown
+	Destinations map[string]DestinationStats
+}
+
+// DestinationStats counts the deliveries of one destination.
+type DestinationStats struct {
+	Waiting     int64     // due now or later, claimed ones included
+	Claimed     int64     // of those, in the hands of a worker
+	DeadLetters int64     // buried
+	Oldest      time.Time // when the oldest waiting message was received; zero: none waits
+}
