@@ -1,6 +1,8 @@
 package queue
 
 import (
+	"encoding/binary"
+	"math/rand/v2"
 	"net/http"
 	"time"
 
@@ -35,7 +37,18 @@ type Message struct {
 	Body         []byte
 }
 
-// NewID returns a fresh ID for a message received at the given time.
+// NewID returns a fresh ID for a message received at the given time. IDs made
+// within one millisecond sort by the time too, as RFC 9562 section 6.2 allows
+// (method 3: twelve more bits of the clock).
+//
+// The random part comes from the runtime's ChaCha8, which the system seeds: it
+// costs no system call and no lock, and 62 bits of it beside the time make a
+// collision a matter of the age of the universe.
 func NewID(received time.Time) ID {
-	panic("todo")
+	milli := received.UnixMilli()
+	sub := received.UnixNano() - milli*int64(time.Millisecond)
+	var id ID
+	binary.BigEndian.PutUint64(id[:], uint64(milli)<<16|0x7000|uint64(sub)<<12/uint64(time.Millisecond)&0xfff)
+	binary.BigEndian.PutUint64(id[8:], rand.Uint64()&(1<<62-1)|1<<63)
+	return id
 }

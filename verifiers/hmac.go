@@ -23,7 +23,18 @@ type HMAC struct {
 	Content string `json:"signed,omitempty"`
 
 	Facts
+
+	// Variants are beginnings of header names, such as "svix-" and "webhook-".
+	// The "*" that starts a header's name in any of the fields above stands for
+	// one and the same of them throughout: for the first for which the request
+	// has every header that the signature needs.
+	Variants []string `json:"variants,omitempty"`
 }
+
+var (
+	_ Scheme = HMAC{}
+	_ Signer = HMAC{}
+)
 
 // Signature tells where a signature stands and how it is written.
 type Signature struct {
@@ -34,9 +45,13 @@ type Signature struct {
 	// The first that is present counts.
 	Names []string `json:"names,omitempty"`
 
-	// Prefix stands before the signature, such as "sha256=". A signature without
-	// it is malformed. "{hash}" in it stands for the hash that the sender chose.
+	// Prefix stands before the signature, such as "sha256=", or before the whole
+	// of a list. A signature without it is malformed. "{hash}" in it stands for
+	// the hash that the sender chose.
 	Prefix string `json:"prefix,omitempty"`
+
+	// OptionalPrefix accepts a signature without the prefix as well.
+	OptionalPrefix bool `json:"optional_prefix,omitempty"`
 
 	// Separator parts the items of a list, such as "," or " ". Space around
 	// items is ignored, and so are empty items. Empty: the value is one item.
@@ -51,12 +66,18 @@ type Signature struct {
 	Keys []string `json:"keys,omitempty"`
 
 	// Encoding is hex (the default, upper or lower case), base64 (padded or
-	// not), or base64url (padded or not).
+	// not), base64url (padded or not), or base64_hex (the base64 of the hex).
 	Encoding string `json:"encoding,omitempty"`
 
 	// Repeated allows the header to occur more than once; any may match.
 	// Otherwise a repeated header is malformed.
 	Repeated bool `json:"repeated,omitempty"`
+
+	// Layout is how the provider writes the value, for [HMAC.Sign]: a text with
+	// {timestamp}, {id} and {signature}, such as "t={timestamp}, v1={signature}".
+	// Default: prefix, then the time and the ID where they are items of the
+	// list, then the first of Keys, joined by Separator.
+	Layout string `json:"layout,omitempty"`
 }
 
 // SecretFormat tells how the key is made from what the user pastes.
@@ -65,6 +86,9 @@ type SecretFormat struct {
 	Prefixes []string `json:"prefixes,omitempty"`
 	// Encoding is utf8 (the default), base64 (any alphabet, padded or not) or hex.
 	Encoding string `json:"encoding,omitempty"`
+	// Unprefixed is the encoding of a secret that bears none of the prefixes.
+	// Default: as Encoding.
+	Unprefixed string `json:"unprefixed,omitempty"`
 	// Suffix is added to the key.
 	Suffix string `json:"suffix,omitempty"`
 }

@@ -1,6 +1,14 @@
 package verifiers
 
-import "time"
+import (
+	"cmp"
+	"crypto/rand"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+)
 
 // Provider is a row of the catalogue: a sender, how it signs, and how it
 // behaves. Its fields are data; every one can be overridden at an endpoint.
@@ -19,6 +27,7 @@ type Provider struct {
 	Retries   Retries
 	MaxBody   int64    // bytes; 0: the gateway's default
 	Methods   []string // nil: POST
+	AttemptID string   // a header that names the attempt: logged and passed on, never trusted
 
 	Sample Sample
 }
@@ -94,8 +103,41 @@ type Retries struct {
 // Body and in the values of Header, {id} is a fresh event ID, {uuid} a fresh
 // UUID, {time} the time in RFC 3339 and {unix} in seconds.
 type Sample struct {
-	IDPrefix string // of a fresh event ID, such as "evt_"
+	IDPrefix string // of a fresh event ID, such as "evt_"; "": the ID is a UUID
 	Type     string // the body's media type; "": application/json
 	Header   map[string]string
 	Body     string
+}
+
+// NewID makes a fresh event ID.
+func (s Sample) NewID() string {
+	if s.IDPrefix == "" {
+		return newUUID()
+	}
+	return s.IDPrefix + rand.Text()
+}
+
+// Request makes the sample's request to target, as of now. It still has to be
+// signed, with the same time and ID.
+func (s Sample) Request(target string, now time.Time, id string) *Request {
+	fill := strings.NewReplacer(
+		"{id}", id,
+		"{uuid}", newUUID(),
+		"{time}", now.UTC().Format(time.RFC3339),
+		"{unix}", strconv.FormatInt(now.Unix(), 10),
+	)
+	r := &Request{Method: http.MethodPost, URL: target, Header: http.Header{}, Body: []byte(fill.Replace(s.Body))}
+	r.Header.Set("Content-Type", cmp.Or(s.Type, "application/json"))
+	for name, value := range s.Header {
+		r.Header.Set(name, fill.Replace(value))
+	}
+	return r
+}
+
+// newUUID makes a random UUID (version 4).
+func newUUID() string {
+	var b [16]byte
+	rand.Read(b[:]) // never fails
+	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
+	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
 }

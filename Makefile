@@ -1,0 +1,46 @@
+# The commands a contributor needs; "make" alone lists them.
+
+STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
+
+# Which packages and which benchmarks, and how long each fuzz target runs.
+PKG      ?= ./...
+BENCH    ?= .
+FUZZTIME ?= 30s
+
+GOFILES = find . -name node_modules -prune -o -name '*.go' -print
+
+.PHONY: help
+help:
+	@sed -n 's/^\([a-z]*\):.*## /\1\t/p' $(firstword $(MAKEFILE_LIST)) | sort | expand -t 12
+
+.PHONY: build
+build: ## build ./caddy, with Caddy's standard modules and ours
+	CGO_ENABLED=0 go build -o caddy ./cmd/caddy
+
+.PHONY: test
+test: check ## check, then run all tests with the race detector (needs a C compiler)
+	CGO_ENABLED=1 go test -race $(PKG)
+
+.PHONY: check
+check: ## go vet, gofmt and staticcheck
+	go vet ./...
+	@unformatted=$$($(GOFILES) | xargs gofmt -l) && \
+	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
+	go run $(STATICCHECK) ./...
+
+.PHONY: bench
+bench: ## run the benchmarks; BENCH=regexp PKG=./dir/... for some of them
+	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+
+.PHONY: fuzz
+fuzz: ## run every fuzz target for FUZZTIME=30s
+	@grep -rEo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' . | sort | \
+	while IFS=: read -r file func; do \
+		target=$${func#func }; dir=$$(dirname "$$file"); \
+		echo "$$dir $$target"; \
+		(cd "$$dir" && go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) .) || exit 1; \
+	done
+
+.PHONY: fmt
+fmt: ## format the Go files
+	$(GOFILES) | xargs gofmt -w

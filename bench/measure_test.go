@@ -1,0 +1,129 @@
+package bench
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+// figures are the results of one measurement, by unit.
+type figures map[string]float64
+
+// The units of what is measured over HTTP.
+const (
+	perSecond = "req/s"
+	p50       = "p50-ms"
+	p99       = "p99-ms"
+	cpuEach   = "cpu-µs/req" // of the measured process alone
+	memory    = "peak-MB"    // of the measured process
+	starting  = "start-ms"
+)
+
+// run is one measurement: a process of its own, a warm-up, and then the clock.
+type run struct {
+	site     string // of the Caddyfile; empty: straight to the upstream
+	provider string // default: github
+	silent   bool   // the upstream never answers
+	again    bool   // one event over and over
+	folder   string // of the gateway; default: a fresh one
+}
+
+// measure offers events to a fresh gateway for the configured time.
+func (r run) measure(b *testing.B) figures {
+	b.Helper()
+	s := r.begin(b)
+	defer s.end()
+	return s.measure(b)
+}
+
+// session is a run under way.
+type session struct {
+	run
+	process *process
+	address string
+	batch   *batch
+}
+
+// begin starts the process and signs the events.
+func (r run) begin(b *testing.B) *session {
+	b.Helper()
+	s := &session{run: r}
+	if s.provider == "" {
+		s.provider = "github"
+	}
+	newFolderFor := s.folder == ""
+	if newFolderFor {
+		s.folder = newFolder(b)
+	}
+	startUpstream(b)
+	s.batch = s.sign()
+	expect(b, s.batch)
+	if s.site == "" {
+		s.process, s.address = upstream, upstream.addresses["counting"]
+		return s
+	}
+	to := upstream.addresses["counting"]
+	if s.silent {
+		to = upstream.addresses["silent"]
+	}
+	s.process = startGateway(b, s.folder, to)
+	s.address = s.process.addresses[s.site]
+	if !newFolderFor {
+		s.process.settle()
+		s.folder = "" // it stays
+	}
+	return s
+}
+
+// sign makes as many events as a fast machine might take in the time, or one.
+func (r run) sign() *batch {
+	n := 1
+	if !r.again {
+		n = int(40_000 * (duration(seconds) + warmUp()).Seconds())
+	}
+	t := newBatch(r.provider, n)
+	t.again = r.again || r.site == "" || r.site == "respond" || r.site == "reverse_proxy"
+	return t
+}
+
+func (s *session) measure(b *testing.B) figures {
+	b.Helper()
+	if _, err := offer(s.address, s.batch, warmUp()); err != nil {
+		s.fail(b, err)
+	}
+	if profile != "" && s.process != upstream {
+		s.process.startProfile(profile)
+	}
+	used := s.process.cpu()
+	a, err := offer(s.address, s.batch, duration(seconds))
+	if err != nil {
+		s.fail(b, err)
+	}
+	f := s.cost(a.count, used)
+	f[perSecond], f[p50], f[p99] = a.perSecond(), a.quantile(0.5), a.quantile(0.99)
+	return f
+}
+
+// cost is what the process took for a number of requests. The upstream serves
+// the whole run, so that its memory says nothing.
+func (s *session) cost(count int, before time.Duration) figures {
+	f := figures{cpuEach: float64((s.process.cpu() - before).Microseconds()) / float64(count)}
+	if s.process != upstream {
+		f[memory], f[starting] = s.process.peakMemory(), s.process.started.Seconds()*1000
+	}
+	return f
+}
+
+func (s *session) fail(b *testing.B, err error) {
+	b.Helper()
+	b.Fatalf("%s: %v\nlog: %s", s.site, err, s.process.lastWords())
+}
+
+func (s *session) end() {
+	if s.process != upstream {
+		s.process.stop()
+	}
+	if s.folder != "" {
+		os.RemoveAll(s.folder)
+	}
+}

@@ -1,0 +1,179 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// answer writes what the provider wants to hear.
+func (h *Handler) answer(w http.ResponseWriter, a verifiers.Answer, status int) error {
+	if a.Status != 0 {
+		status = a.Status
+	}
+	if a.Type != "" {
+		w.Header().Set("Content-Type", a.Type)
+	}
+	w.WriteHeader(status)
+	if a.Body == "" {
+		return nil
+	}
+	_, err := w.Write([]byte(a.Body))
+	return err
+}
+
+// refused answers a request that is not accepted: with 4xx for what the sender
+// did wrong, with 503 for what it did not. The answer never says why.
+func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, size int, err error) error {
+	if errors.Is(err, errReading) {
+		h.metrics.aborted.Inc()
+		return caddyhttp.Error(http.StatusBadRequest, err)
+	}
+	reason := verifiers.ReasonOf(err)
+	if reason == "" || reason == verifiers.UnavailableKey {
+		return h.unavailable(w, r, about, err)
+	}
+	about.reason = string(reason)
+	h.metrics.refused(reason).Inc()
+	h.logger.Warn("request refused", append(about.fields(),
+		zap.String("reason", about.reason),
+		zap.String("detail", detail(err)),
+		zap.String("remote_addr", clientIP(r)),
+		zap.Int("size", size))...)
+
+	switch reason {
+	case verifiers.BodyTooLarge:
+		return caddyhttp.Error(http.StatusRequestEntityTooLarge, reason)
+	case verifiers.MethodNotAllowed:
+		w.Header().Set("Allow", strings.Join(h.methods, ", "))
+		return caddyhttp.Error(http.StatusMethodNotAllowed, reason)
+	case verifiers.MalformedBody:
+		return caddyhttp.Error(http.StatusBadRequest, reason)
+	}
+	if demanded := h.row.Answers.Refused; demanded != (verifiers.Answer{}) {
+		return h.answer(w, demanded, http.StatusUnauthorized)
+	}
+	if reason == verifiers.MalformedSignature || reason == verifiers.MalformedTimestamp {
+		return caddyhttp.Error(http.StatusBadRequest, reason)
+	}
+	return caddyhttp.Error(http.StatusUnauthorized, reason)
+}
+
+// detail is what an error says beyond its reason.
+func detail(err error) string {
+	text, _ := strings.CutPrefix(err.Error(), string(verifiers.ReasonOf(err)))
+	return strings.TrimPrefix(text, ": ")
+}
+
+// unavailable answers when the gateway or its storage is at fault.
+func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
+	h.metrics.unavailable.Inc()
+	h.logger.Error("event not accepted; the sender was asked to try again", append(about.fields(),
+		zap.String("remote_addr", clientIP(r)), zap.Error(err))...)
+	w.Header().Set("Retry-After", retryAfterSeconds)
+	return caddyhttp.Error(http.StatusServiceUnavailable, err)
+}
+
+func clientIP(r *http.Request) string {
+	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
+	if ip == "" {
+		return r.RemoteAddr
+	}
+	return ip
+}
+
+// fields are the log's words for the facts: never a secret, nor signed content.
+func (f *facts) fields() []zap.Field {
+	fields := []zap.Field{zap.String("endpoint", f.endpoint), zap.String("provider", f.provider)}
+	for _, optional := range []struct{ name, value string }{
+		{"event_id", headerValue(f.eventID)}, {"event_type", headerValue(f.eventType)},
+		{"message_id", f.messageID}, {"sender_attempt_id", headerValue(f.attemptID)},
+	} {
+		if optional.value != "" {
+			fields = append(fields, zap.String(optional.name, optional.value))
+		}
+	}
+	return fields
+}
+
+// statusError is an answer outside 200 to 299.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(s)) }
+
+// errNobodyAnswered: the handlers returned without an answer or an error. Caddy
+// would send an empty 200, which would acknowledge an event that nobody has seen.
+var errNobodyAnswered = errors.New("no handler answered the event: add `forward`, or a handler after webhook_gateway")
+
+// taker watches the answer that the next handler gives and calls take once it is
+// clear that it is a success, before the sender can see any of it.
+type taker struct {
+	*caddyhttp.ResponseWriterWrapper
+	take   func()
+	status int
+}
+
+// WriteHeader notes the status; informational ones come before the real one.
+func (t *taker) WriteHeader(status int) {
+	if t.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
+		t.status = status
+		if success(status) {
+			t.take()
+		}
+	}
+	t.ResponseWriterWrapper.WriteHeader(status)
+}
+
+// Write begins the answer with 200 if nothing else did.
+func (t *taker) Write(b []byte) (int, error) {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	return t.ResponseWriterWrapper.Write(b)
+}
+
+// ReadFrom begins the answer with 200 if nothing else did.
+func (t *taker) ReadFrom(r io.Reader) (int64, error) {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	return t.ResponseWriterWrapper.ReadFrom(r)
+}
+
+// FlushError begins the answer with 200 if nothing else did.
+func (t *taker) FlushError() error {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	return http.NewResponseController(t.ResponseWriter).Flush()
+}
+
+// outcome is nil when the event was taken. Without an outcome that twins could
+// share, as when the sender hung up meanwhile, it is dedupe.ErrAborted.
+func (t *taker) outcome(ctx context.Context, err error) error {
+	switch {
+	case success(t.status):
+		return nil
+	case ctx.Err() != nil:
+		return errors.Join(dedupe.ErrAborted, context.Cause(ctx))
+	case t.status != 0:
+		return statusError(t.status)
+	case err != nil:
+		if he := new(caddyhttp.HandlerError); errors.As(err, he) && he.StatusCode != 0 {
+			return statusError(he.StatusCode)
+		}
+		return statusError(http.StatusInternalServerError)
+	}
+	return errNobodyAnswered
+}
+
+func success(status int) bool { return status >= 200 && status < 300 }

@@ -1,0 +1,197 @@
+// Package caddymodule is the gateway's Caddy face: the webhook_gateway app and
+// HTTP handler, their Caddyfile, the provider and store modules, the metrics
+// and the commands. It is the only package that knows Caddy.
+//
+// Start with [Handler], which is one endpoint, and with [App], which owns what
+// all endpoints share and outlives them.
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+func init() {
+	caddy.RegisterModule(&App{})
+}
+
+// Limits that the gateway keeps.
+const (
+	defaultMaxBacklog  = 10 << 30         // bytes waiting on disk
+	defaultMaxInFlight = 256 << 20        // bytes of bodies in memory, all requests together
+	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
+	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
+	defaultFuture      = 5 * time.Minute  // clock skew granted to senders
+	readTimeout        = 30 * time.Second // for the whole body of a request
+	acceptTimeout      = 5 * time.Second  // for the disk; then 503
+	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait
+	attemptTimeout     = 30 * time.Second // for one attempt, from the first byte to the last
+	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
+)
+
+// App is what the endpoints of a configuration share: the store and its limits.
+// It needs no configuration; an endpoint brings it along.
+//
+// Caddyfile (a global option; every line is optional):
+//
+//	{
+//		webhook_gateway {
+//			store pebble <folder>
+//			max_backlog <size>
+//			max_in_flight <size>
+//		}
+//	}
+type App struct {
+	// StoreRaw is where accepted events are kept. Default: the pebble store, in
+	// the folder webhook_gateway of Caddy's data directory.
+	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhook_gateway.stores inline_key=store"`
+
+	// MaxBacklog limits the bytes of events that wait for delivery or lie as dead
+	// letters. Beyond it senders get 503 with Retry-After. Default: 10 GiB.
+	MaxBacklog int64 `json:"max_backlog,omitempty"`
+
+	// MaxInFlight limits the bytes of request bodies held in memory at once, by
+	// all endpoints together. Beyond it senders get 503 with Retry-After.
+	// Default: 256 MiB.
+	MaxInFlight int64 `json:"max_in_flight,omitempty"`
+
+	logger  *zap.Logger
+	metrics *metrics
+	store   StoreModule
+
+	mu        sync.Mutex
+	endpoints map[string]*Handler
+	running   *running
+}
+
+// CaddyModule returns the Caddy module information.
+func (*App) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{ID: "webhook_gateway", New: func() caddy.Module { return new(App) }}
+}
+
+// A StoreModule is a store that can be named in the configuration. It opens
+// nothing when it is provisioned.
+type StoreModule interface {
+	// Location names what Open opens. Stores of one location are the same store,
+	// which is handed from one configuration to the next.
+	Location() string
+	Open(logger *zap.Logger, maxBacklog int64) (queue.Store, error)
+}
+
+// Provision settles the defaults. It opens nothing, since `caddy validate` runs
+// it beside a working gateway.
+func (a *App) Provision(ctx caddy.Context) error {
+	a.logger = ctx.Logger()
+	a.endpoints = make(map[string]*Handler)
+	if a.MaxBacklog == 0 {
+		a.MaxBacklog = defaultMaxBacklog
+	}
+	if a.MaxInFlight == 0 {
+		a.MaxInFlight = defaultMaxInFlight
+	}
+	if a.MaxBacklog < 0 || a.MaxInFlight < 0 {
+		return errors.New("max_backlog and max_in_flight cannot be negative")
+	}
+	if a.StoreRaw == nil {
+		a.StoreRaw = json.RawMessage(`{"store":"pebble"}`)
+	}
+	mod, err := ctx.LoadModule(a, "StoreRaw")
+	if err != nil {
+		return fmt.Errorf("loading the store: %w", err)
+	}
+	store, ok := mod.(StoreModule)
+	if !ok {
+		return fmt.Errorf("module %T cannot keep events: it is no webhook_gateway store", mod)
+	}
+	a.store = store
+	a.metrics = registerMetrics(ctx.GetMetricsRegistry())
+	return nil
+}
+
+// register adds an endpoint and holds names unique. An identical endpoint on
+// another server is the same endpoint with another listener, as when one site
+// has an http and an https address.
+func (a *App) register(h *Handler) error {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	first, taken := a.endpoints[h.Name]
+	if !taken {
+		a.endpoints[h.Name] = h
+		return nil
+	}
+	if first.server != h.server && first.fingerprint == h.fingerprint {
+		return nil
+	}
+	return fmt.Errorf("two endpoints are called %q: give one of them another `name`, "+
+		"since deduplication, deliveries and metrics go by it", h.Name)
+}
+
+// Start opens the store, unless another configuration of this process has it
+// open already, and begins to deliver what waits in it.
+func (a *App) Start() error {
+	if len(a.endpoints) == 0 {
+		return nil
+	}
+	shared, err := a.openShared()
+	if err != nil {
+		return fmt.Errorf("opening the store: %w", err)
+	}
+	run := newRunning(shared, a.logger)
+	for _, h := range a.endpoints {
+		if h.Forward != nil {
+			run.deliver(h)
+		}
+	}
+	a.mu.Lock()
+	a.running = run
+	a.mu.Unlock()
+	return nil
+}
+
+// Stop ends claiming. On a reload the attempts in flight finish in the
+// background; when the process exits they get a grace period and are then
+// released, so that the next process makes them again at once.
+func (a *App) Stop() error {
+	a.mu.Lock()
+	run := a.running
+	a.mu.Unlock()
+	if run == nil {
+		return nil
+	}
+	if caddy.Exiting() {
+		run.stop(gracePeriod)
+	} else {
+		go run.stop(attemptTimeout)
+	}
+	return nil
+}
+
+// use returns the shared state for one request and what to call when the
+// request is over. It also serves requests that come before Start, since apps
+// start in no order, and after Stop, since a reload does not wait for requests.
+func (a *App) use() (*shared, func(), error) {
+	a.mu.Lock()
+	run := a.running
+	a.mu.Unlock()
+	if run != nil && run.acquire() {
+		return run.shared, run.release, nil
+	}
+	s, err := a.openShared()
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, s.close, nil
+}
+
+var (
+	_ caddy.Provisioner = (*App)(nil)
+	_ caddy.App         = (*App)(nil)
+)

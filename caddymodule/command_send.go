@@ -1,0 +1,165 @@
+package caddymodule
+
+import (
+	"cmp"
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"slices"
+	"sync"
+	"text/tabwriter"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+// senders is how many requests send keeps under way at once.
+const senders = 8
+
+func sendCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "send --provider P --secret S --to URL [--body FILE|-] [--count N]",
+		Short: "Sends a request signed as the provider would sign it",
+		Long: `
+Signs like sign and sends the request to a URL: a gateway or any other receiver.
+With --count it sends that many: sample events with an ID each, or your own body
+again and again. It prints what was answered, and fails unless all was 2xx.`,
+		Args: cobra.NoArgs,
+		RunE: run(send),
+	}
+	verifierFlags(cmd)
+	signFlags(cmd)
+	cmd.Flags().String("to", "", "where to send it")
+	cmd.Flags().IntP("count", "n", 1, "how many to send")
+	cmd.Flags().BoolP("insecure", "k", false, "do not check the server's certificate")
+	return cmd
+}
+
+// outcome is one answer, or the failure to get one.
+type outcome struct {
+	answer string
+	ok     bool
+	took   time.Duration
+}
+
+func send(fl caddycmd.Flags) error {
+	s, err := newSigning(fl)
+	if err != nil {
+		return err
+	}
+	to, count := fl.String("to"), fl.Int("count")
+	if to == "" || count < 1 {
+		return errors.New("--to is missing, or --count is less than 1")
+	}
+	s.url = cmp.Or(s.url, to)
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = senders
+	transport.TLSClientConfig = &tls.Config{InsecureSkipVerify: fl.Bool("insecure")}
+	client := &http.Client{
+		Transport:     transport,
+		Timeout:       time.Minute,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+	atNow := fl.String("now") != ""
+
+	jobs := make(chan struct{})
+	outcomes := make([]outcome, 0, count)
+	var mu sync.Mutex
+	var first error
+	var senderGroup sync.WaitGroup
+	for range min(senders, count) {
+		senderGroup.Go(func() {
+			for range jobs {
+				now := time.Now()
+				if atNow {
+					now = s.now
+				}
+				o, err := s.send(client, to, now)
+				mu.Lock()
+				outcomes = append(outcomes, o)
+				first = cmp.Or(first, err)
+				mu.Unlock()
+			}
+		})
+	}
+	for range count {
+		jobs <- struct{}{}
+	}
+	close(jobs)
+	senderGroup.Wait()
+	if first != nil {
+		return first
+	}
+	return report(os.Stdout, outcomes)
+}
+
+// send sends one request. The error is for what cannot be signed at all.
+func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, error) {
+	r, err := s.request(now)
+	if err != nil {
+		return outcome{}, err
+	}
+	hr, err := httpRequest(r, to)
+	if err != nil {
+		return outcome{}, err
+	}
+	hr.Header.Set("User-Agent", userAgent)
+	start := time.Now()
+	resp, err := client.Do(hr)
+	took := time.Since(start)
+	if err != nil {
+		if errors.Is(err, context.DeadlineExceeded) {
+			err = errors.New("no answer within a minute")
+		}
+		return outcome{answer: "failed: " + err.Error(), took: took}, nil
+	}
+	defer resp.Body.Close()
+	body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
+	text := resp.Status
+	if v := resp.Header.Get("Retry-After"); v != "" {
+		text += ", retry after " + v + " s"
+	}
+	if len(body) > 0 {
+		text += ": " + headerValue(string(body))
+	}
+	return outcome{answer: text, ok: success(resp.StatusCode), took: took}, nil
+}
+
+// report prints a line for each kind of answer and fails unless all were 2xx.
+func report(w io.Writer, outcomes []outcome) error {
+	groups := make(map[string][]time.Duration)
+	failed := 0
+	for _, o := range outcomes {
+		groups[o.answer] = append(groups[o.answer], o.took)
+		if !o.ok {
+			failed++
+		}
+	}
+	answers := make([]string, 0, len(groups))
+	for a := range groups {
+		answers = append(answers, a)
+	}
+	slices.SortFunc(answers, func(a, b string) int {
+		return cmp.Or(len(groups[b])-len(groups[a]), cmp.Compare(a, b))
+	})
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(t, "COUNT\tMEDIAN\tSLOWEST\tANSWER")
+	for _, a := range answers {
+		took := groups[a]
+		slices.Sort(took)
+		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", len(took),
+			took[len(took)/2].Round(10*time.Microsecond), took[len(took)-1].Round(10*time.Microsecond), a)
+	}
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d were not accepted", failed, len(outcomes))
+	}
+	return nil
+}

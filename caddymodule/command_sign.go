@@ -1,0 +1,149 @@
+package caddymodule
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func signCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "sign --provider P --secret S [--url U] [--body FILE|-] [--curl]",
+		Short: "Prints a request signed as the provider would sign it",
+		Long: `
+Prints an HTTP/1.1 request in wire form, as verify reads it, or with --curl the
+command that sends it. Without --body it is a sample event with a fresh ID.`,
+		Args: cobra.NoArgs,
+		RunE: run(printSigned),
+	}
+	verifierFlags(cmd)
+	signFlags(cmd)
+	cmd.Flags().Bool("curl", false, "print a curl command")
+	return cmd
+}
+
+func signFlags(cmd *cobra.Command) {
+	cmd.Flags().StringP("body", "b", "", "the file with the body, or - for standard input (default: a sample event)")
+	cmd.Flags().String("id", "", "the event's ID, where it is not in your own body (default: a fresh one)")
+}
+
+// signing makes signed requests.
+type signing struct {
+	*command
+	body []byte // nil: the provider's sample
+	id   string // empty: a fresh one each time
+}
+
+func newSigning(fl caddycmd.Flags) (*signing, error) {
+	c, err := newCommand(fl)
+	if err != nil {
+		return nil, err
+	}
+	if len(c.secrets) > 1 {
+		return nil, errors.New("a request is signed with one --secret")
+	}
+	s := &signing{command: c, id: fl.String("id")}
+	if name := fl.String("body"); name != "" {
+		if s.body, err = readFile(name); err != nil {
+			return nil, err
+		}
+		s.body = append([]byte{}, s.body...) // not nil, though it be empty
+	}
+	return s, nil
+}
+
+// request makes one request and signs it as of the given time.
+func (s *signing) request(now time.Time) (*verifiers.Request, error) {
+	row := s.provider.row
+	signer, ok := row.Scheme.(verifiers.Signer)
+	if !ok {
+		return nil, fmt.Errorf("requests of %s cannot be signed here: only %s has the key", row.Name, row.Title)
+	}
+	id := cmp.Or(s.id, row.Sample.NewID())
+	r := row.Sample.Request(s.url, now, id)
+	if len(row.Methods) > 0 {
+		r.Method = row.Methods[0]
+	}
+	if s.body != nil {
+		r.Body = s.body
+	}
+	return r, signer.Sign(r, s.secrets[0], now, id)
+}
+
+func printSigned(fl caddycmd.Flags) error {
+	s, err := newSigning(fl)
+	if err != nil {
+		return err
+	}
+	s.url = cmp.Or(s.url, "http://localhost:8080/"+s.provider.row.Name)
+	r, err := s.request(s.now)
+	if err != nil {
+		return err
+	}
+	if fl.Bool("curl") {
+		return printCurl(r, fl.String("body"))
+	}
+	hr, err := httpRequest(r, r.URL)
+	if err != nil {
+		return err
+	}
+	hr.Header.Set("User-Agent", userAgent)
+	out := bufio.NewWriter(os.Stdout)
+	if err := hr.Write(out); err != nil {
+		return err
+	}
+	return out.Flush()
+}
+
+const userAgent = "caddy-webhook"
+
+// httpRequest makes r a request to the given URL.
+func httpRequest(r *verifiers.Request, to string) (*http.Request, error) {
+	u, err := url.Parse(to)
+	if err != nil || u.Host == "" {
+		return nil, fmt.Errorf("%q is not a URL such as http://localhost:8080/%s", to, "hook")
+	}
+	hr, err := http.NewRequest(r.Method, to, bytes.NewReader(r.Body))
+	if err != nil {
+		return nil, err
+	}
+	hr.Header = r.Header.Clone()
+	return hr, nil
+}
+
+// printCurl prints the command line for a shell.
+func printCurl(r *verifiers.Request, file string) error {
+	fmt.Printf("curl -X %s %s", r.Method, quote(r.URL))
+	var headers bytes.Buffer
+	if err := r.Header.Write(&headers); err != nil {
+		return err
+	}
+	for line := range strings.Lines(headers.String()) {
+		fmt.Printf(" \\\n  -H %s", quote(strings.TrimRight(line, "\r\n")))
+	}
+	switch {
+	case file != "" && file != "-":
+		fmt.Printf(" \\\n  --data-binary %s\n", quote("@"+file))
+	case bytes.ContainsFunc(r.Body, func(c rune) bool { return c == unicode.ReplacementChar || c == 0 }):
+		return errors.New("the body is not text; put it in a file for --body")
+	default:
+		fmt.Printf(" \\\n  --data-binary %s\n", quote(string(r.Body)))
+	}
+	return nil
+}
+
+// quote makes one word of s for a POSIX shell.
+func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

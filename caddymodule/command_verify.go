@@ -1,0 +1,162 @@
+package caddymodule
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"os"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func verifyCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "verify --provider P --secret S [--url U] [--now T] [--tolerance D] [--json] FILE",
+		Short: "Tells whether the gateway would accept a captured request",
+		Long: `
+Reads one HTTP/1.1 request in wire form from a file, or from - for standard
+input, and checks it as the gateway would at that moment, or at --now. It exits
+with 0 if the request is verified and with 1 if it is not, and then says why.`,
+		Args: cobra.ExactArgs(1),
+		RunE: run(verify),
+	}
+	verifierFlags(cmd)
+	cmd.Flags().String("tolerance", "", "how old a signed time may be, or off (default: the provider's)")
+	cmd.Flags().Bool("json", false, "print the result as JSON")
+	return cmd
+}
+
+// verification is the result as scripts read it.
+type verification struct {
+	Verified  bool             `json:"verified"`
+	EventID   string           `json:"event_id"`
+	EventType string           `json:"event_type"`
+	Timestamp string           `json:"timestamp"`
+	Reason    verifiers.Reason `json:"reason"`
+}
+
+func verify(fl caddycmd.Flags) error {
+	c, err := newCommand(fl)
+	if err != nil {
+		return err
+	}
+	h := &Handler{logger: zap.NewNop()}
+	if err := h.adopt(c.provider); err != nil {
+		return err
+	}
+	if h.Tolerance, err = toleranceFlag(fl.String("tolerance")); err != nil {
+		return err
+	}
+	if err := h.settleTolerance(); err != nil {
+		return err
+	}
+	raw, err := readFile(fl.Arg(0))
+	if err != nil {
+		return err
+	}
+	r, err := readWire(raw)
+	if err != nil {
+		return fmt.Errorf("%s is not an HTTP request: %w", fl.Arg(0), err)
+	}
+	r.URL = cmp.Or(c.url, r.URL)
+
+	event, err := h.judge(context.Background(), r, c.now)
+	result := verification{Verified: err == nil, EventID: event.ID, EventType: event.Type, Reason: verifiers.ReasonOf(err)}
+	if !event.Timestamp.IsZero() {
+		result.Timestamp = event.Timestamp.UTC().Format(time.RFC3339Nano)
+	}
+	if fl.Bool("json") {
+		if err := printJSON(os.Stdout, result, ""); err != nil {
+			return err
+		}
+	} else {
+		c.explain(os.Stdout, h, r, result, event, err)
+	}
+	if err != nil {
+		return fmt.Errorf("not verified: %w", err)
+	}
+	return nil
+}
+
+// explain tells a person the result and what may have led to it.
+func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result verification, event verifiers.Event, err error) {
+	if err == nil {
+		fmt.Fprintf(w, "verified: signed by %s\n", h.row.Title)
+	} else {
+		fmt.Fprintf(w, "refused: %s\n", cmp.Or(string(result.Reason), "cannot be judged"))
+	}
+	for _, line := range []struct{ name, value string }{
+		{"event ID", result.EventID}, {"event type", result.EventType}, {"time", result.Timestamp},
+	} {
+		if line.value != "" {
+			fmt.Fprintf(w, "  %-11s %s\n", line.name, headerValue(line.value))
+		}
+	}
+	if err == nil {
+		return
+	}
+	if text := detail(err); text != "" {
+		fmt.Fprintf(w, "  %-11s %s\n", "detail", text)
+	}
+	switch result.Reason {
+	case verifiers.StaleTimestamp, verifiers.FutureTimestamp:
+		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed; "+
+			"--now takes the time of receipt for the present.\n",
+			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(h.tolerance.Past), span(h.tolerance.Future))
+	default:
+		for _, cause := range verifiers.Explain(h.row.Scheme, c.secrets, r, err) {
+			fmt.Fprintln(w, cause)
+		}
+	}
+}
+
+func toleranceFlag(s string) (*Tolerance, error) {
+	switch s {
+	case "":
+		return nil, nil
+	case "off":
+		return &Tolerance{Off: true}, nil
+	}
+	d, err := caddy.ParseDuration(s)
+	if err != nil || d <= 0 {
+		return nil, fmt.Errorf("--tolerance %q is not a positive duration such as 5m, and not off", s)
+	}
+	return &Tolerance{Past: caddy.Duration(d)}, nil
+}
+
+// readWire reads a request in wire form. A capture that states neither a length
+// nor chunks has as its body all that follows the headers.
+func readWire(raw []byte) (*verifiers.Request, error) {
+	in := bufio.NewReader(bytes.NewReader(raw))
+	r, err := http.ReadRequest(in)
+	if err != nil {
+		if errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF) {
+			err = errors.New("it ends before its headers do")
+		}
+		return nil, err
+	}
+	source := r.Body
+	if _, stated := r.Header["Content-Length"]; !stated && len(r.TransferEncoding) == 0 {
+		source = io.NopCloser(in)
+	}
+	body, err := io.ReadAll(source)
+	if err != nil {
+		return nil, fmt.Errorf("its body: %w", err)
+	}
+	uri := r.RequestURI
+	if r.URL.Host == "" {
+		uri = "https://" + r.Host + uri
+	}
+	return &verifiers.Request{Method: r.Method, URL: uri, Header: r.Header, Body: body}, nil
+}

@@ -1,0 +1,211 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// message takes down the request as the forward routes will see it. The body is
+// not copied: the message owns it from here on.
+func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, body []byte) *queue.Message {
+	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
+	return &queue.Message{
+		ID:         queue.NewID(about.receivedAt),
+		ReceivedAt: about.receivedAt,
+		Endpoint:   h.Name,
+		Provider:   h.row.Name,
+		EventID:    event.ID,
+		EventType:  event.Type,
+		Timestamp:  event.Timestamp,
+
+		Method:       r.Method,
+		URI:          r.URL.RequestURI(),
+		Host:         r.Host,
+		Proto:        r.Proto,
+		RemoteAddr:   r.RemoteAddr,
+		ClientIP:     clientIP(r),
+		TLS:          r.TLS != nil,
+		TrustedProxy: trusted,
+		Header:       r.Header.Clone(),
+		Body:         body,
+	}
+}
+
+// worker delivers what waits for this endpoint.
+func (h *Handler) worker(s *shared) *queue.Worker {
+	return &queue.Worker{
+		Store:       s.store,
+		Destination: h.Name,
+		Attempt:     h.attempt,
+		Shared:      s.attempts,
+		Timeout:     attemptTimeout,
+		Observe:     h.attempted,
+		Trouble: func(err error) {
+			h.logger.Error("the store failed a delivery; it will be repeated",
+				zap.String("endpoint", h.Name), zap.Error(err))
+		},
+	}
+}
+
+// attempt runs the forward routes once. Every attempt gets a request of its own:
+// Caddy notes in a request which routes it has been through. The worker recovers
+// panics, by which reverse_proxy reports an answer that was cut off.
+func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) error {
+	about := factsOf(d)
+	r, err := rebuild(ctx, d.Message, about)
+	if err != nil {
+		return err
+	}
+	repl := caddy.NewReplacer()
+	about.placeholders(repl)
+	w := &recorder{header: make(http.Header)}
+	r = caddyhttp.PrepareRequest(r, repl, w, h.server)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, d.Message.ClientIP)
+	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, d.Message.TrustedProxy)
+	if err := h.chain.ServeHTTP(w, r); err != nil {
+		return err
+	}
+	if success(w.status) {
+		return nil
+	}
+	return w.failure()
+}
+
+// rebuild makes a request of a stored message.
+func rebuild(ctx context.Context, m *queue.Message, about *facts) (*http.Request, error) {
+	u, err := url.ParseRequestURI(m.URI)
+	if err != nil {
+		return nil, fmt.Errorf("the stored request cannot be made again: %w", err)
+	}
+	r := &http.Request{
+		Method: m.Method, URL: u, RequestURI: m.URI,
+		Proto: m.Proto, Host: m.Host, RemoteAddr: m.RemoteAddr,
+		Header:        m.Header.Clone(),
+		Body:          io.NopCloser(bytes.NewReader(m.Body)),
+		ContentLength: int64(len(m.Body)), // left at 0, reverse_proxy would drop the body
+	}
+	r.ProtoMajor, r.ProtoMinor, _ = http.ParseHTTPVersion(m.Proto)
+	if m.TLS {
+		// A zero state would add "Early-Data: 1".
+		r.TLS = &tls.ConnectionState{HandshakeComplete: true, Version: tls.VersionTLS13, ServerName: hostname(m.Host)}
+	}
+	about.headers(r.Header)
+	// Without a local address {http.request.local} would dereference nil.
+	return r.WithContext(context.WithValue(ctx, http.LocalAddrContextKey, &net.TCPAddr{})), nil
+}
+
+func hostname(hostport string) string {
+	if host, _, err := net.SplitHostPort(hostport); err == nil {
+		return host
+	}
+	return hostport
+}
+
+// nobodyAnswered stands at the end of the forward routes.
+var nobodyAnswered = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Request) error {
+	return fmt.Errorf("no route in forward answered the request")
+})
+
+// excerptLimit is how much of a failed answer is kept for the log.
+const excerptLimit = 256
+
+// recorder takes the upstream's answer. It never fails and never stops reading:
+// an error here would look like a fault of the upstream.
+type recorder struct {
+	header  http.Header
+	status  int
+	excerpt []byte
+}
+
+func (w *recorder) Header() http.Header { return w.header }
+
+// WriteHeader notes the final status; informational ones come before it.
+func (w *recorder) WriteHeader(status int) {
+	if w.status == 0 && status >= 200 {
+		w.status = status
+	}
+}
+
+func (w *recorder) Write(b []byte) (int, error) {
+	w.WriteHeader(http.StatusOK)
+	if room := excerptLimit - len(w.excerpt); room > 0 && !success(w.status) {
+		w.excerpt = append(w.excerpt, b[:min(room, len(b))]...)
+	}
+	return len(b), nil
+}
+
+// ReadFrom discards a successful answer without taking it through a buffer.
+func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
+	w.WriteHeader(http.StatusOK)
+	if success(w.status) {
+		return io.Copy(io.Discard, r)
+	}
+	return io.Copy(struct{ io.Writer }{w}, r)
+}
+
+// failure makes an error of an answer that is no success.
+func (w *recorder) failure() error {
+	var err error = statusError(w.status)
+	if w.status == 0 {
+		err = errNobodyAnswered
+	}
+	if text := strings.TrimSpace(headerValue(string(w.excerpt))); text != "" {
+		err = fmt.Errorf("%w: %s", err, text)
+	}
+	if wait, ok := parseRetryAfter(w.header.Get("Retry-After"), time.Now()); ok {
+		return queue.RetryAfter(err, wait)
+	}
+	return err
+}
+
+// parseRetryAfter reads seconds or an HTTP date.
+func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
+	if v == "" {
+		return 0, false
+	}
+	if seconds, err := strconv.ParseUint(v, 10, 31); err == nil {
+		return time.Duration(seconds) * time.Second, true
+	}
+	if at, err := http.ParseTime(v); err == nil {
+		return max(0, at.Sub(now)), true
+	}
+	return 0, false
+}
+
+// attempted counts and logs an attempt.
+func (h *Handler) attempted(a queue.Attempted) {
+	h.metrics.attempt(a)
+	if a.Outcome == queue.Delivered {
+		if line := h.logger.Check(zap.DebugLevel, "event delivered"); line != nil {
+			line.Write(append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
+				zap.Duration("duration", a.Duration))...)
+		}
+		return
+	}
+	fields := append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
+		zap.Duration("duration", a.Duration), zap.Error(a.Err))
+	switch a.Outcome {
+	case queue.Retrying:
+		h.logger.Warn("attempt failed; it will be repeated", append(fields, zap.Time("next_attempt", a.Next))...)
+	case queue.DeadLetter:
+		h.logger.Error("event given up; it is kept as a dead letter", fields...)
+	case queue.Released:
+		h.logger.Info("attempt cut off; it will be repeated and does not count", fields...)
+	}
+}

@@ -1,0 +1,306 @@
+package caddymodule
+
+import (
+	"cmp"
+	"crypto/sha256"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() {
+	caddy.RegisterModule(&Handler{})
+}
+
+// Handler is one endpoint: it receives the webhooks of one provider, refuses
+// what is forged or stale, drops what was accepted before, and either keeps the
+// rest and forwards it after the answer, or lets the next handler answer.
+//
+// Caddyfile:
+//
+//	webhook_gateway [<matcher>] <provider> {
+//		secret     <secret...>           # any of them may have signed
+//		name       <name>                # default: the provider
+//		tolerance  <past> [<future>]|off # default: the provider's
+//		dedupe     <window>|off          # default: the provider's, at least 24h
+//		replays    refuse|allow          # default: the provider's
+//		max_body   <size>                # default: the provider's, else 10MiB
+//		public_url <url>                 # for providers that sign it
+//		forward    <upstream...>         # or a block of HTTP handlers
+//		…                                # what the provider's scheme has
+//	}
+type Handler struct {
+	// Name tells endpoints apart in logs, metrics and the store. It has to be
+	// unique, and keeping it keeps what waits for this endpoint. Default: the
+	// provider's slug.
+	Name string `json:"name,omitempty"`
+
+	// VerifierRaw is the provider with the endpoint's secrets.
+	VerifierRaw json.RawMessage `json:"verifier,omitempty" caddy:"namespace=webhook_gateway.verifiers inline_key=provider"`
+
+	// PublicURL is the URL as the provider knows it, for providers that sign it.
+	// A URL without a path stands for every path of its host. Default: rebuilt
+	// from the request, believing forwarded headers from trusted proxies only.
+	PublicURL string `json:"public_url,omitempty"`
+
+	// Tolerance limits the age of signed times. Default: the provider's.
+	Tolerance *Tolerance `json:"tolerance,omitempty"`
+
+	// Dedupe says how long events are remembered. Default: the provider's.
+	Dedupe *Dedupe `json:"dedupe,omitempty"`
+
+	// MaxBody limits the bytes of a request's body; a larger one gets 413.
+	// Default: the provider's, else 10 MiB.
+	MaxBody int64 `json:"max_body,omitempty"`
+
+	// Forward is what runs after the answer, until it succeeds. Without it the
+	// next handler answers the sender.
+	Forward *Forward `json:"forward,omitempty"`
+
+	logger      *zap.Logger
+	app         *App
+	server      *caddyhttp.Server
+	fingerprint [sha256.Size]byte // of the configuration, to tell endpoints of one name apart
+
+	verifier  verifiers.Verifier
+	row       verifiers.Provider
+	methods   []string
+	tolerance verifiers.Tolerance
+	enforce   enforcement
+	rule      dedupe.Rule
+	window    time.Duration // 0: no deduplication
+	refuse    bool          // replays
+	publicURL *url.URL
+	chain     caddyhttp.Handler // of Forward
+	metrics   endpointMetrics
+}
+
+// Tolerance is how far a signed time may lie from now.
+type Tolerance struct {
+	// Off accepts any time.
+	Off bool `json:"off,omitempty"`
+	// Past is the greatest age.
+	Past caddy.Duration `json:"past,omitempty"`
+	// Future is the greatest lead. Default: the provider's, else 5 minutes.
+	Future caddy.Duration `json:"future,omitempty"`
+}
+
+// Dedupe says how long an accepted event is remembered.
+type Dedupe struct {
+	// Off forwards every event as often as it arrives.
+	Off bool `json:"off,omitempty"`
+	// Window is how long an event is remembered: at least as long as the
+	// tolerance, past and future together, or a captured request could outlive
+	// its memory. Default: the provider's.
+	Window caddy.Duration `json:"window,omitempty"`
+	// Replays is refuse or allow: what becomes of a known body under a fresh ID,
+	// where the ID is not signed. Default: the provider's.
+	Replays string `json:"replays,omitempty"`
+}
+
+// Forward is what an accepted event goes through after its sender was answered.
+type Forward struct {
+	// Routes are any HTTP handlers. An attempt has succeeded when they answer
+	// with a status of 200 to 299.
+	Routes caddyhttp.RouteList `json:"routes,omitempty"`
+}
+
+// enforcement says when a time is held against the tolerance.
+type enforcement int
+
+const (
+	never    enforcement = iota // there is no time, or no tolerance
+	ifSigned                    // by default: a time that anybody could rewrite proves nothing
+	always                      // the configuration asks for it
+)
+
+// CaddyModule returns the Caddy module information.
+func (*Handler) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.handlers.webhook_gateway",
+		New: func() caddy.Module { return new(Handler) },
+	}
+}
+
+// Provision settles what the configuration left to the provider's row and
+// registers the endpoint with the app.
+func (h *Handler) Provision(ctx caddy.Context) error {
+	h.logger = ctx.Logger()
+	config, err := json.Marshal(h)
+	if err != nil {
+		return err
+	}
+	h.fingerprint = sha256.Sum256(config)
+	h.server, _ = ctx.Value(caddyhttp.ServerCtxKey).(*caddyhttp.Server)
+	if h.server == nil { // a nil server would be dereferenced when routes run
+		h.server = new(caddyhttp.Server)
+	}
+	app, err := ctx.App("webhook_gateway")
+	if err != nil {
+		return err
+	}
+	h.app = app.(*App)
+
+	if h.VerifierRaw == nil {
+		return errors.New("no provider: say whose webhooks these are, as in `webhook_gateway /stripe stripe { … }`")
+	}
+	mod, err := ctx.LoadModule(h, "VerifierRaw")
+	if err != nil {
+		return fmt.Errorf("%w; `caddy webhook providers` lists the providers", err)
+	}
+	if err := h.adopt(mod); err != nil {
+		return err
+	}
+	for _, settle := range []func() error{h.settleTolerance, h.settleDedupe, h.settlePublicURL} {
+		if err := settle(); err != nil {
+			return fmt.Errorf("endpoint %q: %w", h.Name, err)
+		}
+	}
+	if h.Forward != nil {
+		if err := h.Forward.Routes.Provision(ctx); err != nil {
+			return fmt.Errorf("endpoint %q: forward: %w", h.Name, err)
+		}
+		if len(h.Forward.Routes) == 0 {
+			return fmt.Errorf("endpoint %q: forward has no handlers; "+
+				"give it an upstream, or leave it out to let the next handler answer", h.Name)
+		}
+		h.chain = h.Forward.Routes.Compile(nobodyAnswered)
+	}
+	h.metrics = h.app.metrics.endpoint(h.Name)
+	return h.app.register(h)
+}
+
+// adopt takes the verifier and its row.
+func (h *Handler) adopt(mod any) error {
+	v, ok := mod.(verifiers.Verifier)
+	if !ok {
+		return fmt.Errorf("module %T verifies nothing: it is no verifiers.Verifier", mod)
+	}
+	h.verifier = v
+	if c, ok := mod.(Catalogued); ok {
+		h.row = c.Row()
+	} else {
+		h.row.Name = strings.TrimPrefix(string(mod.(caddy.Module).CaddyModule().ID), "webhook_gateway.verifiers.")
+	}
+	if h.Name == "" {
+		h.Name = h.row.Name
+	}
+	if len(h.Name) > 100 || strings.ContainsFunc(h.Name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' }) {
+		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes", h.Name)
+	}
+	if h.methods = h.row.Methods; h.methods == nil {
+		h.methods = []string{http.MethodPost}
+	}
+	switch {
+	case h.MaxBody < 0:
+		return fmt.Errorf("endpoint %q: max_body cannot be negative", h.Name)
+	case h.MaxBody == 0 && h.row.MaxBody > 0:
+		h.MaxBody = h.row.MaxBody
+	case h.MaxBody == 0:
+		h.MaxBody = defaultMaxBody
+	}
+	return nil
+}
+
+func (h *Handler) settleTolerance() error {
+	preset := h.row.Freshness.Tolerance
+	timed := true
+	if s, ok := h.row.Scheme.(interface{ Timed() bool }); ok {
+		timed = s.Timed()
+	}
+	switch t := h.Tolerance; {
+	case t == nil:
+		h.tolerance = preset
+		if timed && preset.Past > 0 {
+			h.enforce = ifSigned
+		}
+	case t.Off:
+	case t.Past <= 0 || t.Future < 0:
+		return errors.New("a tolerance is a positive duration, such as `tolerance 5m`, or `off`")
+	default:
+		h.tolerance = verifiers.Tolerance{Past: time.Duration(t.Past), Future: time.Duration(t.Future)}
+		h.enforce = always
+	}
+	if h.tolerance.Past > 0 && h.tolerance.Future == 0 {
+		h.tolerance.Future = cmp.Or(preset.Future, defaultFuture)
+	}
+	if h.enforce == always && !timed {
+		h.enforce = never
+		h.logger.Warn("the tolerance has no effect: this provider's requests carry no time; "+
+			"if they do, say where with `timestamp`", zap.String("endpoint", h.Name))
+	}
+	return nil
+}
+
+func (h *Handler) settleDedupe() error {
+	d := h.Dedupe
+	if d == nil {
+		d = new(Dedupe)
+	}
+	h.rule = dedupe.Rule{
+		DigestOnly:    h.row.Dedupe.By == verifiers.ByDigest,
+		UniqueContent: h.row.Dedupe.UniqueBodies,
+	}
+	switch d.Replays {
+	case "":
+		h.refuse = h.row.Dedupe.UniqueBodies
+	case "refuse":
+		h.refuse = true
+	case "allow":
+		h.refuse = false
+	default:
+		return fmt.Errorf("replays is refuse or allow, not %q", d.Replays)
+	}
+	if d.Off || d.Window == 0 && h.row.Dedupe.By == verifiers.ByNothing {
+		return nil
+	}
+	if s, ok := h.row.Scheme.(interface{ Identified() bool }); ok && !s.Identified() &&
+		!h.rule.DigestOnly && !h.rule.UniqueContent {
+		h.logger.Warn("duplicates cannot be recognised: requests carry no event ID; say where it is with `event_id`, "+
+			"or `dedupe off` if it is meant so", zap.String("endpoint", h.Name))
+	}
+	needed := h.tolerance.Past + h.tolerance.Future
+	switch h.window = time.Duration(d.Window); {
+	case h.window < 0:
+		return errors.New("a dedupe window is a positive duration, such as `dedupe 24h`, or `off`")
+	case h.window == 0:
+		h.window = max(h.row.Dedupe.Window, defaultWindow, needed)
+	case h.window < needed:
+		return fmt.Errorf("the dedupe window %s is shorter than the tolerance (%s past and %s future): "+
+			"a captured request could be sent again when its event is forgotten; make it at least %s",
+			h.window, h.tolerance.Past, h.tolerance.Future, needed)
+	}
+	return nil
+}
+
+func (h *Handler) settlePublicURL() error {
+	if h.PublicURL == "" {
+		return nil
+	}
+	s, err := caddy.NewReplacer().ReplaceOrErr(h.PublicURL, true, true)
+	if err != nil {
+		return fmt.Errorf("public_url: %w", err)
+	}
+	u, err := url.Parse(s)
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Fragment != "" {
+		return fmt.Errorf("public_url %q is not a URL such as https://hooks.example.com/square", s)
+	}
+	h.PublicURL, h.publicURL = s, u
+	return nil
+}
+
+var (
+	_ caddy.Provisioner           = (*Handler)(nil)
+	_ caddyhttp.MiddlewareHandler = (*Handler)(nil)
+)

@@ -1,0 +1,192 @@
+package caddymodule
+
+import (
+	"errors"
+	"sync"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+const metricsNamespace, metricsSubsystem = "caddy", "webhook_gateway"
+
+// metrics are the collectors of the process. Every configuration has a registry
+// of its own, with which the same collectors are registered, so that their
+// values survive reloads.
+type metrics struct {
+	requests  *prometheus.CounterVec
+	accepting *prometheus.HistogramVec
+	attempts  *prometheus.CounterVec
+	attempt   *prometheus.HistogramVec
+	delivery  *prometheus.HistogramVec
+	stores    storesCollector
+}
+
+var collectors = sync.OnceValue(func() *metrics {
+	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
+		return prometheus.NewCounterVec(prometheus.CounterOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
+		}, labels)
+	}
+	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help, Buckets: buckets,
+		}, []string{"endpoint"})
+	}
+	return &metrics{
+		requests: counter("requests_total",
+			"Requests by outcome (accepted, duplicate, replayed, refused, unavailable, failed, aborted) and, where refused, by reason.",
+			"endpoint", "outcome", "reason"),
+		accepting: histogram("accept_duration_seconds",
+			"Time from the request to the moment its event is durable, or was passed on.",
+			prometheus.ExponentialBuckets(0.0005, 2, 15)),
+		attempts: counter("attempts_total",
+			"Delivery attempts by outcome (delivered, retry, dead_letter, released).",
+			"endpoint", "outcome"),
+		attempt: histogram("attempt_duration_seconds",
+			"Duration of single delivery attempts.", prometheus.ExponentialBuckets(0.001, 2, 15)),
+		delivery: histogram("delivery_duration_seconds",
+			"Time from the receipt of an event to its delivery.", prometheus.ExponentialBuckets(0.001, 3, 18)),
+	}
+})
+
+// registerMetrics registers the collectors with a configuration's registry.
+func registerMetrics(registry *prometheus.Registry) *metrics {
+	m := collectors()
+	if registry == nil {
+		return m
+	}
+	for _, c := range []prometheus.Collector{m.requests, m.accepting, m.attempts, m.attempt, m.delivery, m.stores} {
+		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
+			panic(err) // two collectors of one name: a mistake in this file
+		}
+	}
+	return m
+}
+
+// endpointMetrics are one endpoint's counters, looked up once.
+type endpointMetrics struct {
+	accepted, duplicate, replayed prometheus.Counter
+	unavailable, failed, aborted  prometheus.Counter
+	refusals                      map[verifiers.Reason]prometheus.Counter
+	accepting                     prometheus.Observer
+	outcomes                      map[queue.Outcome]prometheus.Counter
+	attempting, delivering        prometheus.Observer
+}
+
+func (m *metrics) endpoint(name string) endpointMetrics {
+	outcome := func(o string) prometheus.Counter { return m.requests.WithLabelValues(name, o, "") }
+	e := endpointMetrics{
+		accepted: outcome("accepted"), duplicate: outcome("duplicate"), replayed: outcome("replayed"),
+		unavailable: outcome("unavailable"), failed: outcome("failed"), aborted: outcome("aborted"),
+		refusals:   make(map[verifiers.Reason]prometheus.Counter),
+		accepting:  m.accepting.WithLabelValues(name),
+		outcomes:   make(map[queue.Outcome]prometheus.Counter),
+		attempting: m.attempt.WithLabelValues(name),
+		delivering: m.delivery.WithLabelValues(name),
+	}
+	for _, r := range verifiers.Reasons {
+		e.refusals[r] = m.requests.WithLabelValues(name, "refused", string(r))
+	}
+	for _, o := range []queue.Outcome{queue.Delivered, queue.Retrying, queue.DeadLetter, queue.Released} {
+		e.outcomes[o] = m.attempts.WithLabelValues(name, o.String())
+	}
+	return e
+}
+
+func (e *endpointMetrics) outcome(v queue.Verdict) prometheus.Counter {
+	switch v {
+	case queue.Duplicate:
+		return e.duplicate
+	case queue.Replayed:
+		return e.replayed
+	}
+	return e.accepted
+}
+
+func (e *endpointMetrics) refused(r verifiers.Reason) prometheus.Counter { return e.refusals[r] }
+
+func (e *endpointMetrics) attempt(a queue.Attempted) {
+	e.outcomes[a.Outcome].Inc()
+	e.attempting.Observe(a.Duration.Seconds())
+	if a.Outcome == queue.Delivered {
+		e.delivering.Observe(time.Since(a.Delivery.Message.ReceivedAt).Seconds())
+	}
+}
+
+// openStores are the stores that this process has open: *shared to struct{}.
+var openStores sync.Map
+
+// storesCollector reads the open stores at each scrape.
+type storesCollector struct{}
+
+func storeDesc(name, help string, labels ...string) *prometheus.Desc {
+	return prometheus.NewDesc(prometheus.BuildFQName(metricsNamespace, metricsSubsystem, name), help, labels, nil)
+}
+
+var (
+	descDeliveries = storeDesc("backlog_deliveries", "Deliveries that wait, retries included.", "endpoint")
+	descAge        = storeDesc("backlog_age_seconds", "Age of the oldest event that waits for delivery.", "endpoint")
+	descDead       = storeDesc("dead_letters", "Deliveries given up and kept.", "endpoint")
+	descBytes      = storeDesc("backlog_bytes", "Bytes of waiting events and dead letters.")
+	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
+	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
+	descBuffered   = storeDesc("in_flight_bytes", "Bytes of request bodies in memory.")
+	descHits       = storeDesc("dedupe_hits_total", "Duplicates recognised without asking the store: in the cache, or as the twin of a request under way.", "by")
+)
+
+func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
+	for _, d := range []*prometheus.Desc{
+		descDeliveries, descAge, descDead, descBytes, descLimit, descAvailable, descBuffered, descHits,
+	} {
+		ch <- d
+	}
+}
+
+// Collect adds up the stores, of which there is nearly always one.
+func (storesCollector) Collect(ch chan<- prometheus.Metric) {
+	var sum queue.Stats
+	var buffered int64
+	var cached, joined uint64
+	destinations := make(map[string]queue.DestinationStats)
+	sum.Available = true
+	openStores.Range(func(k, _ any) bool {
+		s := k.(*shared)
+		stats := s.store.Stats()
+		sum.Bytes += stats.Bytes
+		sum.Limit += stats.Limit
+		sum.Available = sum.Available && stats.Available
+		for name, d := range stats.Destinations {
+			destinations[name] = d
+		}
+		buffered += s.buffered.Load()
+		c, j := s.window.Counts()
+		cached, joined = cached+c, joined+j
+		return true
+	})
+	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
+		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
+	}
+	for name, d := range destinations {
+		gauge(descDeliveries, float64(d.Waiting), name)
+		gauge(descDead, float64(d.DeadLetters), name)
+		age := 0.0
+		if !d.Oldest.IsZero() {
+			age = max(0, time.Since(d.Oldest).Seconds())
+		}
+		gauge(descAge, age, name)
+	}
+	gauge(descBytes, float64(sum.Bytes))
+	gauge(descLimit, float64(sum.Limit))
+	available := 0.0
+	if sum.Available {
+		available = 1
+	}
+	gauge(descAvailable, available)
+	gauge(descBuffered, float64(buffered))
+	ch <- prometheus.MustNewConstMetric(descHits, prometheus.CounterValue, float64(cached), "cache")
+	ch <- prometheus.MustNewConstMetric(descHits, prometheus.CounterValue, float64(joined), "twin")
+}

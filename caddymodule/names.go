@@ -1,0 +1,127 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// headerPrefix begins the names of the headers that tell the upstream what the
+// gateway knows. A client's own headers of these names are removed.
+const headerPrefix = "Webhook-Gateway-"
+
+const placeholderPrefix = "http.webhook_gateway."
+
+var retryAfterSeconds = strconv.Itoa(int(retryAfter / time.Second))
+
+// removeSpoofed deletes what only the gateway may say.
+func removeSpoofed(h http.Header) {
+	for name := range h {
+		if strings.HasPrefix(name, headerPrefix) {
+			delete(h, name)
+		}
+	}
+}
+
+// facts are what handlers and upstreams are told about an event. They grow as
+// a request goes through the gateway.
+type facts struct {
+	endpoint, provider string
+	eventID, eventType string
+	messageID          string
+	attempt            int // 0: the sender's own request
+	receivedAt         time.Time
+	reason             string
+	attemptID          string // what the sender calls its attempt
+}
+
+// headers sets the request headers for the upstream.
+func (f *facts) headers(h http.Header) {
+	set := func(name, value string) {
+		if value != "" {
+			h[headerPrefix+name] = []string{value}
+		}
+	}
+	set("Endpoint", f.endpoint)
+	set("Provider", f.provider)
+	set("Event-Id", headerValue(f.eventID))
+	set("Event-Type", headerValue(f.eventType))
+	set("Message-Id", f.messageID)
+	set("Attempt", strconv.Itoa(f.attempt))
+	set("Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano))
+}
+
+// placeholders makes the facts known as {http.webhook_gateway.…}. They are read
+// when a placeholder is, so what is set later is seen as well.
+func (f *facts) placeholders(repl *caddy.Replacer) {
+	repl.Map(func(key string) (any, bool) {
+		name, ours := strings.CutPrefix(key, placeholderPrefix)
+		if !ours {
+			return nil, false
+		}
+		switch name {
+		case "endpoint":
+			return f.endpoint, true
+		case "provider":
+			return f.provider, true
+		case "event_id":
+			return f.eventID, true
+		case "event_type":
+			return f.eventType, true
+		case "message_id":
+			return f.messageID, true
+		case "attempt":
+			return f.attempt, true
+		case "reason":
+			return f.reason, true
+		}
+		return nil, false
+	})
+}
+
+// maxHeaderValue bounds what an event's own words may add to a header.
+const maxHeaderValue = 1024
+
+// headerValue makes any text fit for a header: control bytes and what is past
+// the limit become "%XX" and nothing, since an attempt with an invalid header
+// would fail for ever.
+func headerValue(s string) string {
+	if len(s) > maxHeaderValue {
+		s = s[:maxHeaderValue]
+	}
+	bad := func(c byte) bool { return c < ' ' || c >= 0x7f }
+	clean := true
+	for i := range len(s) {
+		clean = clean && !bad(s[i])
+	}
+	if clean {
+		return strings.TrimSpace(s)
+	}
+	var b strings.Builder
+	for i := range len(s) {
+		if c := s[i]; bad(c) {
+			const hex = "0123456789ABCDEF"
+			b.WriteByte('%')
+			b.WriteByte(hex[c>>4])
+			b.WriteByte(hex[c&15])
+		} else {
+			b.WriteByte(c)
+		}
+	}
+	return strings.TrimSpace(b.String())
+}
+
+// factsOf restores the facts of a stored message for an attempt.
+func factsOf(d *queue.Delivery) *facts {
+	m := d.Message
+	return &facts{
+		endpoint: m.Endpoint, provider: m.Provider,
+		eventID: m.EventID, eventType: m.EventType,
+		messageID: m.ID.String(), attempt: d.Attempts + 1, receivedAt: m.ReceivedAt,
+	}
+}

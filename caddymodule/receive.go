@@ -1,0 +1,97 @@
+package caddymodule
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"sync/atomic"
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// errNoRoom: too many bodies are in memory. The sender did nothing wrong.
+var errNoRoom = errors.New("request bodies in memory have reached max_in_flight")
+
+// errReading: the sender's connection failed or was too slow.
+var errReading = errors.New("reading the body")
+
+// firstChunk is how much memory a request gets on its word. More comes only as
+// the body does, so that a large Content-Length alone costs nothing.
+const firstChunk = 64 << 10
+
+// inFlight is a body in memory, counted against the limit for all of them.
+type inFlight struct {
+	body    []byte
+	counted int64
+	total   *atomic.Int64
+	limit   int64
+}
+
+// grow counts n more bytes.
+func (b *inFlight) grow(n int64) error {
+	b.counted += n
+	if b.total.Add(n) > b.limit {
+		return errNoRoom
+	}
+	return nil
+}
+
+func (b *inFlight) release() { b.total.Add(-b.counted) }
+
+// read takes in the whole body, at most limit bytes, chunked or not. A body that
+// is over the limit is verifiers.BodyTooLarge.
+func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) error {
+	if r.ContentLength > limit {
+		return verifiers.BodyTooLarge
+	}
+	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
+		return nil
+	}
+	conn := http.NewResponseController(w)
+	if conn.SetReadDeadline(time.Now().Add(readTimeout)) == nil {
+		defer conn.SetReadDeadline(time.Time{})
+	}
+	size := int64(firstChunk)
+	if r.ContentLength > 0 {
+		size = min(size, r.ContentLength)
+	}
+	for {
+		if err := b.grow(size - int64(cap(b.body))); err != nil {
+			return err
+		}
+		bigger := make([]byte, len(b.body), size)
+		copy(bigger, b.body)
+		b.body = bigger
+		done, err := b.fill(r, limit)
+		if done || err != nil {
+			return err
+		}
+		size = 2 * size
+		if r.ContentLength > 0 {
+			size = min(size, r.ContentLength)
+		}
+	}
+}
+
+// fill reads until the buffer is full or the body is over. A chunked body that
+// ends exactly where the buffer does is found out on the next round.
+func (b *inFlight) fill(r *http.Request, limit int64) (done bool, err error) {
+	for len(b.body) < cap(b.body) {
+		n, err := r.Body.Read(b.body[len(b.body):cap(b.body)])
+		b.body = b.body[:len(b.body)+n]
+		switch {
+		case int64(len(b.body)) > limit:
+			return true, verifiers.BodyTooLarge
+		case err == io.EOF:
+			return true, nil
+		case err != nil:
+			var tooLarge *http.MaxBytesError // of Caddy's request_body before us
+			if errors.As(err, &tooLarge) {
+				return true, verifiers.BodyTooLarge
+			}
+			return true, errors.Join(errReading, err)
+		}
+	}
+	return int64(len(b.body)) == r.ContentLength, nil
+}

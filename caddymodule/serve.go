@@ -1,0 +1,266 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
+
+	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// ServeHTTP takes one webhook: size, method, signature, freshness, and then
+// either keeps and answers it or passes it on.
+func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	received := time.Now()
+	removeSpoofed(r.Header)
+	about := &facts{endpoint: h.Name, provider: h.row.Name, receivedAt: received}
+	if h.row.AttemptID != "" {
+		about.attemptID = r.Header.Get(h.row.AttemptID)
+	}
+	about.placeholders(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
+
+	shared, release, err := h.app.use()
+	if err != nil {
+		return h.unavailable(w, r, about, err)
+	}
+	defer release()
+	in := inFlight{total: &shared.buffered, limit: h.app.MaxInFlight}
+	defer in.release()
+
+	event, err := h.check(w, r, &in, received)
+	if err != nil {
+		return h.refused(w, r, about, len(in.body), err)
+	}
+	about.eventID, about.eventType = event.ID, event.Type
+	id := h.identify(event)
+	if h.Forward == nil {
+		return h.pass(w, r, next, shared, id, about, in.body)
+	}
+	return h.accept(w, r, shared, id, about, event, in.body)
+}
+
+// check does all that has to be true before an event may leave a trace.
+func (h *Handler) check(w http.ResponseWriter, r *http.Request, in *inFlight, received time.Time) (verifiers.Event, error) {
+	if err := in.read(w, r, h.MaxBody); err != nil {
+		return verifiers.Event{}, err
+	}
+	return h.judge(r.Context(), &verifiers.Request{
+		Method: r.Method, URL: h.calledURL(r), Header: r.Header, Body: in.body,
+	}, received)
+}
+
+// judge checks a whole request as of the time of its receipt.
+func (h *Handler) judge(ctx context.Context, r *verifiers.Request, received time.Time) (verifiers.Event, error) {
+	if int64(len(r.Body)) > h.MaxBody {
+		return verifiers.Event{}, verifiers.BodyTooLarge
+	}
+	if !slices.Contains(h.methods, r.Method) {
+		return verifiers.Event{}, verifiers.MethodNotAllowed
+	}
+	event, err := h.verifier.Verify(ctx, r)
+	if err != nil {
+		return event, err
+	}
+	return event, h.fresh(event, received)
+}
+
+// fresh holds the sender's time against the clock, where it counts.
+func (h *Handler) fresh(event verifiers.Event, received time.Time) error {
+	switch {
+	case h.enforce == never:
+		return nil
+	case event.Timestamp.IsZero():
+		return verifiers.MissingTimestamp
+	case h.enforce == ifSigned && !event.Signed.Timestamp:
+		return nil
+	}
+	return h.tolerance.Check(event.Timestamp, received)
+}
+
+// identify applies the rule of deduplication to an event.
+func (h *Handler) identify(event verifiers.Event) queue.Identity {
+	if h.window == 0 {
+		return queue.Identity{}
+	}
+	key, digest := h.rule.Keys(dedupe.Evidence{
+		Endpoint: h.Name, ID: event.ID, IDSigned: event.Signed.ID, Content: event.Content,
+	})
+	return queue.Identity{
+		Key: queue.Key(key), Digest: queue.Key(digest),
+		RefuseReplays: h.refuse, Window: h.window,
+	}
+}
+
+// accept keeps the event and answers the sender. The store's commit is not tied
+// to the sender's connection: who hangs up early has sent the event all the same.
+func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared, id queue.Identity,
+	about *facts, event verifiers.Event, body []byte,
+) error {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTimeout)
+	defer cancel()
+	verdict := queue.Duplicate
+	_, err := shared.window.Do(ctx, dedupe.Key(id.Key), about.receivedAt, id.Window, func() (bool, error) {
+		m := h.message(r, about, event, body)
+		about.messageID = m.ID.String()
+		var err error
+		verdict, err = shared.store.Accept(ctx, m, id, h.Name)
+		return verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays, err
+	})
+	if err != nil {
+		return h.unavailable(w, r, about, err)
+	}
+	h.took(verdict, about)
+	return h.answer(w, h.row.Answers.Success, http.StatusOK)
+}
+
+// took counts and logs an event that gets the provider's success.
+func (h *Handler) took(verdict queue.Verdict, about *facts) {
+	h.metrics.outcome(verdict).Inc()
+	h.metrics.accepting.Observe(time.Since(about.receivedAt).Seconds())
+	level, text := zapcore.DebugLevel, "event accepted"
+	switch {
+	case verdict == queue.Duplicate:
+		level, text = zapcore.InfoLevel, "duplicate dropped"
+	case verdict == queue.Replayed && h.refuse:
+		level, text = zapcore.WarnLevel, "replay dropped: known content under a fresh event ID"
+	case verdict == queue.Replayed:
+		level, text = zapcore.InfoLevel, "known content under a fresh event ID accepted"
+	}
+	if line := h.logger.Check(level, text); line != nil {
+		line.Write(about.fields()...)
+	}
+}
+
+// pass lets the next handler answer. The key is taken only by its success, just
+// before the sender sees it; twins wait and get the success or the failure too.
+func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
+	id queue.Identity, about *facts, body []byte,
+) error {
+	about.headers(r.Header)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
+
+	var leading bool
+	var answered error
+	duplicate, err := shared.window.Do(r.Context(), dedupe.Key(id.Key), about.receivedAt, id.Window, func() (bool, error) {
+		verdict, err := h.known(r.Context(), shared, id)
+		if err != nil || verdict != queue.New {
+			return verdict != queue.New, err
+		}
+		leading = true
+		taker := &taker{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
+		taker.take = func() { h.mark(shared, id, about) }
+		answered = next.ServeHTTP(taker, r)
+		return false, taker.outcome(r.Context(), answered)
+	})
+	switch {
+	case leading:
+		return h.passed(w, r, about, answered, err)
+	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
+		return err // the sender is gone
+	case err != nil:
+		return h.twin(w, r, about, err)
+	case duplicate:
+		h.took(queue.Duplicate, about)
+	}
+	return h.answer(w, h.row.Answers.Success, http.StatusOK)
+}
+
+// known asks the store for the event before it is passed on.
+func (h *Handler) known(ctx context.Context, shared *shared, id queue.Identity) (queue.Verdict, error) {
+	for _, k := range []struct {
+		key     queue.Key
+		verdict queue.Verdict
+	}{{id.Key, queue.Duplicate}, {id.Digest, queue.Replayed}} {
+		if k.key == (queue.Key{}) || k.verdict == queue.Replayed && !id.RefuseReplays {
+			continue
+		}
+		seen, err := shared.store.Seen(ctx, k.key, time.Now())
+		if err != nil || seen {
+			return k.verdict, err
+		}
+	}
+	return queue.New, nil
+}
+
+// mark takes the key for an event that the upstream has taken. It is too late to
+// refuse the event, so a store at fault costs a line in the log and no more.
+func (h *Handler) mark(shared *shared, id queue.Identity, about *facts) {
+	if id.Key == (queue.Key{}) {
+		return
+	}
+	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
+	defer cancel()
+	if _, err := shared.store.Mark(ctx, id, about.receivedAt); err != nil {
+		h.logger.Error("the event was passed on but cannot be remembered; a duplicate would be passed on too",
+			append(about.fields(), zap.Error(err))...)
+	}
+}
+
+// passed reports what became of an event that this request led upstream.
+func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts, answered, outcome error) error {
+	var status statusError
+	switch {
+	case outcome == nil:
+		h.took(queue.New, about)
+	case errors.Is(outcome, errNobodyAnswered):
+		return h.unavailable(w, r, about, outcome)
+	case errors.As(outcome, &status), answered != nil:
+		h.metrics.failed.Inc()
+	}
+	return answered
+}
+
+// twin answers a request whose twin was passed on and did not succeed.
+func (h *Handler) twin(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
+	var status statusError
+	if errors.As(err, &status) {
+		h.metrics.failed.Inc()
+		return caddyhttp.Error(int(status), errors.New("an identical request got this answer"))
+	}
+	return h.unavailable(w, r, about, err)
+}
+
+// calledURL is the URL that the sender called, for providers that sign it.
+func (h *Handler) calledURL(r *http.Request) string {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok {
+		original = *r
+	}
+	uri := original.RequestURI
+	if h.publicURL != nil {
+		if h.publicURL.Path == "" && h.publicURL.RawQuery == "" {
+			return h.PublicURL + uri
+		}
+		if _, query, ok := strings.Cut(uri, "?"); ok && h.publicURL.RawQuery == "" {
+			return h.PublicURL + "?" + query
+		}
+		return h.PublicURL
+	}
+	scheme, host := "http", r.Host
+	if r.TLS != nil {
+		scheme = "https"
+	}
+	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
+		if v := r.Header.Get("X-Forwarded-Proto"); v == "http" || v == "https" {
+			scheme = v
+		}
+		if v := r.Header.Get("X-Forwarded-Host"); v != "" {
+			host = v
+		}
+	}
+	return scheme + "://" + host + uri
+}

@@ -1,0 +1,136 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// stores holds what lives through reloads, by the stores' location.
+var stores = caddy.NewUsagePool()
+
+// shared is the state that outlives a configuration: the open store, and the
+// dedupe window whose twins may have come in under different configurations.
+type shared struct {
+	location string
+	store    queue.Store
+	window   *dedupe.Window
+	attempts *queue.Limit // of attempts in flight, all endpoints together
+	buffered atomic.Int64 // bytes of request bodies in memory
+}
+
+// openShared returns the state for this app's store with a reference that its
+// close gives back. It opens the store if nobody else in the process has it.
+func (a *App) openShared() (*shared, error) {
+	location := a.store.Location()
+	v, loaded, err := stores.LoadOrNew(location, func() (caddy.Destructor, error) {
+		return newShared(a.store, location, a.MaxBacklog, a.logger)
+	})
+	if err != nil {
+		return nil, err
+	}
+	s := v.(*shared)
+	if limited, ok := s.store.(interface{ SetMaxBacklog(int64) }); ok && loaded {
+		limited.SetMaxBacklog(a.MaxBacklog)
+	}
+	return s, nil
+}
+
+func newShared(module StoreModule, location string, maxBacklog int64, logger *zap.Logger) (*shared, error) {
+	store, err := module.Open(logger, maxBacklog)
+	if err != nil {
+		return nil, err
+	}
+	window, err := dedupe.NewWindow()
+	if err != nil {
+		return nil, errors.Join(err, store.Close())
+	}
+	s := &shared{
+		location: location, store: store, window: window,
+		attempts: queue.NewLimit(queue.DefaultShared),
+	}
+	openStores.Store(s, struct{}{})
+	return s, nil
+}
+
+// close gives back a reference of openShared. The last one closes the store.
+func (s *shared) close() {
+	if _, err := stores.Delete(s.location); err != nil {
+		caddy.Log().Named("webhook_gateway").Error("closing the store", zap.Error(err))
+	}
+}
+
+// Destruct is called by the pool when the last reference is gone.
+func (s *shared) Destruct() error {
+	openStores.Delete(s)
+	s.window.Close()
+	return s.store.Close()
+}
+
+// running is a started configuration: one reference to the shared state, held
+// for as long as a request or an attempt needs it, and the delivering workers.
+type running struct {
+	shared *shared
+	logger *zap.Logger
+	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is gone
+
+	workers    sync.WaitGroup
+	claiming   context.Context
+	attempting context.Context
+	stopClaims context.CancelFunc
+	cutOff     context.CancelFunc
+}
+
+// newRunning does not derive its contexts from Caddy's: their cancellation has a
+// cause, which reverse_proxy would report as a fault of the upstream.
+func newRunning(s *shared, logger *zap.Logger) *running {
+	r := &running{shared: s, logger: logger}
+	r.users.Store(1)
+	r.claiming, r.stopClaims = context.WithCancel(context.Background())
+	r.attempting, r.cutOff = context.WithCancel(context.Background())
+	return r
+}
+
+// deliver runs an endpoint's worker until stop.
+func (r *running) deliver(h *Handler) {
+	w := h.worker(r.shared)
+	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
+}
+
+// stop ends claiming at once, gives attempts in flight the time to finish, cuts
+// off and releases those that have not, and drops the configuration's reference.
+func (r *running) stop(grace time.Duration) {
+	r.stopClaims()
+	timer := time.AfterFunc(grace, r.cutOff)
+	r.workers.Wait()
+	timer.Stop()
+	r.cutOff()
+	r.release()
+}
+
+// acquire takes a reference for a request; it fails once the last is gone.
+func (r *running) acquire() bool {
+	for {
+		n := r.users.Load()
+		if n == 0 {
+			return false
+		}
+		if r.users.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (r *running) release() {
+	if r.users.Add(-1) == 0 {
+		r.shared.close()
+	}
+}

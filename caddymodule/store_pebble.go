@@ -1,0 +1,77 @@
+package caddymodule
+
+import (
+	"log/slog"
+	"path/filepath"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+	"go.uber.org/zap"
+	"go.uber.org/zap/exp/zapslog"
+
+	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble"
+)
+
+func init() {
+	caddy.RegisterModule(&PebbleStore{})
+}
+
+// PebbleStore keeps events in a folder of this machine, with no server beside
+// Caddy. One process at a time can use a folder.
+type PebbleStore struct {
+	// Path is the folder. It is made if it is missing, readable by its owner
+	// alone. Default: webhook_gateway in Caddy's data directory.
+	Path string `json:"path,omitempty"`
+}
+
+// CaddyModule returns the Caddy module information.
+func (*PebbleStore) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "webhook_gateway.stores.pebble",
+		New: func() caddy.Module { return new(PebbleStore) },
+	}
+}
+
+// Provision resolves placeholders in the path.
+func (s *PebbleStore) Provision(caddy.Context) error {
+	path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
+	if err != nil {
+		return err
+	}
+	if path == "" {
+		path = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
+	}
+	s.Path, err = filepath.Abs(path)
+	return err
+}
+
+// Location is the folder.
+func (s *PebbleStore) Location() string { return "pebble:" + s.Path }
+
+// Open opens the folder for this process.
+func (s *PebbleStore) Open(logger *zap.Logger, maxBacklog int64) (queue.Store, error) {
+	return pebble.Open(pebble.Options{
+		Dir:        s.Path,
+		MaxBacklog: maxBacklog,
+		Logger:     slog.New(zapslog.NewHandler(logger.Core())),
+	})
+}
+
+// UnmarshalCaddyfile reads `pebble [<folder>]`.
+func (s *PebbleStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
+	d.Next() // the store's name
+	if d.NextArg() {
+		s.Path = d.Val()
+	}
+	if d.NextArg() || d.NextBlock(d.Nesting()) {
+		return d.Err("a pebble store takes a folder and nothing else")
+	}
+	return nil
+}
+
+var (
+	_ StoreModule           = (*PebbleStore)(nil)
+	_ caddy.Provisioner     = (*PebbleStore)(nil)
+	_ caddyfile.Unmarshaler = (*PebbleStore)(nil)
+)

@@ -1,0 +1,198 @@
+// Package architecture holds no code, only the test that keeps the direction of
+// the dependencies between the packages of this module.
+package architecture
+
+import (
+	"go/ast"
+	"go/parser"
+	"go/token"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+)
+
+const module = "github.com/hookwicket/hookwicket"
+
+// rules say which folders of this module another may import, and whether it may
+// import Caddy. What has no rule falls under that of the folder it is in. Every
+// import is checked, so what a package reaches through others is held as well.
+var rules = map[string]rule{
+	".":                   {uses: []string{"caddymodule"}},
+	"verifiers":           {},
+	"verifiers/providers": {uses: []string{"verifiers"}},
+	"dedupe":              {uses: []string{"queue"}},
+	"queue":               {},
+	"queue/pebble":        {uses: []string{"queue"}},
+	"queue/jetstream":     {uses: []string{"queue"}},
+	"queue/queuetest":     {uses: []string{"queue"}},
+	"caddymodule":         {uses: all, caddy: true},
+	"cmd/caddy":           {uses: []string{"caddymodule"}, caddy: true},
+	"cmd/xbuild":          {},
+	"bench":               {uses: append(all, "caddymodule"), caddy: true},
+	"examples":            {},
+	"internal":            {},
+}
+
+var all = []string{"verifiers", "verifiers/providers", "dedupe", "queue", "queue/pebble", "queue/jetstream"}
+
+type rule struct {
+	uses  []string
+	caddy bool
+}
+
+// ruleFor returns the rule for a folder and the folder it is written for. Only
+// the root itself falls under the root's.
+func ruleFor(folder string) (rule, string, bool) {
+	for name := folder; name != "." || folder == "."; name = path.Dir(name) {
+		if r, ok := rules[name]; ok {
+			return r, name, true
+		}
+	}
+	return rule{}, "", false
+}
+
+func within(name, folder string) bool {
+	return name == folder || strings.HasPrefix(name, folder+"/")
+}
+
+// source is a file that is not a test.
+type source struct {
+	folder string // "." is the root
+	file   *ast.File
+	fset   *token.FileSet
+}
+
+func (s source) imports() (paths []string) {
+	for _, spec := range s.file.Imports {
+		p, _ := strconv.Unquote(spec.Path.Value)
+		paths = append(paths, p)
+	}
+	return paths
+}
+
+func (s source) at(pos token.Pos) token.Position { return s.fset.Position(pos) }
+
+// sources parses the files of this module. It reads them itself instead of
+// asking the go command, so that a change of any of them outdates a cached test.
+func sources(t *testing.T) (list []source) {
+	t.Helper()
+	root := filepath.Join("..", "..")
+	fset := token.NewFileSet()
+	err := filepath.WalkDir(root, func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if d.IsDir() && name != root {
+			_, err := os.Stat(filepath.Join(name, "go.mod"))
+			nested := err == nil
+			if nested || d.Name() == "testdata" || d.Name() == "node_modules" || strings.HasPrefix(d.Name(), ".") {
+				return fs.SkipDir
+			}
+		}
+		if d.IsDir() || !strings.HasSuffix(name, ".go") || strings.HasSuffix(name, "_test.go") {
+			return nil
+		}
+		file, err := parser.ParseFile(fset, name, nil, parser.SkipObjectResolution)
+		if err != nil {
+			return err
+		}
+		folder, err := filepath.Rel(root, filepath.Dir(name))
+		list = append(list, source{filepath.ToSlash(folder), file, fset})
+		return err
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(list) < 5 {
+		t.Fatalf("found only %d files", len(list))
+	}
+	return list
+}
+
+func TestDependenciesPointOneWay(t *testing.T) {
+	for _, s := range sources(t) {
+		r, from, ok := ruleFor(s.folder)
+		if !ok {
+			t.Errorf("%s: write a rule for what it may import", s.folder)
+			continue
+		}
+		for _, imported := range s.imports() {
+			if within(imported, "github.com/caddyserver/caddy/v2") && !r.caddy {
+				t.Errorf("%s imports %s: it must do without Caddy", s.at(s.file.Package), imported)
+			}
+			if !within(imported, module) {
+				continue
+			}
+			_, to, _ := ruleFor(path.Clean("./" + strings.TrimPrefix(imported, module)))
+			if to != from && !slices.Contains(r.uses, to) {
+				t.Errorf("%s imports %s: %s may use only %q", s.at(s.file.Package), imported, from, r.uses)
+			}
+		}
+	}
+}
+
+// What is for tests may import package testing. Its folder is called so, and
+// nothing that ships imports it.
+func TestNothingThatShipsImportsTesting(t *testing.T) {
+	forTests := func(name string) bool { return strings.HasSuffix(name, "test") }
+	for _, s := range sources(t) {
+		if forTests(s.folder) {
+			continue
+		}
+		for _, imported := range s.imports() {
+			if within(imported, "testing") || within(imported, module) && forTests(imported) {
+				t.Errorf("%s imports %s", s.at(s.file.Package), imported)
+			}
+		}
+	}
+}
+
+func TestVerifiersDoNotReadTheClock(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		if !within(s.folder, "verifiers") {
+			continue
+		}
+		found++
+		for _, pos := range clockReads(s.file) {
+			t.Errorf("%s: reads the clock; take the time from the caller", s.at(pos))
+		}
+	}
+	if found == 0 {
+		t.Error("found no files")
+	}
+}
+
+// clockReads finds where a file uses those functions of package time whose
+// result depends on the present.
+func clockReads(f *ast.File) (found []token.Pos) {
+	name := ""
+	for _, spec := range f.Imports {
+		switch p, _ := strconv.Unquote(spec.Path.Value); {
+		case p != "time":
+		case spec.Name == nil:
+			name = "time"
+		case spec.Name.Name == ".": // there is no telling then
+			return []token.Pos{spec.Pos()}
+		default:
+			name = spec.Name.Name
+		}
+	}
+	ast.Inspect(f, func(n ast.Node) bool {
+		sel, ok := n.(*ast.SelectorExpr)
+		if !ok {
+			return true
+		}
+		x, ok := sel.X.(*ast.Ident)
+		if ok && x.Name == name && slices.Contains([]string{"Now", "Since", "Until"}, sel.Sel.Name) {
+			found = append(found, sel.Pos())
+		}
+		return true
+	})
+	return found
+}

@@ -1,0 +1,97 @@
+package queue
+
+import (
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"time"
+)
+
+// Backoff says when a failed delivery is attempted again and when it is given
+// up. The zero value of each field stands for its default.
+//
+// The pause before attempt n+1 is drawn evenly from the time up to
+// Base × Factor^(n-1), at most Cap: "full jitter", which spreads the deliveries
+// that an outage has made to fail together. A tenth of Base is the least, so that
+// no draw makes a delivery spin.
+type Backoff struct {
+	Base        time.Duration // default 5 s
+	Factor      float64       // default 2
+	Cap         time.Duration // default 1 h; bounds what an upstream's Retry-After asks for, too
+	MaxAge      time.Duration // from the receipt to the last attempt; default 72 h; negative: no limit
+	MaxAttempts int           // 0: no limit
+	// Random returns numbers in [0, 1). Default: math/rand/v2.
+	Random func() float64
+}
+
+func (b Backoff) withDefaults() Backoff {
+	if b.Base <= 0 {
+		b.Base = 5 * time.Second
+	}
+	if b.Factor < 1 {
+		b.Factor = 2
+	}
+	if b.Cap <= 0 {
+		b.Cap = time.Hour
+	}
+	if b.MaxAge == 0 {
+		b.MaxAge = 72 * time.Hour
+	}
+	if b.Random == nil {
+		b.Random = rand.Float64
+	}
+	return b
+}
+
+// Delay is the pause after the given number of failed attempts, one or more.
+func (b Backoff) Delay(attempts int) time.Duration {
+	b = b.withDefaults()
+	limit := min(b.Base, b.Cap)
+	for n := 1; n < attempts && limit < b.Cap; n++ {
+		// In floating point: the product may exceed what a Duration can hold.
+		next := float64(limit) * b.Factor
+		if next >= float64(b.Cap) || next <= float64(limit) {
+			limit = b.Cap
+			break
+		}
+		limit = time.Duration(next)
+	}
+	floor := min(b.Base/10, limit)
+	return floor + time.Duration(b.Random()*float64(limit-floor))
+}
+
+// Next tells when a delivery is to be attempted again after an attempt that
+// ended now with err, or that it is to be given up. An error made by [RetryAfter]
+// makes the pause as long as it says, but never longer than Cap, and never
+// shorter than what was drawn.
+func (b Backoff) Next(d *Delivery, now time.Time, err error) (at time.Time, again bool) {
+	b = b.withDefaults()
+	attempts := d.Attempts + 1
+	pause := b.Delay(attempts)
+	var asked *retryAfter
+	if errors.As(err, &asked) {
+		pause = max(pause, min(asked.pause, b.Cap))
+	}
+	at = now.Add(pause)
+	if b.MaxAttempts > 0 && attempts >= b.MaxAttempts {
+		return time.Time{}, false
+	}
+	if b.MaxAge >= 0 && at.After(d.Message.ReceivedAt.Add(b.MaxAge)) {
+		return time.Time{}, false
+	}
+	return at, true
+}
+
+// RetryAfter adds to an attempt's error for how long the upstream wants to be
+// left alone.
+func RetryAfter(err error, pause time.Duration) error {
+	return &retryAfter{err, pause}
+}
+
+type retryAfter struct {
+	err   error
+	pause time.Duration
+}
+
+func (e *retryAfter) Error() string { return fmt.Sprintf("%v (retry after %v)", e.err, e.pause) }
+func (e *retryAfter) Unwrap() error { return e.err }

@@ -1,0 +1,359 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// database is one opened Pebble. A store goes through several of them when its
+// disk is faulty: the broken one is fenced off and given up, and a fresh one is
+// opened on the same files.
+//
+// All writes go through two goroutines. The first hands batches to Pebble one
+// after another without waiting for the disk; the second waits for the disk and
+// wakes the callers. Callers so never stand inside Pebble and can leave when
+// their context ends, however long the disk hangs; and it is as fast as many
+// callers committing at once, since Pebble syncs for all that came meanwhile.
+type database struct {
+	*pebble.DB
+	fence *fence
+	fail  func(error) // tells the store, which starts the repair
+
+	queue   chan *commit
+	syncing chan *commit
+	failing chan struct{} // closed at the first error that it cannot survive
+	dead    chan struct{} // closed when nothing can become durable here any more
+
+	mu     sync.Mutex
+	broken bool
+	users  int
+	idle   chan struct{} // closed when broken and the last user has left
+}
+
+// commit is a batch on its way.
+type commit struct {
+	batch  *pebble.Batch
+	sync   bool
+	result chan error // gets exactly one
+	finish func(error)
+}
+
+const (
+	queueLength = 256
+	// stallLimit is how long a commit goes on waiting after the disk became full.
+	stallLimit = 2 * time.Second
+)
+
+// openDatabase opens the folder's files. report is called at most once, from any
+// goroutine, with the first error after which the database must not be used.
+func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*database, error)) (*database, error) {
+	db := &database{
+		fence:   files,
+		queue:   make(chan *commit, queueLength),
+		syncing: make(chan *commit, 4*queueLength),
+		failing: make(chan struct{}),
+		dead:    make(chan struct{}),
+		idle:    make(chan struct{}),
+	}
+	var failed atomic.Bool
+	db.fail = func(err error) {
+		if failed.CompareAndSwap(false, true) {
+			close(db.failing)
+			report(db, err)
+		}
+	}
+	var openErr error
+	err := guarded(func() error {
+		db.DB, openErr = pebble.Open(o.Dir, db.options(o, cache))
+		return openErr
+	})
+	if err != nil {
+		return nil, err
+	}
+	go db.apply()
+	go db.await()
+	return db, nil
+}
+
+func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
+	po := &pebble.Options{
+		FS:                 db.fence,
+		Cache:              cache,
+		FormatMajorVersion: pebble.FormatNewest,
+		Logger:             logger{db, o},
+		// Small enough that three of them fit into the promised memory, large
+		// enough that a message which is delivered at once never leaves memory.
+		MemTableSize:                o.memTableSize,
+		MemTableStopWritesThreshold: 3,
+		MaxOpenFiles:                500,
+		// Spread the writing instead of leaving it all to the sync.
+		BytesPerSync:               1 << 20,
+		L0CompactionThreshold:      2,
+		L0StopWritesThreshold:      1000,
+		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
+	}
+	for i := range po.Levels {
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
+	}
+	po.EventListener = &pebble.EventListener{
+		BackgroundError: func(err error) {
+			if !errors.Is(err, pebble.ErrCancelledCompaction) {
+				db.fail(err)
+			}
+		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) {
+			o.Logger.Error("a file of the queue is damaged", "details", info.Details, "path", info.Path)
+		},
+	}
+	return po
+}
+
+func (db *database) hasFailed() bool {
+	select {
+	case <-db.failing:
+		return true
+	default:
+		return false
+	}
+}
+
+// use keeps the database open until the matching leave. It fails once the
+// database is broken.
+func (db *database) use() bool {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.broken {
+		return false
+	}
+	db.users++
+	return true
+}
+
+func (db *database) leave() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.users--; db.broken && db.users == 0 {
+		close(db.idle)
+	}
+}
+
+// retire lets no new user in.
+func (db *database) retire() {
+	db.mu.Lock()
+	defer db.mu.Unlock()
+	if db.broken {
+		return
+	}
+	db.broken = true
+	if db.users == 0 {
+		close(db.idle)
+	}
+}
+
+// commit writes a batch and, when it is to be synced, waits until it is durable;
+// otherwise until it is visible. finish is called exactly once with the outcome,
+// which may be after commit has returned: whoever gives up waiting does not know
+// what became of the batch, so that what hangs on it is only let go later.
+//
+// The caller has called use; commit leaves.
+func (db *database) commit(ctx context.Context, full *disk, batch *pebble.Batch, sync bool, finish func(error)) error {
+	c := &commit{batch: batch, sync: sync, result: make(chan error, 1), finish: finish}
+	whenFull := full.whenFull()
+	select {
+	case db.queue <- c:
+	default:
+		select {
+		case db.queue <- c:
+		case <-ctx.Done():
+			return db.finish(c, context.Cause(ctx))
+		case <-whenFull:
+			return db.finish(c, errDiskFull)
+		case <-db.dead:
+			return db.finish(c, errFenced)
+		}
+	}
+	var limit <-chan time.Time
+	for {
+		select {
+		case err := <-c.result:
+			return db.finish(c, err)
+		case <-db.dead:
+			return db.finish(c, c.lastWord())
+		case <-whenFull:
+			// The write under way may still succeed: give it a moment.
+			whenFull = nil
+			timer := time.NewTimer(stallLimit)
+			defer timer.Stop()
+			limit = timer.C
+			continue
+		case <-limit:
+			go db.outlast(c)
+			return unavailable(errDiskFull)
+		case <-ctx.Done():
+			go db.outlast(c)
+			return unavailable(context.Cause(ctx))
+		}
+	}
+}
+
+// outlast finishes a commit that its caller no longer waits for.
+func (db *database) outlast(c *commit) {
+	select {
+	case err := <-c.result:
+		_ = db.finish(c, err)
+	case <-db.dead:
+		_ = db.finish(c, c.lastWord())
+	}
+}
+
+// lastWord is the outcome of a commit whose database is dead: the result may
+// have come before the end.
+func (c *commit) lastWord() error {
+	select {
+	case err := <-c.result:
+		return err
+	default:
+		return errFenced
+	}
+}
+
+func (db *database) finish(c *commit, err error) error {
+	defer db.leave()
+	if err == nil {
+		_ = c.batch.Close()
+	} else {
+		err = unavailable(err)
+	}
+	c.finish(err)
+	return err
+}
+
+// apply is the goroutine that hands batches to Pebble.
+func (db *database) apply() {
+	for {
+		select {
+		case <-db.dead:
+			return
+		case c := <-db.queue:
+			err := guarded(func() error {
+				if c.sync {
+					return db.ApplyNoSyncWait(c.batch, pebble.Sync)
+				}
+				return db.Apply(c.batch, pebble.NoSync)
+			})
+			switch {
+			case err != nil:
+				c.result <- err
+				db.fail(err)
+			case c.sync:
+				select {
+				case db.syncing <- c:
+				case <-db.dead:
+				}
+			default:
+				c.result <- nil
+			}
+		}
+	}
+}
+
+// await is the goroutine that waits for the disk.
+func (db *database) await() {
+	for {
+		select {
+		case <-db.dead:
+			return
+		case c := <-db.syncing:
+			err := c.batch.SyncWait()
+			c.result <- err
+			if err != nil {
+				db.fail(err)
+			}
+		}
+	}
+}
+
+// close ends the database properly where that is possible: users have left, and
+// the files still take writes.
+func (db *database) close() error {
+	return guarded(db.DB.Close)
+}
+
+// guarded runs f and turns a panic into an error. Pebble panics, and logs
+// fatally, where it cannot go on; the process can.
+//
+//go:noinline
+func guarded(f func() error) (err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			if e, ok := p.(error); ok {
+				err = fmt.Errorf("pebble: %w", e)
+			} else {
+				err = fmt.Errorf("pebble: %v", p)
+			}
+		}
+	}()
+	return f()
+}
+
+// onGuarded tells whether the calling goroutine runs below guarded.
+func onGuarded() bool {
+	var stack [128]uintptr
+	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
+	for {
+		frame, more := frames.Next()
+		if strings.HasSuffix(frame.Function, "queue/pebble.guarded") {
+			return true
+		}
+		if !more {
+			return false
+		}
+	}
+}
+
+// logger receives Pebble's messages, of which only the last words matter.
+type logger struct {
+	db *database
+	o  Options
+}
+
+func (l logger) Infof(format string, args ...any) {}
+
+func (l logger) Errorf(format string, args ...any) {
+	if !l.db.fence.isShut() {
+		l.o.Logger.Warn("pebble: " + fmt.Sprintf(format, args...))
+	}
+}
+
+// Fatalf must not return: Pebble relies on that. It must not end the process
+// either, which serves other things. So it ends what the goroutine is doing. On
+// a goroutine of ours that is a panic, which guarded turns into an error. On one
+// of Pebble's own it is the goroutine's end, with its deferred unlocking; this
+// database can then no longer work and is replaced by a fresh one.
+func (l logger) Fatalf(format string, args ...any) {
+	err := fmt.Errorf(format, args...)
+	l.db.fail(err)
+	if onGuarded() {
+		panic(err)
+	}
+	runtime.Goexit()
+}
+
+// unavailable marks err as a reason to try again later.
+func unavailable(err error) error {
+	if err == nil {
+		return queue.ErrUnavailable
+	}
+	return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
+}

@@ -1,0 +1,242 @@
+package pebble
+
+import (
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// How long a write that found no space waits before it tries again.
+const (
+	firstSpaceCheck = 10 * time.Millisecond
+	lastSpaceCheck  = 500 * time.Millisecond
+)
+
+var errFenced = errors.New("the database was given up")
+
+// disk knows whether writes are waiting for space. It outlives the databases
+// that are opened on it one after another.
+type disk struct {
+	waiting atomic.Int32
+	mu      sync.Mutex
+	filled  chan struct{} // closed while a write waits for space
+}
+
+func newDisk() *disk { return &disk{filled: make(chan struct{})} }
+
+func (d *disk) full() bool { return d.waiting.Load() > 0 }
+
+// whenFull returns a channel that is closed once the disk is full.
+func (d *disk) whenFull() <-chan struct{} {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	return d.filled
+}
+
+func (d *disk) enter() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.waiting.Add(1) == 1 {
+		close(d.filled)
+	}
+}
+
+func (d *disk) leave() {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.waiting.Add(-1) == 0 {
+		d.filled = make(chan struct{})
+	}
+}
+
+// fence is the file system of one database. It does two things that Pebble
+// cannot do for itself:
+//
+// A write that finds no space waits and goes on where it stopped, since Pebble
+// takes every failed write to its log or manifest for the end of the process.
+// Failed syncs are not repeated: after one, the kernel may have dropped the
+// very pages that the second call would report as safe.
+//
+// And once the fence is shut, nothing that the database still does in the
+// background reaches the files, so that another may be opened on them.
+type fence struct {
+	vfs.FS
+	disk *disk
+
+	// Every change holds mu for reading, so that whoever shuts the fence can wait
+	// for those under way.
+	mu   sync.RWMutex
+	shut chan struct{}
+	once sync.Once
+}
+
+func newFence(fs vfs.FS, d *disk) *fence {
+	return &fence{FS: fs, disk: d, shut: make(chan struct{})}
+}
+
+// stop shuts the fence: changes that wait for space end, others follow.
+func (f *fence) stop() { f.once.Do(func() { close(f.shut) }) }
+
+// close shuts the fence and waits for the changes under way.
+func (f *fence) close() {
+	f.stop()
+	f.mu.Lock()
+	defer f.mu.Unlock()
+}
+
+func (f *fence) isShut() bool {
+	select {
+	case <-f.shut:
+		return true
+	default:
+		return false
+	}
+}
+
+// change runs one operation that alters the files.
+func (f *fence) change(op func() error) error {
+	f.mu.RLock()
+	defer f.mu.RUnlock()
+	if f.isShut() {
+		return errFenced
+	}
+	return op()
+}
+
+// retry runs an operation that needs space until it has got it.
+func (f *fence) retry(op func() error) error {
+	return f.change(func() error {
+		err := op()
+		if err == nil || !noSpace(err) {
+			return err
+		}
+		return f.wait(op)
+	})
+}
+
+func (f *fence) wait(op func() error) error {
+	f.disk.enter()
+	defer f.disk.leave()
+	pause := firstSpaceCheck
+	timer := time.NewTimer(pause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-timer.C:
+		case <-f.shut:
+			return errFenced
+		}
+		if err := op(); err == nil || !noSpace(err) {
+			return err
+		}
+		pause = min(2*pause, lastSpaceCheck)
+		timer.Reset(pause)
+	}
+}
+
+// noSpace: the disk or the quota is used up, which a person or a sweep can mend.
+func noSpace(err error) bool {
+	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
+}
+
+func (f *fence) open(open func() (vfs.File, error)) (file vfs.File, err error) {
+	err = f.retry(func() error {
+		var inner vfs.File
+		if inner, err = open(); err == nil {
+			file = &fencedFile{File: inner, fence: f}
+		}
+		return err
+	})
+	return file, err
+}
+
+func (f *fence) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.open(func() (vfs.File, error) { return f.FS.Create(name, category) })
+}
+
+func (f *fence) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts ...vfs.OpenOption) (vfs.File, error) {
+	return f.open(func() (vfs.File, error) { return f.FS.OpenReadWrite(name, category, opts...) })
+}
+
+func (f *fence) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	return f.open(func() (vfs.File, error) { return f.FS.ReuseForWrite(oldname, newname, category) })
+}
+
+func (f *fence) OpenDir(name string) (vfs.File, error) {
+	dir, err := f.FS.OpenDir(name)
+	if err != nil {
+		return nil, err
+	}
+	return &fencedFile{File: dir, fence: f}, nil
+}
+
+func (f *fence) Link(oldname, newname string) error {
+	return f.retry(func() error { return f.FS.Link(oldname, newname) })
+}
+
+func (f *fence) Rename(oldname, newname string) error {
+	return f.retry(func() error { return f.FS.Rename(oldname, newname) })
+}
+
+func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
+	return f.retry(func() error { return f.FS.MkdirAll(dir, perm) })
+}
+
+func (f *fence) Remove(name string) error {
+	return f.change(func() error { return f.FS.Remove(name) })
+}
+
+func (f *fence) RemoveAll(name string) error {
+	return f.change(func() error { return f.FS.RemoveAll(name) })
+}
+
+// Lock does nothing: the store holds the folder's lock itself, across all the
+// databases that it may have to open.
+func (f *fence) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
+
+func (f *fence) Unwrap() vfs.FS { return f.FS }
+
+// fencedFile is a file that was opened for writing.
+type fencedFile struct {
+	vfs.File
+	fence *fence
+}
+
+func (f *fencedFile) Write(p []byte) (n int, err error) {
+	err = f.fence.retry(func() error {
+		m, err := f.File.Write(p[n:])
+		n += m
+		return err
+	})
+	return n, err
+}
+
+func (f *fencedFile) WriteAt(p []byte, off int64) (n int, err error) {
+	err = f.fence.retry(func() error {
+		m, err := f.File.WriteAt(p[n:], off+int64(n))
+		n += m
+		return err
+	})
+	return n, err
+}
+
+func (f *fencedFile) Preallocate(offset, length int64) error {
+	return f.fence.change(func() error { return f.File.Preallocate(offset, length) })
+}
+
+func (f *fencedFile) Sync() error     { return f.fence.change(f.File.Sync) }
+func (f *fencedFile) SyncData() error { return f.fence.change(f.File.SyncData) }
+
+func (f *fencedFile) SyncTo(length int64) (full bool, err error) {
+	err = f.fence.change(func() error {
+		full, err = f.File.SyncTo(length)
+		return err
+	})
+	return full, err
+}

@@ -1,0 +1,200 @@
+package pebble
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"errors"
+	"math"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// The key space. Every record's kind is its first byte, so that each kind is a
+// range of its own and can be scanned without meeting the others.
+//
+//	f                        the format of this folder
+//	m id                     a message
+//	n lane                   a destination's name
+//	q lane due id            a delivery that waits, in the order in which they fall due
+//	d id lane                a destination not yet done; only of messages with several
+//	z lane id                a dead letter
+//	k key                    a dedupe key: when it expires
+//	x expiry key             the same by time, for the sweep
+//
+// lane is the start of the SHA-256 of the destination's name; times are
+// nanoseconds since 1970, big-endian, so that they sort.
+const (
+	kindFormat  = 'f'
+	kindMessage = 'm'
+	kindName    = 'n'
+	kindWaiting = 'q'
+	kindPart    = 'd'
+	kindDead    = 'z'
+	kindKey     = 'k'
+	kindExpiry  = 'x'
+)
+
+// format is what the format record of this version holds.
+const format = "hookwicket queue 1"
+
+// laneID stands for a destination in the keys.
+type laneID [8]byte
+
+func laneOf(destination string) (id laneID) {
+	sum := sha256.Sum256([]byte(destination))
+	copy(id[:], sum[:])
+	return id
+}
+
+// position is a place in the order of one lane's waiting deliveries.
+type position struct {
+	due int64 // nanoseconds since 1970, never negative
+	id  queue.ID
+}
+
+// The ends of that order: no delivery lies before start or at end.
+var (
+	start = position{}
+	end   = position{due: math.MaxInt64, id: queue.ID(bytes.Repeat([]byte{0xff}, 16))}
+)
+
+func (p position) before(q position) bool { return p.compare(q) < 0 }
+
+func (p position) compare(q position) int {
+	switch {
+	case p.due < q.due:
+		return -1
+	case p.due > q.due:
+		return 1
+	}
+	return bytes.Compare(p.id[:], q.id[:])
+}
+
+// nanos is t as it stands in a key. Times that a key cannot express become the
+// nearest that it can.
+func nanos(t time.Time) int64 {
+	switch s := t.Unix(); {
+	case s < 0:
+		return 0
+	case s >= math.MaxInt64/int64(time.Second):
+		return math.MaxInt64 - 1
+	}
+	return t.UnixNano()
+}
+
+// The keys are appended to a caller's array, which keeps them off the heap.
+type keyBuffer [1 + 8 + 8 + 16]byte
+
+func messageKey(b *keyBuffer, id queue.ID) []byte {
+	return append(append(b[:0], kindMessage), id[:]...)
+}
+
+func nameKey(b *keyBuffer, lane laneID) []byte {
+	return append(append(b[:0], kindName), lane[:]...)
+}
+
+func waitingKey(b *keyBuffer, lane laneID, p position) []byte {
+	k := append(append(b[:0], kindWaiting), lane[:]...)
+	k = binary.BigEndian.AppendUint64(k, uint64(p.due))
+	return append(k, p.id[:]...)
+}
+
+func partKey(b *keyBuffer, id queue.ID, lane laneID) []byte {
+	return append(append(append(b[:0], kindPart), id[:]...), lane[:]...)
+}
+
+func deadKey(b *keyBuffer, lane laneID, id queue.ID) []byte {
+	return append(append(append(b[:0], kindDead), lane[:]...), id[:]...)
+}
+
+func dedupeKey(b *keyBuffer, key queue.Key) []byte {
+	return append(append(b[:0], kindKey), key[:]...)
+}
+
+func expiryKey(b *keyBuffer, expiry int64, key queue.Key) []byte {
+	k := binary.BigEndian.AppendUint64(append(b[:0], kindExpiry), uint64(expiry))
+	return append(k, key[:]...)
+}
+
+var errDamaged = errors.New("damaged index record")
+
+// splitWaiting takes a waiting key apart.
+func splitWaiting(k []byte) (lane laneID, p position, err error) {
+	if len(k) != 1+8+8+16 {
+		return lane, p, errDamaged
+	}
+	copy(lane[:], k[1:])
+	p.due = int64(binary.BigEndian.Uint64(k[9:]))
+	copy(p.id[:], k[17:])
+	if p.due < 0 {
+		return lane, p, errDamaged
+	}
+	return lane, p, nil
+}
+
+// splitDead takes a dead letter's key apart.
+func splitDead(k []byte) (lane laneID, id queue.ID, err error) {
+	if len(k) != 1+8+16 {
+		return lane, id, errDamaged
+	}
+	copy(lane[:], k[1:])
+	copy(id[:], k[9:])
+	return lane, id, nil
+}
+
+// splitExpiry takes an expiry key apart.
+func splitExpiry(k []byte) (expiry int64, key queue.Key, err error) {
+	if len(k) != 1+8+16 {
+		return 0, key, errDamaged
+	}
+	copy(key[:], k[9:])
+	return int64(binary.BigEndian.Uint64(k[1:])), key, nil
+}
+
+// state is the value beside a waiting delivery or a dead letter: what is known
+// of it besides its message.
+type state struct {
+	size        int64 // its share of the message's bytes
+	parts       int   // how many destinations the message had
+	attempts    int
+	lastAttempt int64
+	lastError   string
+}
+
+// maxError bounds what one delivery keeps of an error's text.
+const maxError = 1 << 10
+
+func (s *state) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(s.size))
+	b = binary.AppendUvarint(b, uint64(s.parts))
+	if s.attempts == 0 {
+		return b
+	}
+	b = binary.AppendUvarint(b, uint64(s.attempts))
+	b = binary.AppendUvarint(b, uint64(s.lastAttempt))
+	return append(b, s.lastError[:min(len(s.lastError), maxError)]...)
+}
+
+func decodeState(b []byte) (s state, err error) {
+	number := func() int64 {
+		x, n := binary.Uvarint(b)
+		if n <= 0 || x > math.MaxInt64 {
+			err = errDamaged
+			return 0
+		}
+		b = b[n:]
+		return int64(x)
+	}
+	s.size, s.parts = number(), int(number())
+	if err == nil && len(b) > 0 {
+		s.attempts, s.lastAttempt = int(number()), number()
+		s.lastError = string(b)
+	}
+	return s, err
+}
+
+func encodeTime(t int64) []byte {
+	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(t))
+}

@@ -1,0 +1,199 @@
+package pebble
+
+import (
+	"encoding/hex"
+	"errors"
+	"fmt"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// load reads what the store has to know of a freshly opened database: its
+// format, its destinations and, from the two small indexes, how much waits.
+func (s *Store) load(db *database) error {
+	if err := checkFormat(db); err != nil {
+		return err
+	}
+	if err := s.loadNames(db); err != nil {
+		return err
+	}
+	counts := make(map[laneID]*tally)
+	if err := s.loadWaiting(db, counts); err != nil {
+		return err
+	}
+	if err := loadDead(db, counts); err != nil {
+		return err
+	}
+	return s.adopt(counts)
+}
+
+func checkFormat(db *database) error {
+	key := []byte{kindFormat}
+	v, closer, err := db.Get(key)
+	if errors.Is(err, pebble.ErrNotFound) {
+		return db.Set(key, []byte(format), pebble.Sync)
+	}
+	if err != nil {
+		return err
+	}
+	defer closer.Close()
+	if string(v) != format {
+		return fmt.Errorf("the folder holds %q, but this version reads %q only", v, format)
+	}
+	return nil
+}
+
+// each calls f for the records of one kind.
+func each(db *database, kind byte, f func(k, v []byte) error) error {
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+	if err != nil {
+		return err
+	}
+	for ok := iter.First(); ok && err == nil; ok = iter.Next() {
+		err = f(iter.Key(), iter.Value())
+	}
+	return errors.Join(err, iter.Close())
+}
+
+func (s *Store) loadNames(db *database) error {
+	return each(db, kindName, func(k, v []byte) error {
+		if len(k) != 1+8 {
+			return errDamaged
+		}
+		l, err := s.addLane(string(v), laneID(k[1:]))
+		if err == nil {
+			l.named.Store(true)
+		}
+		return err
+	})
+}
+
+// tally is what one lane holds on disk.
+type tally struct {
+	waiting, dead, bytes int64
+	ages                 ages
+	held                 map[queue.ID]position // deliveries that workers hold
+}
+
+func tallyOf(counts map[laneID]*tally, id laneID) *tally {
+	t := counts[id]
+	if t == nil {
+		t = &tally{held: make(map[queue.ID]position)}
+		counts[id] = t
+	}
+	return t
+}
+
+func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
+	var (
+		id   laneID
+		t    *tally
+		busy map[queue.ID]bool
+	)
+	return each(db, kindWaiting, func(k, v []byte) error {
+		lane, p, err := splitWaiting(k)
+		if err != nil {
+			return err
+		}
+		st, err := decodeState(v)
+		if err != nil {
+			return err
+		}
+		if t == nil || lane != id {
+			id, t = lane, tallyOf(counts, lane)
+			busy = s.busyIn(lane)
+		}
+		t.waiting++
+		t.bytes += st.size
+		t.ages.add(p.id)
+		if busy[p.id] {
+			t.held[p.id] = p
+		}
+		return nil
+	})
+}
+
+// busyIn copies the IDs of the deliveries that are held in a lane: none, unless
+// the database replaces another.
+func (s *Store) busyIn(id laneID) map[queue.ID]bool {
+	s.lanesMu.RLock()
+	l := s.laneIDs[id]
+	s.lanesMu.RUnlock()
+	if l == nil {
+		return nil
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	held := make(map[queue.ID]bool, len(l.busy))
+	for id := range l.busy {
+		held[id] = true
+	}
+	return held
+}
+
+func loadDead(db *database, counts map[laneID]*tally) error {
+	return each(db, kindDead, func(k, v []byte) error {
+		lane, _, err := splitDead(k)
+		if err != nil {
+			return err
+		}
+		st, err := decodeState(v)
+		if err != nil {
+			return err
+		}
+		t := tallyOf(counts, lane)
+		t.dead++
+		t.bytes += st.size
+		return nil
+	})
+}
+
+// adopt makes the lanes start over with what was counted.
+func (s *Store) adopt(counts map[laneID]*tally) error {
+	for id := range counts {
+		s.lanesMu.RLock()
+		known := s.laneIDs[id] != nil
+		s.lanesMu.RUnlock()
+		if !known {
+			// Cannot happen, as a name is written with the first delivery. Should it,
+			// the deliveries are kept and counted under a name that says so.
+			if _, err := s.addLane("unknown "+hex.EncodeToString(id[:]), id); err != nil {
+				return err
+			}
+		}
+	}
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	var bytes int64
+	for id, l := range s.laneIDs {
+		l.mu.Lock()
+		l.reset()
+		if t := counts[id]; t != nil {
+			l.waiting, l.dead, l.bytes, l.ages = t.waiting, t.dead, t.bytes, t.ages
+			bytes += t.bytes
+			l.reconcile(t.held)
+		} else {
+			l.reconcile(nil)
+		}
+		l.mu.Unlock()
+	}
+	s.bytes.Store(bytes)
+	return nil
+}
+
+// reconcile tells the claims that workers hold where their deliveries stand now.
+// The marks of the last moments before a failure may or may not have been kept.
+func (l *lane) reconcile(held map[queue.ID]position) {
+	for id, c := range l.busy {
+		if c == nil {
+			continue
+		}
+		p, ok := held[id]
+		if ok {
+			c.position = p
+		}
+		c.gone = !ok
+	}
+}

@@ -1,0 +1,122 @@
+package pebble
+
+import (
+	"slices"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// Stats implements [queue.Store]. A message's bytes count in parts: each of its
+// deliveries carries an equal share until it is done. Oldest is exact to a
+// minute, and to a millisecond while nothing else of that minute is done.
+func (s *Store) Stats() queue.Stats {
+	st := queue.Stats{
+		Bytes:     s.bytes.Load(),
+		Limit:     max(s.options.MaxBacklog, 0),
+		Available: s.current.Load() != nil && !s.disk.full(),
+		Keys:      -1,
+	}
+	if s.counted.Load() {
+		st.Keys = max(s.keys.Load(), 0)
+	}
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	st.Destinations = make(map[string]queue.DestinationStats, len(s.lanes))
+	for name, l := range s.lanes {
+		l.mu.Lock()
+		st.Destinations[name] = queue.DestinationStats{
+			Waiting: l.waiting, Claimed: l.claimed, DeadLetters: l.dead, Oldest: l.ages.oldest(),
+		}
+		l.mu.Unlock()
+	}
+	return st
+}
+
+// countKeys prepares the count of the keys on disk and returns what runs it: ten
+// million take some seconds, in the background. What comes and goes meanwhile is
+// counted by those who write, since the iterator keeps to the state in which it
+// was made, before the first of them.
+func (s *Store) countKeys(db *database) (count func(), err error) {
+	if s.counted.Load() || !db.use() {
+		return func() {}, nil
+	}
+	s.keys.Store(0)
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindExpiry}, UpperBound: []byte{kindExpiry + 1}})
+	if err != nil {
+		db.leave()
+		return func() {}, err
+	}
+	return func() {
+		defer db.leave()
+		n := int64(0)
+		for ok := iter.First(); ok; ok = iter.Next() {
+			if n++; n%4096 == 0 && s.interrupted(db) {
+				break
+			}
+		}
+		if err := iter.Close(); err == nil && !s.interrupted(db) {
+			s.keys.Add(n)
+			s.counted.Store(true)
+		}
+	}, nil
+}
+
+func (s *Store) interrupted(db *database) bool {
+	select {
+	case <-s.closing:
+		return true
+	default:
+		return db.hasFailed()
+	}
+}
+
+// ages counts a lane's waiting deliveries by the minute of their receipt, which
+// their IDs tell. Memory so depends on how many different minutes wait, not on
+// how many deliveries.
+type ages []age // sorted
+
+type age struct {
+	minute   int64
+	count    int64
+	earliest int64 // milliseconds
+}
+
+func (a *ages) find(id queue.ID) (i int, found bool, milli int64) {
+	milli = int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
+	minute := milli / time.Minute.Milliseconds()
+	if n := len(*a); n > 0 && (*a)[n-1].minute == minute {
+		return n - 1, true, milli
+	}
+	i, found = slices.BinarySearchFunc(*a, minute, func(x age, m int64) int { return int(x.minute - m) })
+	return i, found, milli
+}
+
+func (a *ages) add(id queue.ID) {
+	i, found, milli := a.find(id)
+	if !found {
+		*a = slices.Insert(*a, i, age{minute: milli / time.Minute.Milliseconds(), earliest: milli})
+	}
+	x := &(*a)[i]
+	x.count++
+	x.earliest = min(x.earliest, milli)
+}
+
+func (a *ages) remove(id queue.ID) {
+	i, found, _ := a.find(id)
+	if !found {
+		return
+	}
+	if (*a)[i].count--; (*a)[i].count == 0 {
+		*a = slices.Delete(*a, i, i+1)
+	}
+}
+
+func (a *ages) oldest() time.Time {
+	if len(*a) == 0 {
+		return time.Time{}
+	}
+	return time.UnixMilli((*a)[0].earliest)
+}

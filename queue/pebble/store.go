@@ -1,0 +1,388 @@
+// Package pebble is the queue's store on the local disk, on top of the Pebble
+// key-value engine.
+//
+// Start with [Open]. One commit makes a message, its deliveries and its dedupe
+// keys durable together, and concurrent commits share their syncs.
+package pebble
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// DefaultMaxBacklog is the limit on what waits unless Options say otherwise.
+const DefaultMaxBacklog = 10 << 30
+
+// Options say where and how a store is kept.
+type Options struct {
+	// Dir is the folder; it is created with mode 0700 where it is missing.
+	Dir string
+	// FS is the file system. Default: the operating system's.
+	FS vfs.FS
+	// MaxBacklog limits the bytes of waiting messages and dead letters; beyond it
+	// Accept answers with [queue.ErrFull]. 0: [DefaultMaxBacklog]; negative: none.
+	MaxBacklog int64
+	// Now tells what is due and which keys have expired. Default: time.Now. Who
+	// sets another clock forward calls [Store.Wake] thereafter.
+	Now func() time.Time
+	// Logger receives what a person should know. Default: none.
+	Logger *slog.Logger
+
+	memTableSize uint64 // default 32 MiB
+	cacheSize    int64  // default 32 MiB, for blocks and bloom filters
+	freshSize    int64  // default 32 MiB, for messages not yet claimed
+}
+
+func (o Options) withDefaults() Options {
+	set := func(v *int64, d int64) {
+		if *v == 0 {
+			*v = d
+		}
+	}
+	if o.FS == nil {
+		o.FS = vfs.Default
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Logger == nil {
+		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.memTableSize == 0 {
+		o.memTableSize = 32 << 20
+	}
+	set(&o.MaxBacklog, DefaultMaxBacklog)
+	set(&o.cacheSize, 32<<20)
+	set(&o.freshSize, 32<<20)
+	return o
+}
+
+// Store is a [queue.Store] in a folder.
+type Store struct {
+	options Options
+	disk    *disk
+	lock    io.Closer
+	cache   *pebble.Cache
+	fresh   budget
+	locks   stripes
+	parts   [256]sync.Mutex // by message, for those with several destinations
+	bytes   atomic.Int64    // what waits, and what is being accepted
+	keys    atomic.Int64    // recorded since the count began
+	counted atomic.Bool     // the keys on disk are in keys, too
+	sweeper sweeper
+
+	current atomic.Pointer[database] // nil while there is none
+
+	lanesMu sync.RWMutex
+	lanes   map[string]*lane
+	laneIDs map[laneID]*lane
+
+	closing    chan struct{}
+	background sync.WaitGroup
+
+	mu      sync.Mutex
+	closed  bool
+	opening *fence // of the database that is being opened
+	cause   error  // why there is no database
+}
+
+var _ queue.Store = (*Store)(nil)
+
+// Open opens the store in a folder, or creates it. The error wraps
+// [queue.ErrLocked] when another process has it open.
+func Open(o Options) (*Store, error) {
+	o = o.withDefaults()
+	s := &Store{
+		options: o,
+		disk:    newDisk(),
+		lanes:   make(map[string]*lane),
+		laneIDs: make(map[laneID]*lane),
+		closing: make(chan struct{}),
+		locks:   newStripes(),
+		sweeper: sweeper{early: make(chan struct{}, 1)},
+	}
+	s.fresh.left.Store(o.freshSize)
+	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", err)
+	}
+	var err error
+	if s.lock, err = o.FS.Lock(o.FS.PathJoin(o.Dir, "LOCK")); err != nil {
+		if isLocked(err) {
+			err = fmt.Errorf("%w: %w", queue.ErrLocked, err)
+		}
+		return nil, fmt.Errorf("opening the queue in %s: %w", o.Dir, err)
+	}
+	s.cache = pebble.NewCache(o.cacheSize)
+	if err := s.start(); err != nil {
+		s.cache.Unref()
+		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", o.Dir, err), s.lock.Close())
+	}
+	s.background.Add(1)
+	go s.sweepLoop()
+	return s, nil
+}
+
+// isLocked: the lock's taker says so by a bare errno, or, within one process, in
+// words only.
+func isLocked(err error) bool {
+	var errno syscall.Errno
+	if errors.As(err, &errno) {
+		return err == error(errno) && (errno == syscall.EAGAIN || errno == syscall.EACCES)
+	}
+	return strings.Contains(err.Error(), "lock held")
+}
+
+// start opens a database, reads what the store has to know of it and puts it
+// into service.
+func (s *Store) start() error {
+	files := newFence(s.options.FS, s.disk)
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return errors.New("the store is closed")
+	}
+	s.opening = files
+	s.mu.Unlock()
+
+	db, err := openDatabase(s.options, s.cache, files, s.failed)
+	count := func() {}
+	if err == nil {
+		err = guarded(func() error {
+			if err := s.load(db); err != nil {
+				return err
+			}
+			count, err = s.countKeys(db)
+			return err
+		})
+	}
+	s.mu.Lock()
+	s.opening = nil
+	if err == nil && s.closed {
+		err = errors.New("the store is closed")
+	}
+	if err == nil && db.hasFailed() {
+		err = errors.New("the database failed while it was opened")
+	}
+	if err == nil {
+		s.current.Store(db)
+		s.cause = nil
+	}
+	s.mu.Unlock()
+	if err != nil {
+		files.close()
+		if db != nil {
+			s.abandon(db)
+		}
+		count()
+		return err
+	}
+	s.background.Add(1)
+	go func() {
+		defer s.background.Done()
+		count()
+	}()
+	s.wakeLanes()
+	return nil
+}
+
+// failed is told by a database that it is done for. It may be called with
+// Pebble's locks held and must not wait for any of them.
+func (s *Store) failed(db *database, err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed || !s.current.CompareAndSwap(db, nil) {
+		return // Close, or start, sees to it
+	}
+	s.cause = err
+	s.background.Add(1)
+	go s.repair(db, err)
+}
+
+// The pauses between attempts to open a database again.
+const (
+	firstRepair = 50 * time.Millisecond
+	lastRepair  = 10 * time.Second
+)
+
+// repair puts a fresh database in the place of a broken one. The files hold all
+// that was acknowledged: what they say after an error is found out by reading
+// them again, never by trusting the memory of the database that met the error.
+func (s *Store) repair(db *database, err error) {
+	defer s.background.Done()
+	s.options.Logger.Error("the queue's disk failed; opening it again", "error", err)
+	s.abandon(db)
+	pause := firstRepair
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-timer.C:
+		}
+		err := s.start()
+		if err == nil {
+			s.options.Logger.Info("the queue's disk works again")
+			return
+		}
+		s.mu.Lock()
+		s.cause = err
+		s.mu.Unlock()
+		s.options.Logger.Error("opening the queue again", "error", err, "next", pause)
+		timer.Reset(pause)
+		pause = min(2*pause, lastRepair)
+	}
+}
+
+// abandon fences a database off and waits until nobody uses it. Pebble may not
+// be able to close it any more, which only costs memory.
+func (s *Store) abandon(db *database) {
+	db.retire()
+	s.wakeLanes()
+	db.fence.close()
+	close(db.dead)
+	<-db.idle
+	go func() { _ = db.close() }()
+}
+
+// enter returns the database for use; the caller must call leave on it.
+func (s *Store) enter() (*database, error) {
+	if db := s.current.Load(); db != nil && db.use() {
+		return db, nil
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.closed {
+		return nil, unavailable(errors.New("it is closed"))
+	}
+	return nil, unavailable(s.cause)
+}
+
+// closeLimit is how long Close waits for a disk that hangs.
+const closeLimit = 10 * time.Second
+
+// Close waits for commits under way and closes the files. While the disk is full
+// it does not wait: what was not acknowledged then may be lost.
+func (s *Store) Close() error {
+	s.mu.Lock()
+	if s.closed {
+		s.mu.Unlock()
+		return nil
+	}
+	s.closed = true
+	db := s.current.Swap(nil)
+	if s.opening != nil {
+		s.opening.stop()
+	}
+	s.mu.Unlock()
+	close(s.closing)
+	s.wakeLanes()
+
+	done := make(chan error, 1)
+	go func() {
+		s.background.Wait()
+		if db == nil {
+			done <- nil
+			return
+		}
+		done <- s.closeDatabase(db)
+	}()
+	timer := time.NewTimer(closeLimit)
+	defer timer.Stop()
+	select {
+	case err := <-done:
+		s.cache.Unref()
+		return errors.Join(err, s.lock.Close())
+	case <-timer.C:
+		// The disk hangs. The lock stays: something may still be written.
+		if db != nil {
+			db.fence.stop()
+		}
+		return unavailable(errors.New("the disk hangs"))
+	}
+}
+
+func (s *Store) closeDatabase(db *database) error {
+	db.retire()
+	select {
+	case <-db.idle:
+	case <-db.failing:
+	case <-s.disk.whenFull():
+	}
+	closed := make(chan error, 1)
+	broken := db.hasFailed() || s.disk.full()
+	if !broken {
+		close(db.dead)
+		go func() { closed <- db.close() }()
+		select {
+		case err := <-closed:
+			return err
+		case <-db.failing:
+		case <-s.disk.whenFull():
+		}
+		db.fence.close()
+		return unavailable(errors.New("closing the queue: the disk is full or faulty"))
+	}
+	s.abandon(db)
+	return nil
+}
+
+// Wake makes waiting claims look at the clock again. It is for those who set
+// [Options].Now forward.
+func (s *Store) Wake() {
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	for _, l := range s.lanes {
+		l.mu.Lock()
+		l.stir()
+		l.mu.Unlock()
+	}
+	s.sweeper.poke()
+}
+
+func (s *Store) wakeLanes() {
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	for _, l := range s.lanes {
+		l.wakeAll()
+	}
+}
+
+func (s *Store) now() time.Time { return s.options.Now() }
+
+// lane returns the lane of a destination.
+func (s *Store) lane(destination string) (*lane, error) {
+	s.lanesMu.RLock()
+	l := s.lanes[destination]
+	s.lanesMu.RUnlock()
+	if l != nil {
+		return l, nil
+	}
+	return s.addLane(destination, laneOf(destination))
+}
+
+func (s *Store) addLane(destination string, id laneID) (*lane, error) {
+	s.lanesMu.Lock()
+	defer s.lanesMu.Unlock()
+	if l := s.lanes[destination]; l != nil {
+		return l, nil
+	}
+	if other := s.laneIDs[id]; other != nil {
+		return nil, fmt.Errorf("the names of the destinations %q and %q have the same digest: rename one", destination, other.name)
+	}
+	l := newLane(destination, id, s.now, &s.fresh)
+	s.lanes[destination], s.laneIDs[id] = l, l
+	return l, nil
+}

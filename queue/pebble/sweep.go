@@ -1,0 +1,186 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"math"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+const (
+	sweepBatch = 512         // keys in one commit
+	sweepPause = time.Minute // at least this long between sweeps
+)
+
+// sweeper knows when the next key expires, so that nothing runs before.
+type sweeper struct {
+	next  atomic.Int64 // nanoseconds; MaxInt64: nothing to sweep
+	early chan struct{}
+	from  int64 // nothing expires before it; only the sweep's own
+}
+
+// recorded is told of each key's expiry.
+func (w *sweeper) recorded(expiry int64) {
+	for {
+		next := w.next.Load()
+		if expiry >= next {
+			return
+		}
+		if w.next.CompareAndSwap(next, expiry) {
+			w.poke()
+			return
+		}
+	}
+}
+
+func (w *sweeper) poke() {
+	select {
+	case w.early <- struct{}{}:
+	default:
+	}
+}
+
+// sweepLoop deletes keys some time after they expire.
+func (s *Store) sweepLoop() {
+	defer s.background.Done()
+	timer := time.NewTimer(sweepPause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-s.sweeper.early:
+		case <-timer.C:
+			if !s.disk.full() {
+				if _, err := s.Sweep(context.Background()); err != nil && !errors.Is(err, queue.ErrUnavailable) {
+					s.options.Logger.Warn("sweeping expired keys", "error", err)
+				}
+			}
+		}
+		next := s.sweeper.next.Load()
+		if next == math.MaxInt64 {
+			timer.Stop()
+			continue
+		}
+		timer.Reset(max(sweepPause, time.Duration(next-nanos(s.now()))))
+	}
+}
+
+// Sweep deletes the keys whose window is over and returns how many. The store
+// does it by itself, about once a minute.
+func (s *Store) Sweep(ctx context.Context) (int, error) {
+	now := nanos(s.now())
+	// What is recorded from here on lowers it again.
+	s.sweeper.next.Store(math.MaxInt64)
+	total := 0
+	from := int64(0)
+	for {
+		n, next, err := s.sweepSome(ctx, from, now)
+		total += n
+		if err != nil {
+			s.sweeper.recorded(now)
+			return total, err
+		}
+		if next > now {
+			if next != math.MaxInt64 {
+				s.sweeper.recorded(next)
+			}
+			return total, nil
+		}
+		from = next
+	}
+}
+
+// sweepSome deletes one batch and returns the expiry at which to go on.
+func (s *Store) sweepSome(ctx context.Context, from, now int64) (n int, next int64, err error) {
+	expired, next, err := s.expired(from, now)
+	if err != nil {
+		return 0, 0, unavailable(err)
+	}
+	for _, x := range expired {
+		if err := s.forgetKey(ctx, x); err != nil {
+			return n, 0, err
+		}
+		n++
+	}
+	return n, next, nil
+}
+
+// expiring is an entry of the expiry index.
+type expiring struct {
+	expiry int64
+	key    queue.Key
+}
+
+func (s *Store) expired(from, now int64) (found []expiring, next int64, err error) {
+	db, err := s.enter()
+	if err != nil {
+		return nil, 0, err
+	}
+	defer db.leave()
+	var lower keyBuffer
+	iter, err := db.NewIter(&pebble.IterOptions{
+		// The lower bound passes over what was deleted just now.
+		LowerBound: expiryKey(&lower, from, queue.Key{}),
+		UpperBound: []byte{kindExpiry + 1},
+	})
+	if err != nil {
+		return nil, 0, err
+	}
+	next = math.MaxInt64
+	for ok := iter.First(); ok; ok = iter.Next() {
+		expiry, key, keyErr := splitExpiry(iter.Key())
+		if keyErr != nil {
+			err = keyErr
+			break
+		}
+		if expiry > now || len(found) == sweepBatch {
+			next = expiry
+			break
+		}
+		found = append(found, expiring{expiry, key})
+	}
+	return found, next, errors.Join(err, iter.Close())
+}
+
+// forgetKey deletes an entry of the expiry index, and its key unless that was
+// recorded anew meanwhile.
+func (s *Store) forgetKey(ctx context.Context, x expiring) error {
+	held, err := s.locks.lock(ctx, x.key, queue.Key{})
+	if err != nil {
+		return err
+	}
+	db, err := s.enter()
+	if err != nil {
+		held.unlock()
+		return err
+	}
+	expiry, found, err := expiryOf(db, x.key)
+	if err != nil {
+		held.unlock()
+		db.leave()
+		return unavailable(err)
+	}
+	batch := db.NewBatch()
+	var b keyBuffer
+	if found && expiry == x.expiry {
+		err = batch.Delete(dedupeKey(&b, x.key), nil)
+	}
+	err = errors.Join(err, batch.SingleDelete(expiryKey(&b, x.expiry, x.key), nil))
+	if err != nil {
+		held.unlock()
+		db.leave()
+		return err
+	}
+	return db.commit(ctx, s.disk, batch, false, func(err error) {
+		if err == nil {
+			s.keys.Add(-1)
+		}
+		held.unlock()
+	})
+}

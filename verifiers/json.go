@@ -1,0 +1,216 @@
+package verifiers
+
+import (
+	"encoding/binary"
+	"math/bits"
+)
+
+// maxDepth bounds how deep JSON may be nested. Deeper documents count as
+// malformed: many a receiver's parser stops there too (PHP's at 512, Python's
+// near 1,000), and a parser that recurses would let a body of brackets overflow
+// the stack of the process.
+const maxDepth = 1024
+
+// validJSON tells whether text is one JSON value (RFC 8259). It does not
+// recurse and does not allocate.
+//
+// It is here because the libraries that read a field without decoding the
+// document accept documents that no parser accepts, and the verdict on one
+// event would then differ from the receiver's. Like most parsers it does not
+// insist on valid UTF-8 inside strings.
+func validJSON(text string) bool {
+	var objects [maxDepth / 64]uint64 // a bit for each open bracket: is it a brace?
+	depth := 0
+	b, i := bytesOf(text), 0
+value:
+	i = skipSpace(b, i)
+	if i == len(b) {
+		return false
+	}
+	switch c := b[i]; {
+	case c == '{' || c == '[':
+		if depth == maxDepth {
+			return false
+		}
+		word, bit := &objects[depth/64], uint64(1)<<(depth%64)
+		depth++
+		i = skipSpace(b, i+1)
+		if c == '{' {
+			*word |= bit
+			if i < len(b) && b[i] == '}' {
+				goto closed
+			}
+			goto key
+		}
+		*word &^= bit
+		if i < len(b) && b[i] == ']' {
+			goto closed
+		}
+		goto value
+	case c == '"':
+		i = skipString(b, i+1)
+	case c == '-' || '0' <= c && c <= '9':
+		i = skipNumber(b, i)
+	case c == 't':
+		i = skipWord(b, i, "true")
+	case c == 'f':
+		i = skipWord(b, i, "false")
+	case c == 'n':
+		i = skipWord(b, i, "null")
+	default:
+		return false
+	}
+	if i < 0 {
+		return false
+	}
+after:
+	if i = skipSpace(b, i); depth == 0 {
+		return i == len(b)
+	}
+	if i == len(b) {
+		return false
+	}
+	if objects[(depth-1)/64]>>((depth-1)%64)&1 == 0 {
+		switch b[i] {
+		case ',':
+			i++
+			goto value
+		case ']':
+			goto closed
+		}
+		return false
+	}
+	switch b[i] {
+	case ',':
+		i = skipSpace(b, i+1)
+		goto key
+	case '}':
+		goto closed
+	}
+	return false
+key:
+	if i == len(b) || b[i] != '"' {
+		return false
+	}
+	if i = skipString(b, i+1); i < 0 {
+		return false
+	}
+	if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
+		return false
+	}
+	i++
+	goto value
+closed:
+	depth--
+	i++
+	goto after
+}
+
+// skipSpace returns the index of what follows white space.
+func skipSpace(b []byte, i int) int {
+	for i < len(b) && b[i] <= ' ' && (b[i] == ' ' || b[i] == '\n' || b[i] == '\r' || b[i] == '\t') {
+		i++
+	}
+	return i
+}
+
+// skipString returns the index after a string's closing quote, or -1. It looks
+// at eight bytes at a time for one that is not plain.
+func skipString(b []byte, i int) int {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	for {
+		for i+8 <= len(b) {
+			w := binary.LittleEndian.Uint64(b[i:])
+			quote, slash := w^(ones*'"'), w^(ones*'\\')
+			found := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
+			if found != 0 {
+				i += bits.TrailingZeros64(found) / 8
+				break
+			}
+			i += 8
+		}
+		for i < len(b) && b[i] >= ' ' && b[i] != '"' && b[i] != '\\' {
+			i++
+		}
+		if i == len(b) || b[i] < ' ' {
+			return -1
+		}
+		if b[i] == '"' {
+			return i + 1
+		}
+		if i = skipEscape(b, i+1); i < 0 {
+			return -1
+		}
+	}
+}
+
+// skipEscape returns the index after what follows a backslash, or -1.
+func skipEscape(b []byte, i int) int {
+	if i == len(b) {
+		return -1
+	}
+	switch b[i] {
+	case '"', '\\', '/', 'b', 'f', 'n', 'r', 't':
+		return i + 1
+	case 'u':
+		if i+5 > len(b) {
+			return -1
+		}
+		for _, c := range b[i+1 : i+5] {
+			if !isHex(c) {
+				return -1
+			}
+		}
+		return i + 5
+	}
+	return -1
+}
+
+// skipNumber returns the index after a number, or -1.
+func skipNumber(b []byte, i int) int {
+	if b[i] == '-' {
+		i++
+	}
+	if i < len(b) && b[i] == '0' {
+		i++
+	} else if i = skipDigits(b, i); i < 0 {
+		return -1
+	}
+	if i < len(b) && b[i] == '.' {
+		if i = skipDigits(b, i+1); i < 0 {
+			return -1
+		}
+	}
+	if i < len(b) && b[i]|0x20 == 'e' {
+		i++
+		if i < len(b) && (b[i] == '+' || b[i] == '-') {
+			i++
+		}
+		return skipDigits(b, i)
+	}
+	return i
+}
+
+// skipDigits returns the index after one or more digits, or -1.
+func skipDigits(b []byte, i int) int {
+	start := i
+	for i < len(b) && '0' <= b[i] && b[i] <= '9' {
+		i++
+	}
+	if i == start {
+		return -1
+	}
+	return i
+}
+
+// skipWord returns the index after word, or -1.
+func skipWord(b []byte, i int, word string) int {
+	if len(b)-i < len(word) || string(b[i:i+len(word)]) != word {
+		return -1
+	}
+	return i + len(word)
+}
+
+func isHex(c byte) bool {
+	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}

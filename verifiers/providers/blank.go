@@ -1,0 +1,52 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// blankWindow outlasts the retries of nearly every provider in the catalogue.
+const blankWindow = 72 * time.Hour
+
+const blankWhy = "Only what the endpoint configures is used: with no event_id nothing is deduplicated, " +
+	"unless it is said that bodies are unique."
+
+// genericHMAC is for senders that are not in the catalogue: the endpoint says
+// where the signature stands, and whatever else differs from the usual.
+func genericHMAC() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "hmac",
+		Title: "Any sender with an HMAC",
+		Why:   "SHA-256 in hex over the body, until the endpoint says otherwise. Where the signature stands has to be said.",
+		Scheme: verifiers.HMAC{
+			Content: "{body}",
+		},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.AttemptTime,
+			Tolerance: perAttempt,
+			Why: "Enforced once a timestamp is configured and signed. Where it is the event's own time, " +
+				"give a tolerance that outlasts the sender's retries.",
+		},
+		Dedupe: verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
+		Sample: blankSample,
+	}
+}
+
+// genericToken is for senders that are not in the catalogue and send a secret.
+func genericToken() verifiers.Provider {
+	return verifiers.Provider{
+		Name:      "token",
+		Title:     "Any sender with a static token",
+		Why:       "Which header (or other place) holds the token has to be said.",
+		Scheme:    verifiers.Token{},
+		Freshness: verifiers.Freshness{Why: "Senders that do not sign rarely say when they sent; give a tolerance where one does."},
+		Dedupe:    verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
+		Sample:    blankSample,
+	}
+}
+
+var blankSample = verifiers.Sample{
+	IDPrefix: "evt_",
+	Body:     `{"id":"{id}","type":"test","timestamp":"{time}"}`,
+}

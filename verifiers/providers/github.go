@@ -1,0 +1,57 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func github() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "github",
+		Title: "GitHub",
+		Docs: []string{
+			"https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
+			"https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks",
+			"https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries",
+		},
+		Why: "X-Hub-Signature, which is SHA-1, is ignored. A webhook of the form kind signs the form as it stands.",
+
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:  []string{"X-Hub-Signature-256"},
+				Prefix: "sha256=",
+			},
+			Content: "{body}",
+			Facts: verifiers.Facts{
+				EventID:   []string{"{header:X-GitHub-Delivery}"},
+				EventType: []string{"{header:X-GitHub-Event}"},
+			},
+		},
+		Freshness: verifiers.Freshness{Why: "GitHub sends no time."},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 72 * time.Hour,
+			Why: "The delivery's ID is outside the signature, so it counts together with the body. A redelivery bears the same ID. " +
+				"Distinct events can be byte for byte the same: a star that is taken back and given again, a ping, a repository_dispatch. " +
+				"So a known body under another ID need not be a replay.",
+		},
+		Retries: verifiers.Retries{ // nothing by itself; a person or a script may redeliver for 3 days
+			Deadline: 10 * time.Second,
+			Attempts: 1,
+		},
+		MaxBody: 25 << 20,
+		Sample: verifiers.Sample{
+			Header: map[string]string{
+				"User-Agent":                             "GitHub-Hookshot/5e4f0a1",
+				"X-GitHub-Event":                         "push",
+				"X-GitHub-Hook-ID":                       "292430182",
+				"X-GitHub-Hook-Installation-Target-ID":   "79929171",
+				"X-GitHub-Hook-Installation-Target-Type": "repository",
+			},
+			Body: `{"ref":"refs/heads/main","before":"6113728f27ae82c7b1a177c8d03f9e96e0adf246","after":"59b20b8d5c6ff8d09518454d4dd8b7b30f095ab5",` +
+				`"repository":{"id":186853002,"full_name":"octo-org/octo-repo"},"pusher":{"name":"octocat"},"head_commit":{"timestamp":"{time}"}}`,
+		},
+	}
+}

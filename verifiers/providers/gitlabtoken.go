@@ -1,0 +1,46 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// gitlabToken is GitLab with a secret token, as all of its versions have it.
+func gitlabToken() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "gitlab-token",
+		Title: "GitLab (secret token)",
+		Docs: []string{
+			"https://docs.gitlab.com/user/project/integrations/webhooks/",
+			"https://docs.gitlab.com/user/project/integrations/webhook_events/",
+		},
+		Why:       "The token is sent as it is; GitLab 19 and later can sign instead, in the manner of Standard Webhooks.",
+		Confirmed: true,
+		Scheme: verifiers.Token{
+			Names: []string{"X-Gitlab-Token"},
+			Facts: verifiers.Facts{
+				EventID:   []string{"{header:Idempotency-Key}", "{header:X-Gitlab-Event-UUID}"},
+				EventType: []string{"{header:X-Gitlab-Event}"},
+			},
+		},
+		Freshness: verifiers.Freshness{Why: "GitLab sends no time with a token."},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 24 * time.Hour,
+			Why: "The idempotency key is the same on every attempt; versions before 17.4 have only the event's UUID, which " +
+				"webhooks triggered by one another share. The token vouches for the headers beside it.",
+		},
+		Retries: verifiers.Retries{Deadline: 10 * time.Second},
+		Sample: verifiers.Sample{
+			Header: map[string]string{
+				"User-Agent":          "GitLab/17.4.0",
+				"X-Gitlab-Event":      "Push Hook",
+				"X-Gitlab-Event-UUID": "{uuid}",
+				"X-Gitlab-Instance":   "https://gitlab.example.com",
+			},
+			Body: `{"object_kind":"push","event_name":"push","ref":"refs/heads/main","checkout_sha":"da1560886d4f094c3e6c9ef40349f7d38b5d27d7",` +
+				`"project_id":15,"commits":[{"id":"da1560886d4f094c3e6c9ef40349f7d38b5d27d7","timestamp":"{time}"}],"total_commits_count":1}`,
+		},
+	}
+}

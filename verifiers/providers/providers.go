@@ -1,0 +1,63 @@
+// Package providers is the catalogue: every sender that works without being
+// described first. A provider is a row of data with its reasons, in a file of
+// its own; start with [All] and [Lookup].
+//
+// To add one, write a function that returns the row, name it in catalogue, and
+// put a vector into ../testdata/<slug>. Nothing else has to be edited.
+package providers
+
+import (
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// catalogue has functions, not values, so that nobody can change a row for
+// everybody else.
+var catalogue = []func() verifiers.Provider{
+	genericHMAC,
+	genericToken,
+	generic,
+	github,
+	gitlabToken,
+	paddle,
+	shopify,
+	slack,
+	square,
+	standardWebhooks,
+	stripe,
+	svix,
+	taskflow,
+	toolify,
+}
+
+// All returns every provider, sorted by its slug.
+func All() []verifiers.Provider {
+	all := make([]verifiers.Provider, 0, len(catalogue))
+	for _, row := range catalogue {
+		all = append(all, row())
+	}
+	slices.SortFunc(all, func(a, b verifiers.Provider) int { return strings.Compare(a.Name, b.Name) })
+	return all
+}
+
+// Lookup returns the provider with this slug.
+func Lookup(slug string) (verifiers.Provider, bool) {
+	for _, row := range catalogue {
+		if p := row(); p.Name == slug {
+			return p, true
+		}
+	}
+	return verifiers.Provider{}, false
+}
+
+// perAttempt is the tolerance for times that are renewed on every attempt,
+// where the provider asks for no other.
+var perAttempt = verifiers.Tolerance{Past: 5 * time.Minute, Future: 5 * time.Minute}
+
+// eventTime is a tolerance for times that a retry does not renew.
+func eventTime(past time.Duration) verifiers.Tolerance {
+	return verifiers.Tolerance{Past: past, Future: 5 * time.Minute}
+}

@@ -1,0 +1,64 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func shopify() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "shopify",
+		Title: "Shopify",
+		Docs: []string{
+			"https://shopify.dev/docs/apps/build/webhooks/subscribe/https",
+			"https://shopify.dev/docs/apps/build/webhooks/ignore-duplicates",
+		},
+		Why: "Newer deliveries use the same headers without the X-. " +
+			"A test notification from the admin pages is signed with another key and is refused.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:    []string{"X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"},
+				Encoding: "base64",
+			},
+			Content: "{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{header:X-Shopify-Triggered-At}", Format: "rfc3339"},
+				EventID:   []string{"{header:X-Shopify-Webhook-Id}", "{header:Shopify-Webhook-Id}"},
+				EventType: []string{"{header:X-Shopify-Topic}", "{header:Shopify-Topic}"},
+			},
+		},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "X-Shopify-Triggered-At is outside the signature, and a retry does not renew it: it is reported, not enforced.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 24 * time.Hour,
+			Why: "The webhook ID is the same on every attempt. It is outside the signature, so it counts together with the body. " +
+				"Not the event ID: two subscriptions to one topic share it. " +
+				"They also share the body, so a known body under another ID need not be a replay.",
+		},
+		Answers: verifiers.Answers{
+			// The review of an app sends wrong signatures, malformed ones among
+			// them, and wants to see 401.
+			Refused: verifiers.Answer{Status: 401},
+		},
+		Retries: verifiers.Retries{
+			Deadline: 5 * time.Second,
+			Attempts: 9,
+			Horizon:  4 * time.Hour,
+		},
+		Sample: verifiers.Sample{
+			Header: map[string]string{
+				"X-Shopify-Topic":        "orders/create",
+				"X-Shopify-Shop-Domain":  "example.myshopify.com",
+				"X-Shopify-Event-Id":     "{uuid}",
+				"X-Shopify-Api-Version":  "2025-07",
+				"X-Shopify-Triggered-At": "{time}",
+			},
+			Body: `{"id":820982911946154508,"email":"jon@example.com","created_at":"{time}","currency":"USD","total_price":"398.00"}`,
+		},
+	}
+}

@@ -1,0 +1,54 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func square() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "square",
+		Title: "Square",
+		Docs: []string{
+			"https://developer.squareup.com/docs/webhooks/step3validate",
+			"https://developer.squareup.com/docs/webhooks/troubleshooting",
+		},
+		Why: "The URL is signed in the spelling of the Developer Console. Behind anything that changes scheme, host or path, " +
+			"say what it is with public_url.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:    []string{"x-square-hmacsha256-signature"},
+				Encoding: "base64",
+			},
+			Content: "{url}{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:created_at}", Format: "rfc3339"},
+				EventID:   []string{"{json:event_id}"},
+				EventType: []string{"{json:type}"},
+			},
+		},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.EventTime,
+			Tolerance: eventTime(76 * time.Hour),
+			Why: "The time is the event's own, signed with the body. Square documents 11 attempts in 24 hours, " +
+				"and on older pages 72 hours of them; the longer one decides.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       96 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The ID stands in the signed body and is the same on every attempt.",
+		},
+		Retries: verifiers.Retries{
+			Deadline: 10 * time.Second,
+			Attempts: 11,
+			Horizon:  72 * time.Hour,
+		},
+		Sample: verifiers.Sample{
+			Body: `{"merchant_id":"MLEFBHHSJGVHD","type":"payment.updated","event_id":"{id}","created_at":"{time}",` +
+				`"data":{"type":"payment","id":"hYy9pRFVxpDsO1FB05SunFWUe9JZY"}}`,
+		},
+	}
+}

@@ -1,0 +1,53 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func stripe() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "stripe",
+		Title: "Stripe",
+		Docs: []string{
+			"https://docs.stripe.com/webhooks#verify-manually",
+			"https://docs.stripe.com/webhooks#retries",
+		},
+		Why: "The whole of whsec_… is the key, undecoded. While a secret is being rolled there are several v1; " +
+			"v0 is for test events only and is ignored, so that nobody can ask for the weaker one.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:     []string{"Stripe-Signature"},
+				Separator: ",",
+				Assign:    "=",
+				Keys:      []string{"v1"},
+			},
+			Content: "{timestamp}.{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{param:t}"},
+				EventID:   []string{"{json:id}"},
+				EventType: []string{"{json:type}"},
+			},
+		},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.AttemptTime,
+			Tolerance: perAttempt,
+			Why:       "Stripe makes a new time and signature for each attempt; its libraries allow 5 minutes.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       96 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The ID (evt_…) stands in the signed body and is the same on every attempt. Live events are tried for three days.",
+		},
+		Retries: verifiers.Retries{Horizon: 72 * time.Hour},
+		Sample: verifiers.Sample{
+			IDPrefix: "evt_",
+			Body: `{"id":"{id}","object":"event","api_version":"2024-06-20","created":{unix},"data":{"object":{"id":"pi_1001",` +
+				`"object":"payment_intent","amount":2000,"currency":"usd","status":"succeeded"}},"livemode":false,` +
+				`"pending_webhooks":1,"request":{"id":null,"idempotency_key":null},"type":"payment_intent.succeeded"}`,
+		},
+	}
+}

@@ -1,0 +1,43 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// svix is Standard Webhooks under the names that its first implementation used.
+func svix() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "svix",
+		Title: "Svix",
+		Docs: []string{
+			"https://docs.svix.com/receiving/verifying-payloads/how-manual",
+			"https://docs.svix.com/retries",
+		},
+		Why: "Svix's libraries take webhook-* headers where a svix-* header is missing; " +
+			"all three have to come from one set.",
+		Confirmed: true,
+		Scheme:    standardScheme("svix-", "webhook-"),
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.AttemptTime,
+			Tolerance: perAttempt,
+			Why:       "Svix's libraries allow 5 minutes to both sides.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       72 * time.Hour,
+			UniqueBodies: false, // what Svix carries is its customers' choice
+			Why:          standardWhy,
+		},
+		Retries: verifiers.Retries{ // at once, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 10 h
+			Deadline: 15 * time.Second,
+			Attempts: 8,
+			Horizon:  27*time.Hour + 36*time.Minute,
+		},
+		Sample: verifiers.Sample{
+			IDPrefix: "msg_",
+			Body:     `{"type":"invoice.paid","data":{"id":"inv_1001","attempt":2},"timestamp":"{time}"}`,
+		},
+	}
+}

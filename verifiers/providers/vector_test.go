@@ -1,0 +1,219 @@
+package providers_test
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+	"github.com/hookwicket/hookwicket/verifiers/providers"
+)
+
+// A vector is a file ../testdata/<slug>/<name>.txtar. Its comment has lines that
+// start with # and tell the source, then keys:
+//
+//	provider   the slug
+//	secret     one of the endpoint's secrets; may be repeated
+//	override   JSON that is laid over the row's scheme
+//	url        the public URL; default: https, the Host and the request line's
+//	now        the time of receipt, RFC 3339; needed where the row enforces it
+//	expect     accepted, or the reason of the refusal
+//	event_id, event_type, timestamp, signed    of the event, where given
+//
+// The file "request" in it is the request in wire form. With a Content-Length it
+// decides where the body ends; without one the body ends before the last newline,
+// which the format of the file puts there.
+type vector struct {
+	name     string
+	provider verifiers.Provider
+	scheme   verifiers.Scheme
+	secrets  []string
+	url      string
+	now      time.Time
+	expect   string
+	event    map[string]string
+	request  *verifiers.Request
+}
+
+func readVector(path string) (*vector, error) {
+	archive, err := txtar.ParseFile(path)
+	if err != nil {
+		return nil, err
+	}
+	v := &vector{name: strings.TrimSuffix(filepath.Base(path), ".txtar"), event: map[string]string{}}
+	override := json.RawMessage(`{}`)
+	commented := false
+	for line := range strings.Lines(string(archive.Comment)) {
+		line = strings.TrimSpace(line)
+		if strings.HasPrefix(line, "#") || line == "" {
+			commented = commented || line != ""
+			continue
+		}
+		key, value, ok := strings.Cut(line, ":")
+		if !ok {
+			return nil, fmt.Errorf("%q is neither a comment nor a key", line)
+		}
+		value = strings.TrimSpace(value)
+		switch key {
+		case "provider":
+			if v.provider, ok = providers.Lookup(value); !ok {
+				return nil, fmt.Errorf("unknown provider %q", value)
+			}
+		case "secret":
+			v.secrets = append(v.secrets, value)
+		case "override":
+			override = json.RawMessage(value)
+		case "url":
+			v.url = value
+		case "now":
+			if v.now, err = time.Parse(time.RFC3339, value); err != nil {
+				return nil, err
+			}
+		case "expect":
+			v.expect = value
+		case "event_id", "event_type", "timestamp", "signed":
+			v.event[key] = value
+		default:
+			return nil, fmt.Errorf("unknown key %q", key)
+		}
+	}
+	if !commented || v.provider.Name == "" || len(v.secrets) == 0 || v.expect == "" {
+		return nil, fmt.Errorf("it lacks its source, provider, secret or expect")
+	}
+	if v.scheme, err = verifiers.Override(v.provider.Scheme, override); err != nil {
+		return nil, err
+	}
+	if len(archive.Files) != 1 || archive.Files[0].Name != "request" {
+		return nil, fmt.Errorf("it has to hold one file, request")
+	}
+	v.request, err = readRequest(archive.Files[0].Data, v.url)
+	return v, err
+}
+
+func readRequest(wire []byte, url string) (*verifiers.Request, error) {
+	head, body, ok := bytes.Cut(wire, []byte("\n\n"))
+	if !ok {
+		return nil, fmt.Errorf("the request has no empty line after its headers")
+	}
+	if !bytes.Contains(head, []byte("\nContent-Length:")) {
+		body = bytes.TrimSuffix(body, []byte("\n"))
+		wire = fmt.Appendf(nil, "%s\nContent-Length: %d\n\n%s", head, len(body), body)
+	}
+	r, err := http.ReadRequest(bufio.NewReader(bytes.NewReader(wire)))
+	if err != nil {
+		return nil, err
+	}
+	if body, err = io.ReadAll(r.Body); err != nil {
+		return nil, err
+	}
+	if url == "" {
+		url = "https://" + r.Host + r.RequestURI
+	}
+	return &verifiers.Request{Method: r.Method, URL: url, Header: r.Header, Body: body}, nil
+}
+
+// judge does what the gateway does: the verifier's verdict, then freshness.
+func (v *vector) judge(t *testing.T, r *verifiers.Request, secrets ...string) (verifiers.Event, string) {
+	t.Helper()
+	verifier, err := v.scheme.Verifier(secrets...)
+	if err != nil {
+		t.Fatal(err)
+	}
+	ev, err := verifier.Verify(t.Context(), r)
+	tolerance := v.provider.Freshness.Tolerance
+	if err == nil && tolerance != (verifiers.Tolerance{}) {
+		switch {
+		case ev.Timestamp.IsZero():
+			err = verifiers.MissingTimestamp
+		case ev.Signed.Timestamp:
+			err = tolerance.Check(ev.Timestamp, v.now)
+		}
+	}
+	if err == nil {
+		return ev, "accepted"
+	}
+	reason := verifiers.ReasonOf(err)
+	if reason == "" {
+		t.Fatalf("an error without a reason: %v", err)
+	}
+	for _, secret := range secrets {
+		if strings.Contains(err.Error(), secret) {
+			t.Errorf("the error contains the secret: %v", err)
+		}
+	}
+	return ev, string(reason)
+}
+
+func TestVectors(t *testing.T) {
+	paths, err := filepath.Glob("../testdata/*/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	accepted := map[string]int{}
+	for _, path := range paths {
+		slug := filepath.Base(filepath.Dir(path))
+		v, err := readVector(path)
+		if err != nil {
+			t.Errorf("%s: %v", path, err)
+			continue
+		}
+		t.Run(slug+"/"+v.name, func(t *testing.T) {
+			if v.provider.Name != slug {
+				t.Fatalf("it is of %s and stands in the folder of %s", v.provider.Name, slug)
+			}
+			ev, got := v.judge(t, v.request, v.secrets...)
+			if got != v.expect {
+				t.Fatalf("got %s, want %s", got, v.expect)
+			}
+			if got != "accepted" {
+				return
+			}
+			accepted[slug]++
+			v.compare(t, ev)
+			v.breed(t, ev)
+		})
+	}
+	for _, p := range providers.All() {
+		if accepted[p.Name] == 0 {
+			t.Errorf("%s has no vector that is accepted", p.Name)
+		}
+	}
+}
+
+// compare checks the event against the vector's expectations.
+func (v *vector) compare(t *testing.T, ev verifiers.Event) {
+	got := map[string]string{
+		"event_id": ev.ID, "event_type": ev.Type, "timestamp": "", "signed": signed(ev.Signed),
+	}
+	if !ev.Timestamp.IsZero() {
+		got["timestamp"] = ev.Timestamp.UTC().Format(time.RFC3339Nano)
+	}
+	for key, want := range v.event {
+		if got[key] != want {
+			t.Errorf("%s is %q, want %q", key, got[key], want)
+		}
+	}
+}
+
+// signed lists the fields that are set, in the order of their declaration.
+func signed(f verifiers.Fields) string {
+	var names []string
+	for _, field := range []struct {
+		name string
+		set  bool
+	}{{"id", f.ID}, {"type", f.Type}, {"timestamp", f.Timestamp}, {"body", f.Body}, {"url", f.URL}} {
+		if field.set {
+			names = append(names, field.name)
+		}
+	}
+	return strings.Join(names, " ")
+}

@@ -1,0 +1,80 @@
+package verifiers
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// errNoSecret is what a scheme without a secret fails with.
+var errNoSecret = errors.New("no secret: give at least one; an endpoint without a secret would have to refuse every request")
+
+// keysOf turns each of the secrets into a key, and names the one that fails by
+// its number. Errors never contain a secret or a part of one.
+func keysOf(secrets []string, key func(secret string) ([]byte, error)) ([][]byte, error) {
+	if len(secrets) == 0 {
+		return nil, errNoSecret
+	}
+	keys := make([][]byte, len(secrets))
+	for i, secret := range secrets {
+		var err error
+		if secret == "" {
+			err = errors.New("it is empty; is the variable or file it comes from set?")
+		} else {
+			keys[i], err = key(secret)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
+		}
+	}
+	return keys, nil
+}
+
+// check fails on a format that does not exist.
+func (f SecretFormat) check() error {
+	for _, name := range []string{f.Encoding, f.Unprefixed} {
+		switch name {
+		case "", "utf8", "base64", "hex":
+		default:
+			return fmt.Errorf("secret: unknown encoding %q: want utf8, base64 or hex", name)
+		}
+	}
+	if f.Unprefixed != "" && len(f.Prefixes) == 0 {
+		return errors.New("secret: an encoding for secrets without the prefix needs a prefix")
+	}
+	return nil
+}
+
+// key makes the key from what the user pasted.
+func (f SecretFormat) key(secret string) ([]byte, error) {
+	prefixed := false
+	for _, prefix := range f.Prefixes {
+		if rest, ok := strings.CutPrefix(secret, prefix); ok {
+			secret, prefixed = rest, true
+		}
+	}
+	encoding := f.Encoding
+	if !prefixed && f.Unprefixed != "" {
+		encoding = f.Unprefixed
+	}
+	key := []byte(secret)
+	var err error
+	switch encoding {
+	case "base64":
+		// Any alphabet, padded or not: people paste what their library took.
+		secret = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(secret), "=")
+		if key, err = base64.RawStdEncoding.DecodeString(secret); err != nil {
+			return nil, errors.New("it is not base64; paste it as the provider shows it, without white space around it")
+		}
+	case "hex":
+		if key, err = hex.DecodeString(secret); err != nil {
+			return nil, errors.New("it is not hex; paste it as the provider shows it, without white space around it")
+		}
+	}
+	if len(key) == 0 {
+		return nil, errors.New("nothing is left of it after its prefix")
+	}
+	return append(key, f.Suffix...), nil
+}

@@ -1,0 +1,190 @@
+package verifiers
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/http"
+	"net/url"
+	"strings"
+	"time"
+
+	"github.com/tidwall/gjson"
+)
+
+// Sign signs a request as the provider would: it writes the time and the ID
+// where headers, the query or the signature's list hold them, and then the
+// signature. An event ID that the request already has is left. A time or an ID
+// that belongs in the body has to be there.
+func (h HMAC) Sign(r *Request, secret string, now time.Time, id string) error {
+	if len(h.Variants) > 0 {
+		h = h.variant(h.Variants[0])
+	}
+	v, err := h.compile([]string{secret})
+	if err != nil {
+		return err
+	}
+	w := writing{r: r}
+	if err := w.facts(h.Facts, now, id); err != nil {
+		return err
+	}
+	st := v.pool.Get().(*hmacState)
+	in := &st.in
+	in.start(r)
+	in.params = w.params
+	if v.facts.time != nil {
+		in.timestamp, _ = v.facts.time.in(in)
+	}
+	for _, p := range v.facts.ids {
+		if text, ok := p.in(in); ok {
+			in.id = text
+			break
+		}
+	}
+	if err := v.compute(st, 0, 0); err != nil {
+		return fmt.Errorf("computing the signature: %w", err)
+	}
+	value, err := v.signature.write(v.signature.encoding.encode(st.sum), in)
+	if err != nil {
+		return err
+	}
+	return w.put(v.signature.From, v.signature.Names[0], value)
+}
+
+// write formats a signature as the provider would.
+func (s *signature) write(sig string, in *reading) (string, error) {
+	if s.Layout != "" {
+		return strings.NewReplacer("{timestamp}", in.timestamp, "{id}", in.id, "{signature}", sig).Replace(s.Layout), nil
+	}
+	prefix := s.Prefix
+	if s.hashed {
+		prefix = s.before + s.hashes[0] + s.after
+	}
+	if s.Separator != "" && s.Assign == "" && len(s.Keys) > 0 && s.Keys[0] != fmt.Sprint(len(in.params)) {
+		return "", fmt.Errorf("signature: its layout has to be given, since its position is not the one after the time")
+	}
+	var items []string
+	for _, p := range in.params {
+		items = append(items, s.pair(p.key, p.value))
+	}
+	key := ""
+	if len(s.Keys) > 0 {
+		key = s.Keys[0]
+	}
+	return prefix + strings.Join(append(items, s.pair(key, sig)), s.Separator), nil
+}
+
+func (s *signature) pair(key, value string) string {
+	if s.Assign == "" {
+		return value
+	}
+	return key + s.Assign + value
+}
+
+// writing is a request while it is signed.
+type writing struct {
+	r      *Request
+	params []param // for the signature's list, in the order they were written
+}
+
+// facts writes the time, and the ID unless it is there already.
+func (w *writing) facts(f Facts, now time.Time, id string) error {
+	if w.r.Header == nil {
+		w.r.Header = http.Header{}
+	}
+	c, err := f.compile()
+	if err != nil {
+		return err
+	}
+	if c.time != nil {
+		if err := w.fill(c.time.Template, c.clock.format(now)); err != nil {
+			return fmt.Errorf("writing the timestamp: %w", err)
+		}
+	}
+	in := reading{}
+	in.start(w.r)
+	for _, p := range c.ids {
+		if text, ok := p.in(&in); ok && text != "" {
+			return nil
+		}
+	}
+	for _, p := range c.ids {
+		if len(p.parts) == 1 && p.kindOf() != fromJSON && p.kindOf() != fromField {
+			if err := w.fill(p.Template, id); err != nil {
+				return fmt.Errorf("writing the event ID: %w", err)
+			}
+			return nil
+		}
+	}
+	return nil
+}
+
+// kindOf returns what the only part of a template looks at.
+func (t *Template) kindOf() source {
+	if t.parts[0].kind == nil {
+		return fromElsewhere
+	}
+	return t.parts[0].kind.from
+}
+
+// fill makes a template stand for value, if it is a single place outside the
+// body.
+func (w *writing) fill(t *Template, value string) error {
+	if len(t.parts) != 1 {
+		return nil
+	}
+	switch p := t.parts[0]; p.name {
+	case "header", "query":
+		return w.put(p.name, p.arg, value)
+	case "param":
+		w.params = append(w.params, param{p.arg, value})
+	}
+	return nil
+}
+
+// put writes a value to where a scheme looks for it.
+func (w *writing) put(from, name, value string) error {
+	switch from {
+	case "", "header":
+		w.r.Header.Set(name, value)
+	case "query":
+		return w.putQuery(name, value)
+	case "form":
+		pair := url.QueryEscape(name) + "=" + url.QueryEscape(value)
+		if len(w.r.Body) > 0 {
+			pair = "&" + pair
+		}
+		w.r.Body = append(w.r.Body[:len(w.r.Body):len(w.r.Body)], pair...)
+	case "json":
+		return w.putJSON(name, value)
+	}
+	return nil
+}
+
+// putQuery appends to the URL and leaves the rest of its spelling alone.
+func (w *writing) putQuery(name, value string) error {
+	sep := "?"
+	if strings.Contains(w.r.URL, "?") {
+		sep = "&"
+	}
+	if strings.Contains(w.r.URL, "#") {
+		return fmt.Errorf("the URL has a fragment, which is never sent; leave it out")
+	}
+	w.r.URL += sep + url.QueryEscape(name) + "=" + url.QueryEscape(value)
+	return nil
+}
+
+// putJSON replaces a value of the body in place, so that all else keeps its
+// spelling.
+func (w *writing) putJSON(path, value string) error {
+	found := gjson.GetBytes(w.r.Body, path)
+	if !found.Exists() || found.Index == 0 {
+		return fmt.Errorf("the signature belongs into the body at %s; put an empty string there", path)
+	}
+	quoted, err := json.Marshal(value)
+	if err != nil {
+		return err
+	}
+	rest := string(w.r.Body[found.Index+len(found.Raw):])
+	w.r.Body = append(append(w.r.Body[:found.Index:found.Index], quoted...), rest...)
+	return nil
+}

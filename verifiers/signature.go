@@ -1,0 +1,309 @@
+package verifiers
+
+import (
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// Limits on what an unauthenticated sender can make us parse.
+const (
+	maxSignatureValue = 16 << 10 // bytes of one header, field or string
+	maxSignatures     = 128      // candidates in one request
+	maxItems          = 256      // items of a list
+)
+
+// signature is a compiled [Signature].
+type signature struct {
+	Signature
+	encoding encoding
+	hashed   bool   // Prefix contains {hash}
+	before   string // Prefix up to {hash}
+	after    string // and from there on
+	hashes   []string
+}
+
+// candidates are the signatures found in a request, decoded.
+type candidates struct {
+	list  []candidate
+	bytes []byte // what they were decoded into
+	bad   int    // entries that could not be decoded
+}
+
+// candidate is a part of candidates.bytes, and the index of the hash that the
+// sender says it made it with.
+type candidate struct{ start, end, hash int }
+
+func (c *candidates) reset() { *c = candidates{list: c.list[:0], bytes: c.bytes[:0]} }
+
+// compile checks where signatures stand. hashes are those the sender may choose.
+func (s Signature) compile(hashes []string) (*signature, error) {
+	c := &signature{Signature: s, hashes: hashes}
+	c.Names = slices.Clone(s.Names)
+	if len(s.Names) == 0 {
+		return nil, fmt.Errorf("signature: no name is given; say which header (or query parameter, form field, JSON path) holds it")
+	}
+	for i, name := range s.Names {
+		var err error
+		switch s.From {
+		case "", "header":
+			c.From = "header"
+			c.Names[i], err = headerName(name)
+		case "query", "form":
+			_, err = anyName(name)
+		case "json":
+			_, err = jsonPath(name)
+		default:
+			err = fmt.Errorf("unknown place %q: want header, query, form or json", s.From)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("signature: %w", err)
+		}
+	}
+	var err error
+	if c.encoding, err = encodingOf(s.Encoding); err != nil {
+		return nil, fmt.Errorf("signature: %w", err)
+	}
+	return c, c.compileFormat()
+}
+
+// compileFormat checks what the value looks like.
+func (s *signature) compileFormat() error {
+	s.before, s.after, s.hashed = strings.Cut(s.Prefix, "{hash}")
+	switch {
+	case len(s.hashes) > 1 && !s.hashed:
+		return fmt.Errorf("signature: several hashes are allowed but the prefix does not tell which one was used; put {hash} into it, such as {hash}=, or allow one hash")
+	case s.hashed && s.OptionalPrefix:
+		return fmt.Errorf("signature: a prefix with {hash} cannot be optional")
+	case s.OptionalPrefix && s.Prefix == "":
+		return fmt.Errorf("signature: there is no prefix that could be optional")
+	case s.Repeated && s.From != "header":
+		return fmt.Errorf("signature: only a header can be repeated")
+	case s.Assign != "" && len(s.Keys) == 0:
+		return fmt.Errorf("signature: a list of keys and values needs the keys that hold signatures, such as v1")
+	case !s.list() && len(s.Keys) > 0:
+		return fmt.Errorf("signature: keys are given but neither a separator nor an assign makes it a list")
+	}
+	if s.Assign == "" {
+		for _, key := range s.Keys {
+			if n, err := strconv.ParseUint(key, 10, 8); err != nil || strconv.FormatUint(n, 10) != key {
+				return fmt.Errorf("signature: without an assign, keys are positions such as 0 or 1, not %q", key)
+			}
+		}
+	}
+	return nil
+}
+
+// list tells whether the value has items.
+func (s *signature) list() bool { return s.Separator != "" || s.Assign != "" }
+
+// find collects the request's signatures, and its list's other items.
+func (s *signature) find(in *reading, found *candidates) error {
+	found.reset()
+	in.repeated = false
+	for _, name := range s.Names {
+		values := in.r.Header[name]
+		if s.From != "header" {
+			value, ok := s.elsewhere(in, name)
+			if !ok && !in.repeated {
+				continue
+			}
+			values = []string{value}
+		}
+		in.repeated = in.repeated || len(values) > 1 && !s.Repeated
+		if in.repeated {
+			return refuse(MalformedSignature, "the %s %s is there more than once", s.From, name)
+		}
+		if !slices.ContainsFunc(values, func(v string) bool { return v != "" }) {
+			continue
+		}
+		for _, value := range values {
+			if err := s.parse(value, in, found); err != nil {
+				return err
+			}
+		}
+		return s.verdict(name, found)
+	}
+	return refuse(MissingSignature, "no %s %s", s.From, strings.Join(s.Names, " or "))
+}
+
+// present tells whether a header of the signature is there.
+func (s *signature) present(r *Request) bool {
+	return slices.ContainsFunc(s.Names, func(name string) bool { return r.Header.Get(name) != "" })
+}
+
+func (s *signature) elsewhere(in *reading, name string) (string, bool) {
+	switch s.From {
+	case "query":
+		return in.query(name)
+	case "form":
+		return in.formField(name)
+	}
+	return in.json(name)
+}
+
+// verdict says what is wrong when nothing was found.
+func (s *signature) verdict(name string, found *candidates) error {
+	switch {
+	case len(found.list) > 0:
+		return nil
+	case found.bad > 0:
+		return refuse(MalformedSignature, "the %s %s is not %s", s.From, name, s.encoding)
+	}
+	return refuse(MissingSignature, "the list in the %s %s has no %s", s.From, name, strings.Join(s.Keys, " or "))
+}
+
+// parse takes one value apart.
+func (s *signature) parse(value string, in *reading, found *candidates) error {
+	if len(value) > maxSignatureValue {
+		return refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
+	}
+	value, hash, ok := s.cutPrefix(value)
+	if !ok {
+		return refuse(MalformedSignature, "it does not start with %s", s.Prefix)
+	}
+	if !s.list() {
+		return s.add(value, hash, found)
+	}
+	for rest, more, i := value, true, 0; more; {
+		item := rest
+		if s.Separator == "" {
+			more = false
+		} else {
+			item, rest, more = strings.Cut(rest, s.Separator)
+		}
+		if item = strings.TrimSpace(item); item == "" {
+			continue
+		}
+		if err := s.item(item, i, hash, in, found); err != nil {
+			return err
+		}
+		i++
+	}
+	return nil
+}
+
+// item takes one item of a list: a signature, a parameter, or one to ignore.
+func (s *signature) item(item string, i, hash int, in *reading, found *candidates) error {
+	if i >= maxItems {
+		return refuse(MalformedSignature, "a list of more than %d items", maxItems)
+	}
+	key, value := "", item
+	if s.Assign == "" {
+		key = strconv.Itoa(i)
+	} else {
+		var ok bool
+		if key, value, ok = strings.Cut(item, s.Assign); !ok {
+			return nil
+		}
+		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
+	}
+	if len(s.Keys) == 0 || slices.Contains(s.Keys, key) {
+		return s.add(value, hash, found)
+	}
+	in.params = append(in.params, param{key, value})
+	return nil
+}
+
+// cutPrefix removes the prefix and returns the index of the hash it names.
+func (s *signature) cutPrefix(value string) (rest string, hash int, ok bool) {
+	rest, ok = strings.CutPrefix(value, s.before)
+	if !s.hashed {
+		return rest, 0, ok || s.OptionalPrefix
+	}
+	for i, name := range s.hashes {
+		if after, found := strings.CutPrefix(rest, name+s.after); found && ok {
+			return after, i, true
+		}
+	}
+	return "", 0, false
+}
+
+// add decodes a signature. One that cannot be decoded is counted and skipped:
+// beside a good one it does no harm.
+func (s *signature) add(value string, hash int, found *candidates) error {
+	if len(found.list)+found.bad >= maxSignatures {
+		return refuse(MalformedSignature, "more than %d signatures", maxSignatures)
+	}
+	start := len(found.bytes)
+	bytes, ok := s.encoding.decode(found.bytes, value)
+	if !ok || len(bytes) == start {
+		found.bad++
+		return nil
+	}
+	found.bytes = bytes
+	found.list = append(found.list, candidate{start, len(bytes), hash})
+	return nil
+}
+
+// encoding is how bytes are written as text.
+type encoding string
+
+const (
+	encHex       encoding = "hex"
+	encBase64    encoding = "base64"
+	encBase64URL encoding = "base64url"
+	encBase64Hex encoding = "base64_hex"
+)
+
+func encodingOf(name string) (encoding, error) {
+	switch e := encoding(name); e {
+	case "":
+		return encHex, nil
+	case encHex, encBase64, encBase64URL, encBase64Hex:
+		return e, nil
+	}
+	return "", fmt.Errorf("unknown encoding %q: want hex, base64, base64url or base64_hex", name)
+}
+
+// Strict, so that a signature has one spelling but for its padding and case.
+var (
+	strictStd = base64.RawStdEncoding.Strict()
+	strictURL = base64.RawURLEncoding.Strict()
+)
+
+// decode appends what text stands for to dst.
+func (e encoding) decode(dst []byte, text string) ([]byte, bool) {
+	start := len(dst)
+	switch e {
+	case encHex:
+		dst, err := hex.AppendDecode(dst, bytesOf(text))
+		return dst, err == nil
+	case encBase64Hex:
+		plain, ok := encBase64.decode(nil, text)
+		if !ok {
+			return dst, false
+		}
+		return encHex.decode(dst, stringOf(plain))
+	}
+	if strings.ContainsAny(text, "\r\n") { // which the decoder would skip
+		return dst, false
+	}
+	text = strings.TrimRight(text, "=")
+	enc := strictStd
+	if e == encBase64URL {
+		enc = strictURL
+	}
+	dst, err := enc.AppendDecode(dst, bytesOf(text))
+	if err != nil {
+		return dst[:start], false
+	}
+	return dst, true
+}
+
+// encode writes bytes as providers do: lower-case hex, base64 padded, base64url
+// without padding.
+func (e encoding) encode(b []byte) string {
+	switch e {
+	case encBase64:
+		return base64.StdEncoding.EncodeToString(b)
+	case encBase64URL:
+		return base64.RawURLEncoding.EncodeToString(b)
+	case encBase64Hex:
+		return base64.StdEncoding.EncodeToString([]byte(hex.EncodeToString(b)))
+	}
+	return hex.EncodeToString(b)
+}

@@ -1,0 +1,257 @@
+package verifiers
+
+import (
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"fmt"
+	"io"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// Template is a text with tokens that stand for parts of a request, such as
+//
+//	v0:{timestamp}:{body}
+//
+// Tokens insert the sender's own bytes; nothing is parsed and written anew,
+// except where a token's name says so. The tokens:
+//
+//	{body}                the body
+//	{body.sha256.hex}     its SHA-256, in lower-case hex
+//	{body.sha256.base64}  its SHA-256, in base64
+//	{body.base64}         the body in base64
+//	{timestamp}           what Timestamp.From finds, as it was spelled
+//	{id}                  the event ID, as it was spelled
+//	{method}              the method
+//	{url}                 the public URL, whole
+//	{path}                its path, still escaped
+//	{query}               its query, without the question mark
+//	{header:Name}         a header
+//	{query:name}          a parameter of the query, decoded
+//	{form:name}           a field of an urlencoded body, decoded
+//	{json:path}           a string, number or boolean at a path such as data.id
+//	                      (https://github.com/tidwall/gjson#path-syntax)
+//	{param:key}           an item of the signature's list
+//	{secret}              the secret, for schemes that hash it in
+//
+// "{{" and "}}" stand for braces. A part that is absent, empty, or there more
+// than once makes the template fail; {body}, {query} and {path} may be empty.
+type Template struct {
+	text  string
+	parts []part
+}
+
+// part is a literal text, or a token.
+type part struct {
+	literal string
+	name    string // of the token; empty: a literal
+	arg     string
+	kind    *tokenKind
+}
+
+// tokenKind says what a token stands for. A new token is a line in tokens.
+type tokenKind struct {
+	read func(in *reading, arg string) (value string, ok bool)
+	arg  func(arg string) (string, error) // checks and normalises; nil: the token takes none
+	from source
+}
+
+// source is the part of a request that a token looks at. Who signs the whole
+// part signs every token that looks at it.
+type source int8
+
+const (
+	fromElsewhere source = iota // covered only where the token itself is signed
+	fromBody                    // all of the body
+	fromField                   // something in the body
+	fromJSON                    // something in a body that has to be JSON
+	fromURL                     // all of the URL
+	fromQuery                   // all of the URL's query
+	fromPath                    // the URL's path
+)
+
+var tokens = map[string]*tokenKind{
+	"body":               {from: fromBody, read: func(in *reading, _ string) (string, bool) { return in.body, true }},
+	"body.base64":        {from: fromBody, read: func(in *reading, _ string) (string, bool) { return base64.StdEncoding.EncodeToString(in.r.Body), true }},
+	"body.sha256.hex":    {from: fromBody, read: bodySum(hex.EncodeToString)},
+	"body.sha256.base64": {from: fromBody, read: bodySum(base64.StdEncoding.EncodeToString)},
+	"timestamp":          {read: func(in *reading, _ string) (string, bool) { return in.timestamp, in.timestamp != "" }},
+	"id":                 {read: func(in *reading, _ string) (string, bool) { return in.id, in.id != "" }},
+	"method":             {read: func(in *reading, _ string) (string, bool) { return in.r.Method, in.r.Method != "" }},
+	"url":                {from: fromURL, read: func(in *reading, _ string) (string, bool) { return in.r.URL, in.r.URL != "" }},
+	"path":               {from: fromPath, read: func(in *reading, _ string) (string, bool) { return pathOf(in.r.URL), true }},
+	"query":              {read: readQuery, from: fromQuery, arg: optional},
+	"header":             {read: (*reading).header, arg: headerName},
+	"param":              {read: (*reading).param, arg: anyName},
+	"form":               {read: (*reading).formField, from: fromField, arg: anyName},
+	"json":               {read: (*reading).json, from: fromJSON, arg: jsonPath},
+	"secret":             {read: func(in *reading, _ string) (string, bool) { return in.secret, true }},
+}
+
+func readQuery(in *reading, name string) (string, bool) {
+	if name == "" {
+		return queryOf(in.r.URL), true
+	}
+	return in.query(name)
+}
+
+func bodySum(encode func([]byte) string) func(*reading, string) (string, bool) {
+	return func(in *reading, _ string) (string, bool) {
+		sum := sha256.Sum256(in.r.Body)
+		return encode(sum[:]), true
+	}
+}
+
+// ParseTemplate reads a template. See [Template] for its syntax.
+func ParseTemplate(text string) (*Template, error) {
+	t := &Template{text: text}
+	literal := ""
+	for rest := text; rest != ""; {
+		i := strings.IndexAny(rest, "{}")
+		if i < 0 {
+			literal += rest
+			break
+		}
+		literal += rest[:i]
+		if strings.HasPrefix(rest[i:], "{{") || strings.HasPrefix(rest[i:], "}}") {
+			literal += rest[i : i+1]
+			rest = rest[i+2:]
+			continue
+		}
+		end := strings.IndexByte(rest[i:], '}')
+		if rest[i] == '}' || end < 0 {
+			return nil, fmt.Errorf("template %q: a brace without its counterpart; write {{ or }} for a brace itself", text)
+		}
+		p, err := parseToken(rest[i+1 : i+end])
+		if err != nil {
+			return nil, fmt.Errorf("template %q: %w", text, err)
+		}
+		if literal != "" {
+			t.parts = append(t.parts, part{literal: literal})
+			literal = ""
+		}
+		t.parts = append(t.parts, p)
+		rest = rest[i+end+1:]
+	}
+	if literal != "" {
+		t.parts = append(t.parts, part{literal: literal})
+	}
+	return t, nil
+}
+
+func parseToken(text string) (part, error) {
+	name, arg, given := strings.Cut(text, ":")
+	kind := tokens[name]
+	switch {
+	case kind == nil:
+		return part{}, fmt.Errorf("unknown token {%s}; known are %s", text, strings.Join(slices.Sorted(maps.Keys(tokens)), ", "))
+	case kind.arg == nil && given:
+		return part{}, fmt.Errorf("token {%s} takes no argument", name)
+	case kind.arg == nil:
+		return part{name: name, kind: kind}, nil
+	case given && arg == "":
+		return part{}, fmt.Errorf("token {%s} lacks a name after the colon", text)
+	}
+	arg, err := kind.arg(arg)
+	if err != nil {
+		return part{}, fmt.Errorf("token {%s}: %w", text, err)
+	}
+	return part{name: name, arg: arg, kind: kind}, nil
+}
+
+// String returns the template as it was written.
+func (t *Template) String() string { return t.text }
+
+// has tells whether the template contains a token of this name.
+func (t *Template) has(name string) bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.name == name })
+}
+
+// reads tells whether any of the template's tokens looks there.
+func (t *Template) reads(from source) bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.kind.from == from })
+}
+
+// constant tells whether the template is the same for every request.
+func (t *Template) constant() bool {
+	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.name != "secret" })
+}
+
+// writeTo writes the text for a request. It fails, naming the part, where one
+// is absent; what was written before that stays written.
+func (t *Template) writeTo(w io.Writer, in *reading) (absent *part) {
+	for i := range t.parts {
+		p := &t.parts[i]
+		value := p.literal
+		if p.kind != nil {
+			var ok bool
+			if value, ok = p.kind.read(in, p.arg); !ok {
+				return p
+			}
+		}
+		w.Write(bytesOf(value))
+	}
+	return nil
+}
+
+// in returns the text for a request, or false where a part is absent. The text
+// may share the request's memory.
+func (t *Template) in(in *reading) (string, bool) {
+	if len(t.parts) == 1 && t.parts[0].kind != nil {
+		return t.parts[0].kind.read(in, t.parts[0].arg)
+	}
+	var text strings.Builder
+	if t.writeTo(&text, in) != nil {
+		return "", false
+	}
+	return text.String(), true
+}
+
+// shares tells whether the text from [Template.in] may share the memory of the
+// request's body.
+func (t *Template) shares() bool {
+	return t.reads(fromBody) || t.reads(fromField) || t.reads(fromJSON)
+}
+
+func optional(arg string) (string, error) { return arg, nil }
+
+func anyName(arg string) (string, error) {
+	if arg == "" {
+		return "", fmt.Errorf("it lacks a colon and a name")
+	}
+	return arg, nil
+}
+
+func headerName(arg string) (string, error) {
+	if arg == "" {
+		return "", fmt.Errorf("it lacks a colon and a header's name")
+	}
+	for _, c := range []byte(arg) {
+		if c <= ' ' || c >= 0x7f || strings.IndexByte(`"(),/:;<=>?@[\]{}`, c) >= 0 {
+			return "", fmt.Errorf("%q cannot be a header's name", arg)
+		}
+	}
+	return canonical(arg), nil
+}
+
+// jsonPath refuses what gjson would take for more than a place in a document:
+// modifiers, literals and multipaths.
+func jsonPath(arg string) (string, error) {
+	if arg == "" {
+		return "", fmt.Errorf("it lacks a colon and a path")
+	}
+	for start, i := true, 0; i < len(arg); i++ {
+		switch c := arg[i]; {
+		case c == '\\':
+			i++
+			start = false
+		case start && strings.IndexByte("@!{[.|", c) >= 0:
+			return "", fmt.Errorf("%q is not a path to one value; put a backslash before %q if it belongs to a key", arg, c)
+		default:
+			start = c == '.' || c == '|'
+		}
+	}
+	return arg, nil
+}

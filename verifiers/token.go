@@ -1,0 +1,188 @@
+package verifiers
+
+import (
+	"context"
+	"crypto/sha256"
+	"crypto/subtle"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+)
+
+// Token is the scheme of providers that do not sign but send the secret itself.
+// Whoever has seen one request can make any other, so a token is worth only as
+// much as the TLS in front of it. It vouches for the whole request it came with.
+type Token struct {
+	// From is header (the default), bearer (the Authorization header's token),
+	// basic (the secret is "user:password"), query, form or json.
+	From string `json:"from,omitempty"`
+
+	// Names are the header's names, or the query's, the form's, or JSON paths.
+	// The first that is present counts. Bearer and basic have none.
+	Names []string `json:"names,omitempty"`
+
+	// Prefix stands before the secret.
+	Prefix string `json:"prefix,omitempty"`
+
+	Facts
+}
+
+var (
+	_ Scheme = Token{}
+	_ Signer = Token{}
+)
+
+// tokenVerifier is a compiled [Token] with an endpoint's secrets.
+type tokenVerifier struct {
+	from, prefix string
+	place        *signature // finds the value; nil for bearer and basic
+	sums         [][sha256.Size]byte
+	facts        facts
+	readsJSON    bool
+}
+
+// Verifier compiles the scheme with an endpoint's secrets.
+func (t Token) Verifier(secrets ...string) (Verifier, error) {
+	v := &tokenVerifier{from: t.From, prefix: t.Prefix}
+	switch t.From {
+	case "bearer", "basic":
+		if len(t.Names) > 0 || t.Prefix != "" {
+			return nil, fmt.Errorf("token: %s stands in the Authorization header; it takes no names and no prefix", t.From)
+		}
+	default:
+		var err error
+		if v.place, err = (Signature{From: t.From, Names: t.Names}).compile(nil); err != nil {
+			return nil, fmt.Errorf("token: %w", err)
+		}
+		v.from = v.place.From
+	}
+	var err error
+	if v.facts, err = t.Facts.compile(); err != nil {
+		return nil, err
+	}
+	v.facts.cover(coverage{everything: true})
+	v.readsJSON = v.from == "json" || v.facts.reads(fromJSON)
+	keys, err := keysOf(secrets, func(secret string) ([]byte, error) {
+		if t.From == "basic" && !strings.Contains(secret, ":") {
+			return nil, errors.New("it has no colon; write it as user:password")
+		}
+		return []byte(secret), nil
+	})
+	for _, key := range keys {
+		v.sums = append(v.sums, sha256.Sum256(key))
+	}
+	return v, err
+}
+
+// Verify checks a request.
+func (v *tokenVerifier) Verify(_ context.Context, r *Request) (Event, error) {
+	in := new(reading)
+	in.start(r)
+	if v.from == "json" && !in.validJSON() {
+		return Event{}, refuse(MalformedBody, "it is not JSON")
+	}
+	value, err := v.find(in)
+	if err != nil {
+		return Event{}, err
+	}
+	if len(value) > maxSignatureValue {
+		return Event{}, refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
+	}
+	if !v.match(value) {
+		return Event{}, refuse(WrongSignature, "it is none of the secrets")
+	}
+	if v.readsJSON && v.from != "json" && !in.validJSON() {
+		return Event{}, refuse(MalformedBody, "it is not JSON")
+	}
+	ev := Event{Content: r.Body}
+	if err := v.facts.readTime(in, &ev); err != nil {
+		return Event{}, err
+	}
+	if err := v.facts.readRest(in, &ev); err != nil {
+		return Event{}, err
+	}
+	ev.Signed.Body, ev.Signed.URL = true, true
+	return ev, nil
+}
+
+// match compares digests, so that neither the content nor the length of a
+// secret shows in the time it takes.
+func (v *tokenVerifier) match(value string) bool {
+	sum, equal := sha256.Sum256(bytesOf(value)), 0
+	for i := range v.sums {
+		equal |= subtle.ConstantTimeCompare(sum[:], v.sums[i][:])
+	}
+	return equal == 1
+}
+
+// find returns what was sent in the secret's place.
+func (v *tokenVerifier) find(in *reading) (string, error) {
+	if v.place == nil {
+		return v.authorization(in)
+	}
+	for _, name := range v.place.Names {
+		in.repeated = false
+		var value string
+		var ok bool
+		if v.from == "header" {
+			value, ok = in.header(name)
+		} else {
+			value, ok = v.place.elsewhere(in, name)
+		}
+		switch {
+		case in.repeated:
+			return "", refuse(MalformedSignature, "the %s %s is there more than once", v.from, name)
+		case !ok:
+			continue
+		}
+		if value, ok = strings.CutPrefix(value, v.prefix); !ok {
+			return "", refuse(MalformedSignature, "it does not start with %s", v.prefix)
+		}
+		return value, nil
+	}
+	return "", refuse(MissingSignature, "no %s %s", v.from, strings.Join(v.place.Names, " or "))
+}
+
+// authorization reads the Authorization header.
+func (v *tokenVerifier) authorization(in *reading) (string, error) {
+	value, ok := in.header("Authorization")
+	if !ok && in.repeated {
+		return "", refuse(MalformedSignature, "the header Authorization is there more than once")
+	}
+	if !ok {
+		return "", refuse(MissingSignature, "no header Authorization")
+	}
+	kind, credentials, _ := strings.Cut(value, " ")
+	if !strings.EqualFold(kind, v.from) || len(credentials) > maxSignatureValue {
+		return "", refuse(MalformedSignature, "the header Authorization is not of the kind %s", v.from)
+	}
+	credentials = strings.TrimLeft(credentials, " ")
+	if v.from == "bearer" {
+		return credentials, nil
+	}
+	plain, err := base64.StdEncoding.DecodeString(credentials)
+	if err != nil {
+		return "", refuse(MalformedSignature, "the credentials are not base64")
+	}
+	return string(plain), nil
+}
+
+// Sign adds the secret, and the event ID where a header or the query holds it.
+func (t Token) Sign(r *Request, secret string, now time.Time, id string) error {
+	if _, err := t.Verifier(secret); err != nil {
+		return err
+	}
+	w := writing{r: r}
+	if err := w.facts(t.Facts, now, id); err != nil {
+		return err
+	}
+	switch t.From {
+	case "bearer":
+		return w.put("header", "Authorization", "Bearer "+secret)
+	case "basic":
+		return w.put("header", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(secret)))
+	}
+	return w.put(t.From, t.Names[0], t.Prefix+secret)
+}
