@@ -13,10 +13,10 @@ type contender struct {
 	label   string // of its row in the table; empty: none
 }
 
-// ratio says which contender another is held against, and how it ought to fare.
+// ratio says what a figure is held against, and what the target is.
 type ratio struct {
-	to      string // a contender's name; "" is no ratio
-	atLeast float64
+	to              string  // a contender's name
+	atLeast, atMost float64 // 0: no target
 }
 
 // compare measures the contenders by turns, so that what else the machine does

@@ -28,9 +28,7 @@ func measureDelivered(b *testing.B) figures {
 		s.fail(b, err)
 	}
 	awaitAll(b, s, warm.count)
-	if profile != "" {
-		s.process.startProfile(profile)
-	}
+	s.startProfile()
 	used := s.process.cpu()
 	a, err := offer(s.address, s.batch, duration(seconds))
 	if err != nil {

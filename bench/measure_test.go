@@ -2,6 +2,7 @@ package bench
 
 import (
 	"os"
+	"slices"
 	"testing"
 	"time"
 )
@@ -39,10 +40,14 @@ func (r run) measure(b *testing.B) figures {
 // session is a run under way.
 type session struct {
 	run
-	process *process
-	address string
-	batch   *batch
+	process   *process
+	address   string
+	batch     *batch
+	temporary string // the folder to be removed
 }
+
+// baselines are the sites that have nothing of ours.
+var baselines = []string{"", "respond", "reverse_proxy"}
 
 // begin starts the process and signs the events.
 func (r run) begin(b *testing.B) *session {
@@ -51,9 +56,9 @@ func (r run) begin(b *testing.B) *session {
 	if s.provider == "" {
 		s.provider = "github"
 	}
-	newFolderFor := s.folder == ""
-	if newFolderFor {
-		s.folder = newFolder(b)
+	if s.folder == "" {
+		s.temporary = newFolder(b)
+		s.folder = s.temporary
 	}
 	startUpstream(b)
 	s.batch = s.sign()
@@ -68,9 +73,8 @@ func (r run) begin(b *testing.B) *session {
 	}
 	s.process = startGateway(b, s.folder, to)
 	s.address = s.process.addresses[s.site]
-	if !newFolderFor {
-		s.process.settle()
-		s.folder = "" // it stays
+	if s.temporary == "" {
+		s.process.settle() // of what it had to tidy up
 	}
 	return s
 }
@@ -82,7 +86,7 @@ func (r run) sign() *batch {
 		n = int(40_000 * (duration(seconds) + warmUp()).Seconds())
 	}
 	t := newBatch(r.provider, n)
-	t.again = r.again || r.site == "" || r.site == "respond" || r.site == "reverse_proxy"
+	t.again = r.again || slices.Contains(baselines, r.site)
 	return t
 }
 
@@ -91,9 +95,7 @@ func (s *session) measure(b *testing.B) figures {
 	if _, err := offer(s.address, s.batch, warmUp()); err != nil {
 		s.fail(b, err)
 	}
-	if profile != "" && s.process != upstream {
-		s.process.startProfile(profile)
-	}
+	s.startProfile()
 	used := s.process.cpu()
 	a, err := offer(s.address, s.batch, duration(seconds))
 	if err != nil {
@@ -114,6 +116,14 @@ func (s *session) cost(count int, before time.Duration) figures {
 	return f
 }
 
+// startProfile makes the gateway write its CPU profile from now on. The last
+// run that is not a baseline is the one whose profile stays.
+func (s *session) startProfile() {
+	if profile != "" && !slices.Contains(baselines, s.site) {
+		s.process.startProfile(profile)
+	}
+}
+
 func (s *session) fail(b *testing.B, err error) {
 	b.Helper()
 	b.Fatalf("%s: %v\nlog: %s", s.site, err, s.process.lastWords())
@@ -123,7 +133,7 @@ func (s *session) end() {
 	if s.process != upstream {
 		s.process.stop()
 	}
-	if s.folder != "" {
-		os.RemoveAll(s.folder)
+	if s.temporary != "" {
+		os.RemoveAll(s.temporary)
 	}
 }

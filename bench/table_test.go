@@ -64,8 +64,8 @@ func (r row) String() string {
 		switch {
 		case c.atLeast > 0:
 			targets = append(targets, fmt.Sprintf("≥ %g%s", c.atLeast, missed(c.x < c.atLeast)))
-		case c.atLeast < 0: // at most
-			targets = append(targets, fmt.Sprintf("≤ %g%s", -c.atLeast, missed(c.x > -c.atLeast)))
+		case c.atMost > 0:
+			targets = append(targets, fmt.Sprintf("≤ %g%s", c.atMost, missed(c.x > c.atMost)))
 		}
 	}
 	latency := ""

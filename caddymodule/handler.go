@@ -157,7 +157,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	mod, err := ctx.LoadModule(h, "VerifierRaw")
 	if err != nil {
-		return fmt.Errorf("%w; `caddy webhook providers` lists the providers", err)
+		if strings.Contains(err.Error(), "unknown module") {
+			err = fmt.Errorf("%w; `caddy webhook providers` lists the providers", err)
+		}
+		return err
 	}
 	if err := h.adopt(mod); err != nil {
 		return err
@@ -279,7 +282,7 @@ func (h *Handler) settleDedupe() error {
 	case h.window < needed:
 		return fmt.Errorf("the dedupe window %s is shorter than the tolerance (%s past and %s future): "+
 			"a captured request could be sent again when its event is forgotten; make it at least %s",
-			h.window, h.tolerance.Past, h.tolerance.Future, needed)
+			span(h.window), span(h.tolerance.Past), span(h.tolerance.Future), span(needed))
 	}
 	return nil
 }

@@ -15,7 +15,7 @@ import (
 //
 //	secret        <secret...>
 //	hash          sha256|sha1|sha384|sha512|md5
-//	signature     header|query|form|json <name...> [<attribute>...]
+//	signature     header|query|form|json <name> [<attribute>...]
 //	signed        <template>
 //	timestamp     header|param|query|form|json <name> [format <format>]
 //	event_id      header|param|query|form|json <name>
@@ -23,10 +23,12 @@ import (
 //	secret_format [encoding <encoding>] [prefixes <prefix...>] [suffix <suffix>]
 //	digest
 //	variants      <prefix...>
-//	token         header|query|form|json <name...> [prefix <prefix>], or bearer, or basic
+//	token         header|query|form|json <name> [or <name>] [prefix <prefix>]
+//	token         bearer|basic
 //
-// The attributes of signature are prefix, separator, assign, keys, encoding,
-// layout, repeated and optional_prefix. Instead of a place, `template <text>`
+// The attributes of signature are or (another name; the first that is present
+// counts), prefix, separator, assign, keys, encoding, layout, repeated and
+// optional_prefix. Instead of a place, `template <text>`
 // composes a time, an ID or a type of several. event_id and event_type may be
 // given more than once: the first that is present counts.
 func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
@@ -196,16 +198,33 @@ const (
 	manyValues
 )
 
-// parseNames reads `<from> <name...> <attribute>...`.
+// parseNames reads `<from> [<name>] <attribute>...`, where the attribute `or`
+// gives further names.
 func parseNames(d *caddyfile.Dispenser, fields map[string]any, known map[string]attribute) error {
 	if !d.NextArg() {
 		return d.ArgErr()
 	}
-	fields["from"] = d.Val()
-	if names := untilAttribute(d, known); len(names) > 0 {
+	from := d.Val()
+	fields["from"] = from
+	var names []string
+	if from != "bearer" && from != "basic" {
+		if !d.NextArg() {
+			return d.Errf("%s needs a name", from)
+		}
+		names = append(names, d.Val())
+	}
+	known["or"] = manyValues
+	if err := parseAttributes(d, fields, known); err != nil {
+		return err
+	}
+	if more, ok := fields["or"].([]string); ok {
+		names = append(names, more...)
+		delete(fields, "or")
+	}
+	if len(names) > 0 {
 		fields["names"] = names
 	}
-	return parseAttributes(d, fields, known)
+	return nil
 }
 
 // parseAttributes reads attributes to the end of the line.
