@@ -11,6 +11,7 @@ type contender struct {
 	measure func(*testing.B) figures
 	ratios  []ratio
 	label   string // of its row in the table; empty: none
+	starts  bool   // the row also says how long the process takes to start
 }
 
 // ratio says what a figure is held against, and what the target is.
@@ -42,7 +43,7 @@ func compare(b *testing.B, contenders ...contender) {
 				b.ReportMetric(v, unit)
 			}
 			b.ReportMetric(0, "ns/op") // of no meaning here: not to be printed
-			line := row{group: b.Name(), label: c.label, figures: f}
+			line := row{group: b.Name(), label: c.label, figures: f, starts: c.starts}
 			for _, r := range c.ratios {
 				base := medians(turns[r.to])
 				if base[perSecond] == 0 {

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"hash"
+	"math/rand/v2"
 	"strconv"
 	"strings"
 	"sync"
@@ -41,26 +42,44 @@ var senders = map[string]sender{
 }
 
 const (
-	bodySize = 1536
-	idLength = 12
-	maxBatch = 1 << 22 // events
+	bodySize  = 1536
+	noiseSize = bodySize / 2
+	bodyEnd   = `"}}`
+	idLength  = 12
+	maxBatch  = 1 << 22 // events
 )
 
-// bodyOf returns a body of bodySize bytes with what a receiver looks at in front.
+// bodyOf returns a body of bodySize bytes, with what a receiver looks at in
+// front and room for noise at the end.
 func bodyOf(id string, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"id":"%s","type":"order.created","created_at":"%s","event_id":"Ev0PV52K25","event":{"type":"message"},"data":{"items":[`,
 		id, now.UTC().Format(time.RFC3339))
-	const end = `{}],"note":"`
-	for i := 0; b.Len() < bodySize-150; i++ {
+	for i := 0; b.Len() < bodySize-noiseSize-150; i++ {
 		fmt.Fprintf(&b, `{"sku":"item-%04d","quantity":%d,"price":"19.90","gift":false},`, i, i%7+1)
 	}
-	b.WriteString(end)
+	b.WriteString(`{}],"note":"`)
 	// The ID is written in full later on.
-	missing := bodySize - b.Len() - len(`"}}`) + strings.Count(id, "{id}")*(len("{id}")-idLength)
-	b.WriteString(strings.Repeat("x", missing) + `"}}`)
+	missing := bodySize - b.Len() - len(bodyEnd) + strings.Count(id, "{id}")*(len("{id}")-idLength)
+	b.WriteString(strings.Repeat("x", missing) + bodyEnd)
 	return b.String()
 }
+
+// setNoise overwrites the room at the end of a body with letters that no other
+// nearby event has, or the store would compress all events to nothing.
+func setNoise(body []byte, k int64) {
+	at := k * noiseSize % int64(len(noise)-noiseSize)
+	copy(body[len(body)-len(bodyEnd)-noiseSize:], noise[at:at+noiseSize])
+}
+
+var noise = func() []byte {
+	random := rand.New(rand.NewPCG(1, 2))
+	all := make([]byte, 1<<20+7)
+	for i := range all {
+		all[i] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_"[random.IntN(64)]
+	}
+	return all
+}()
 
 // batch is a number of events, signed beforehand. Only the IDs and signatures
 // are kept: they are written into each connection's own copy of the request.
@@ -117,7 +136,7 @@ func newBatch(provider string, n int) *batch {
 		wg.Go(func() {
 			c := t.copy()
 			for k := part; k < n; k += parts {
-				c.setID(int64(k))
+				c.setEvent(int64(k))
 				c.sign(t.signatures[k][:0])
 			}
 		})
@@ -137,7 +156,8 @@ func (t *batch) copy() *requestCopy {
 	return &requestCopy{batch: t, bytes: append([]byte(nil), t.request...), mac: hmac.New(sha256.New, []byte(secret))}
 }
 
-func (c *requestCopy) setID(k int64) {
+// setEvent writes all but the signature.
+func (c *requestCopy) setEvent(k int64) {
 	const digits = "0123456789abcdef"
 	n := c.first + k
 	var id [idLength]byte
@@ -148,6 +168,7 @@ func (c *requestCopy) setID(k int64) {
 	for _, at := range c.ids {
 		copy(c.bytes[at:], id[:])
 	}
+	setNoise(c.bytes, k)
 }
 
 // sign appends the signature of what is in the copy.
@@ -167,7 +188,7 @@ func (c *requestCopy) nextEvent() []byte {
 	if c.again {
 		k %= n
 	}
-	c.setID(k)
+	c.setEvent(k)
 	var sum [sha256.Size]byte
 	signature := sum[:]
 	if k < n {

@@ -1,6 +1,7 @@
 package bench
 
 import (
+	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/binary"
@@ -30,7 +31,7 @@ func prefilled(b *testing.B) string {
 	folder := newFolder(b)
 	p := start(b, "prefill", "BENCH_FOLDER="+folder, "HOOKWICKET_BENCH_BACKLOG="+strconv.Itoa(backlog))
 	defer p.stop()
-	fmt.Fprintf(os.Stderr, "%s events put into the store in %s\n", number(float64(backlog), 0), p.started.Round(time.Second))
+	fmt.Fprintf(os.Stderr, "%s events put into the store in %s\n", number(float64(backlog), 0), p.started.Round(100*time.Millisecond))
 	backlogFolder = folder
 	return folder
 }
@@ -42,13 +43,15 @@ func prefillMain() error {
 	if err != nil {
 		return err
 	}
-	body := []byte(bodyOf("{id}", time.Now()))
+	plain := []byte(bodyOf("{id}", time.Now()))
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
 	for range 512 {
 		wg.Go(func() {
 			for i := next.Add(1) - 1; i < int64(backlog) && failed.Load() == nil; i = next.Add(1) - 1 {
+				body := bytes.Clone(plain)
+				setNoise(body, i)
 				m, id := waiting(i, body)
 				if _, err := store.Accept(context.Background(), m, id, "github"); err != nil {
 					failed.Store(&err)

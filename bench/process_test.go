@@ -81,8 +81,8 @@ func (p *process) stop() {
 // lastWords is the end of what the process has logged.
 func (p *process) lastWords() string {
 	text, _ := os.ReadFile(p.log.Name())
-	if len(text) > 2000 {
-		text = text[len(text)-2000:]
+	if len(text) > 800 {
+		text = text[len(text)-800:]
 	}
 	return strings.TrimSpace(string(text))
 }

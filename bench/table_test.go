@@ -15,6 +15,7 @@ type row struct {
 	label    string
 	figures  figures
 	compared []compared
+	starts   bool
 }
 
 // compared is a ratio as it came out.
@@ -72,8 +73,12 @@ func (r row) String() string {
 	if r.figures[p50] > 0 {
 		latency = fmt.Sprintf("%.1f / %.1f", r.figures[p50], r.figures[p99])
 	}
+	label := r.label
+	if r.starts {
+		label += fmt.Sprintf(" (start: %.0f ms)", r.figures[starting])
+	}
 	cells := []string{
-		r.label, number(r.figures[perSecond], 0), latency,
+		label, number(r.figures[perSecond], 0), latency,
 		strings.Join(ratios, ", "), strings.Join(targets, ", "),
 		number(r.figures[cpuEach], 2), number(r.figures[memory], 0),
 	}

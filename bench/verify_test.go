@@ -36,9 +36,9 @@ func BenchmarkVerify(b *testing.B) {
 			allocs := testing.AllocsPerRun(100, verify)
 			alternate(b, timed{"hash", hash}, timed{"verify", verify}, func(f figures, x float64) {
 				b.ReportMetric(x, "x_hash")
-				b.ReportMetric(allocs, "allocs/op")
+				b.ReportMetric(allocs, "allocs")
 				addRow(row{
-					group: b.Name(), label: fmt.Sprintf("verified: %s, %g allocations", p.slug, allocs), figures: f,
+					group: b.Name(), label: fmt.Sprintf("verified: %s (allocations: %g)", p.slug, allocs), figures: f,
 					compared: []compared{{ratio{to: "bare hash", atMost: 1.2}, x}},
 				})
 			})

@@ -3,6 +3,7 @@ package queue
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"time"
 )
@@ -46,18 +47,16 @@ func (b Backoff) withDefaults() Backoff {
 // Delay is the pause after the given number of failed attempts, one or more.
 func (b Backoff) Delay(attempts int) time.Duration {
 	b = b.withDefaults()
-	limit := min(b.Base, b.Cap)
-	for n := 1; n < attempts && limit < b.Cap; n++ {
-		// In floating point: the product may exceed what a Duration can hold.
-		next := float64(limit) * b.Factor
-		if next >= float64(b.Cap) || next <= float64(limit) {
-			limit = b.Cap
-			break
-		}
-		limit = time.Duration(next)
+	limit := b.Cap
+	// In floating point, as the power may exceed what a Duration can hold.
+	if grown := float64(b.Base) * math.Pow(b.Factor, float64(attempts-1)); grown < float64(b.Cap) {
+		limit = time.Duration(grown)
 	}
 	floor := min(b.Base/10, limit)
-	return floor + time.Duration(b.Random()*float64(limit-floor))
+	if pause := floor + time.Duration(b.Random()*float64(limit-floor)); pause >= floor {
+		return min(pause, limit)
+	}
+	return limit
 }
 
 // Next tells when a delivery is to be attempted again after an attempt that

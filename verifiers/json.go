@@ -20,45 +20,47 @@ const maxDepth = 1024
 // insist on valid UTF-8 inside strings.
 func validJSON(text string) bool {
 	var objects [maxDepth / 64]uint64 // a bit for each open bracket: is it a brace?
-	depth := 0
+	depth, isKey := uint(0), false
 	b, i := bytesOf(text), 0
 value:
-	i = skipSpace(b, i)
-	if i == len(b) {
+	if i = skipSpace(b, i); i >= len(b) {
 		return false
 	}
-	switch c := b[i]; {
-	case c == '{' || c == '[':
+	switch c := b[i]; c {
+	case '"':
+		isKey = false
+		goto str
+	case '{':
 		if depth == maxDepth {
 			return false
 		}
-		word, bit := &objects[depth/64], uint64(1)<<(depth%64)
+		objects[depth/64] |= 1 << (depth % 64)
 		depth++
-		i = skipSpace(b, i+1)
-		if c == '{' {
-			*word |= bit
-			if i < len(b) && b[i] == '}' {
-				goto closed
-			}
-			goto key
+		if i = skipSpace(b, i+1); i < len(b) && b[i] == '}' {
+			goto closed
 		}
-		*word &^= bit
-		if i < len(b) && b[i] == ']' {
+		goto key
+	case '[':
+		if depth == maxDepth {
+			return false
+		}
+		objects[depth/64] &^= 1 << (depth % 64)
+		depth++
+		if i = skipSpace(b, i+1); i < len(b) && b[i] == ']' {
 			goto closed
 		}
 		goto value
-	case c == '"':
-		i = skipString(b, i+1)
-	case c == '-' || '0' <= c && c <= '9':
-		i = skipNumber(b, i)
-	case c == 't':
+	case 't':
 		i = skipWord(b, i, "true")
-	case c == 'f':
+	case 'f':
 		i = skipWord(b, i, "false")
-	case c == 'n':
+	case 'n':
 		i = skipWord(b, i, "null")
 	default:
-		return false
+		if c != '-' && (c < '0' || c > '9') {
+			return false
+		}
+		i = skipNumber(b, i)
 	}
 	if i < 0 {
 		return false
@@ -67,7 +69,7 @@ after:
 	if i = skipSpace(b, i); depth == 0 {
 		return i == len(b)
 	}
-	if i == len(b) {
+	if i >= len(b) {
 		return false
 	}
 	if objects[(depth-1)/64]>>((depth-1)%64)&1 == 0 {
@@ -89,13 +91,29 @@ after:
 	}
 	return false
 key:
-	if i == len(b) || b[i] != '"' {
+	if i >= len(b) || b[i] != '"' {
 		return false
 	}
-	if i = skipString(b, i+1); i < 0 {
+	isKey = true
+str: // b[i] is the opening quote
+	i++
+	for ; i+8 <= len(b); i += 8 { // skipString's loop, in line: most strings end here
+		if found := notPlain(binary.LittleEndian.Uint64(b[i:])); found != 0 {
+			if i += bits.TrailingZeros64(found) / 8; b[i] == '"' {
+				i++
+				goto quoted
+			}
+			break
+		}
+	}
+	if i = skipString(b, i); i < 0 {
 		return false
 	}
-	if i = skipSpace(b, i); i == len(b) || b[i] != ':' {
+quoted:
+	if !isKey {
+		goto after
+	}
+	if i = skipSpace(b, i); i >= len(b) || b[i] != ':' {
 		return false
 	}
 	i++
@@ -104,6 +122,15 @@ closed:
 	depth--
 	i++
 	goto after
+}
+
+// notPlain sets the highest bit of the first of eight bytes that cannot stand
+// for itself in a string: a quote, a backslash, a control character. What it
+// sets in later bytes means nothing.
+func notPlain(w uint64) uint64 {
+	const ones, highs = 0x0101010101010101, 0x8080808080808080
+	quote, slash := w^(ones*'"'), w^(ones*'\\')
+	return ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
 }
 
 // skipSpace returns the index of what follows white space.
@@ -117,13 +144,9 @@ func skipSpace(b []byte, i int) int {
 // skipString returns the index after a string's closing quote, or -1. It looks
 // at eight bytes at a time for one that is not plain.
 func skipString(b []byte, i int) int {
-	const ones, highs = 0x0101010101010101, 0x8080808080808080
 	for {
 		for i+8 <= len(b) {
-			w := binary.LittleEndian.Uint64(b[i:])
-			quote, slash := w^(ones*'"'), w^(ones*'\\')
-			found := ((quote-ones)&^quote | (slash-ones)&^slash | (w-ones*' ')&^w) & highs
-			if found != 0 {
+			if found := notPlain(binary.LittleEndian.Uint64(b[i:])); found != 0 {
 				i += bits.TrailingZeros64(found) / 8
 				break
 			}

@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+	"sync"
 	"time"
 )
 
@@ -41,11 +42,13 @@ type tokenVerifier struct {
 	sums         [][sha256.Size]byte
 	facts        facts
 	readsJSON    bool
+	pool         sync.Pool // of *reading
 }
 
 // Verifier compiles the scheme with an endpoint's secrets.
 func (t Token) Verifier(secrets ...string) (Verifier, error) {
 	v := &tokenVerifier{from: t.From, prefix: t.Prefix}
+	v.pool.New = func() any { return new(reading) }
 	switch t.From {
 	case "bearer", "basic":
 		if len(t.Names) > 0 || t.Prefix != "" {
@@ -70,16 +73,26 @@ func (t Token) Verifier(secrets ...string) (Verifier, error) {
 		}
 		return []byte(secret), nil
 	})
+	if err != nil {
+		return nil, err
+	}
 	for _, key := range keys {
 		v.sums = append(v.sums, sha256.Sum256(key))
 	}
-	return v, err
+	return v, nil
 }
 
 // Verify checks a request.
 func (v *tokenVerifier) Verify(_ context.Context, r *Request) (Event, error) {
-	in := new(reading)
+	in := v.pool.Get().(*reading)
 	in.start(r)
+	ev, err := v.verify(in)
+	in.stop()
+	v.pool.Put(in)
+	return ev, err
+}
+
+func (v *tokenVerifier) verify(in *reading) (Event, error) {
 	if v.from == "json" && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
 	}
@@ -96,7 +109,7 @@ func (v *tokenVerifier) Verify(_ context.Context, r *Request) (Event, error) {
 	if v.readsJSON && v.from != "json" && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
 	}
-	ev := Event{Content: r.Body}
+	ev := Event{Content: in.r.Body}
 	if err := v.facts.readTime(in, &ev); err != nil {
 		return Event{}, err
 	}

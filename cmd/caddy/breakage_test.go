@@ -222,6 +222,7 @@ func TestUpstreamFailures(t *testing.T) {
 				conn.(*net.TCPConn).SetLinger(0)
 				conn.Close()
 			}
+			panic(http.ErrAbortHandler)
 		},
 		"cut short": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100000")
@@ -349,7 +350,7 @@ func TestBadInput(t *testing.T) {
 		"empty signature":     {body: strings.NewReader("{}"), header: http.Header{"X-Webhook-Signature": {""}}, want: []int{401}},
 		"garbage signature":   {body: strings.NewReader("{}"), header: http.Header{"X-Webhook-Signature": {"\xff\xfe"}}, want: []int{401}},
 		"repeated signature":  {body: strings.NewReader("{}"), header: http.Header{"X-Webhook-Signature": {sign("{}"), sign("{}")}}, want: []int{401}},
-		"long signature":      {body: strings.NewReader("{}"), header: http.Header{"X-Webhook-Signature": {strings.Repeat("a", 500_000)}}, want: []int{401}},
+		"long signature":      {body: strings.NewReader("{}"), header: http.Header{"X-Webhook-Signature": {strings.Repeat("a", 20_000)}}, want: []int{401}},
 		"invalid JSON":        {body: strings.NewReader("{"), header: http.Header{"X-Webhook-Signature": {sign("{")}}, want: []int{400}},
 		"no time":             {body: strings.NewReader(`{"id":"evt_1"}`), header: http.Header{"X-Webhook-Signature": {sign(`{"id":"evt_1"}`)}}, want: []int{401}},
 		"absurd time":         {body: strings.NewReader(absurd), header: http.Header{"X-Webhook-Signature": {sign(absurd)}}, want: []int{400, 401}},

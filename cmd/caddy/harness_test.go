@@ -36,9 +36,11 @@ type gateway struct {
 	t    testing.TB
 	dir  string // its home: configuration, store, log
 	addr string // where its first site listens
-	cmd  *exec.Cmd
 	log  *buffer
 	env  []string
+
+	cmd    *exec.Cmd
+	exited chan struct{} // closed at the end of the process; nil: none was started
 }
 
 // buffer is a log that can be read while it is written.
@@ -120,13 +122,13 @@ func (g *gateway) start() {
 	if err := g.cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}
-	exited := make(chan struct{})
+	cmd, exited := g.cmd, make(chan struct{})
+	g.exited = exited
 	go func() {
-		defer close(exited)
-		g.cmd.Wait()
-		l.Close()
+		cmd.Wait()
+		l.Close() // nobody will call back any more
+		close(exited)
 	}()
-	g.t.Cleanup(func() { <-exited })
 	l.(*net.TCPListener).SetDeadline(time.Now().Add(patience))
 	conn, err := l.Accept()
 	if err != nil {
@@ -155,14 +157,17 @@ func (g *gateway) kill() { g.signal(syscall.SIGKILL) }
 func (g *gateway) stop() { g.signal(syscall.SIGTERM) }
 
 func (g *gateway) signal(s os.Signal) {
-	if g.cmd == nil || g.cmd.Process == nil {
+	if g.exited == nil {
 		return
 	}
 	g.cmd.Process.Signal(s)
-	until(g.t, "the gateway is gone", func() bool {
-		return g.cmd.Process.Signal(syscall.Signal(0)) != nil
-	})
-	g.cmd = nil
+	select {
+	case <-g.exited:
+	case <-time.After(patience):
+		g.cmd.Process.Kill()
+		g.t.Errorf("the gateway does not end at %v", s)
+	}
+	g.exited = nil
 }
 
 // reload makes the gateway take its changed configuration.

@@ -53,7 +53,8 @@ def process(system, type_key):
         "event_id": request.headers.get("Webhook-Gateway-Event-Id"),
         "attempt": request.headers.get("Webhook-Gateway-Attempt"),
     }
-    print(json.dumps(line), flush=True)
+    # In one piece, since requests are served by several threads.
+    print(json.dumps(line) + "\n", end="", flush=True)
 
 
 @app.post("/toolify")

@@ -25,7 +25,7 @@ var rules = map[string]rule{
 	".":                   {uses: []string{"caddymodule"}},
 	"verifiers":           {},
 	"verifiers/providers": {uses: []string{"verifiers"}},
-	"dedupe":              {uses: []string{"queue"}},
+	"dedupe":              {},
 	"queue":               {},
 	"queue/pebble":        {uses: []string{"queue"}},
 	"queue/jetstream":     {uses: []string{"queue"}},

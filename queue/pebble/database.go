@@ -28,12 +28,14 @@ import (
 type database struct {
 	*pebble.DB
 	fence *fence
-	fail  func(error) // tells the store, which starts the repair
+	stall time.Duration // how long a commit waits on after the disk became full
+	fail  func(error)   // tells the store, which starts the repair
 
 	queue   chan *commit
 	syncing chan *commit
 	failing chan struct{} // closed at the first error that it cannot survive
 	dead    chan struct{} // closed when nothing can become durable here any more
+	loops   sync.WaitGroup
 
 	mu     sync.Mutex
 	broken bool
@@ -49,17 +51,14 @@ type commit struct {
 	finish func(error)
 }
 
-const (
-	queueLength = 256
-	// stallLimit is how long a commit goes on waiting after the disk became full.
-	stallLimit = 2 * time.Second
-)
+const queueLength = 256
 
 // openDatabase opens the folder's files. report is called at most once, from any
 // goroutine, with the first error after which the database must not be used.
 func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*database, error)) (*database, error) {
 	db := &database{
 		fence:   files,
+		stall:   o.stallLimit,
 		queue:   make(chan *commit, queueLength),
 		syncing: make(chan *commit, 4*queueLength),
 		failing: make(chan struct{}),
@@ -79,10 +78,13 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*dat
 		return openErr
 	})
 	if err != nil {
+		files.close()
+		files.vanish()
 		return nil, err
 	}
-	go db.apply()
-	go db.await()
+	files.serving.Store(&db.fail)
+	db.loops.Go(db.apply)
+	db.loops.Go(db.await)
 	return db, nil
 }
 
@@ -92,10 +94,10 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             logger{db, o},
-		// Small enough that three of them fit into the promised memory, large
+		// Small enough that four of them fit into the promised memory, large
 		// enough that a message which is delivered at once never leaves memory.
 		MemTableSize:                o.memTableSize,
-		MemTableStopWritesThreshold: 3,
+		MemTableStopWritesThreshold: 4,
 		MaxOpenFiles:                500,
 		// Spread the writing instead of leaving it all to the sync.
 		BytesPerSync:               1 << 20,
@@ -193,7 +195,7 @@ func (db *database) commit(ctx context.Context, full *disk, batch *pebble.Batch,
 		case <-whenFull:
 			// The write under way may still succeed: give it a moment.
 			whenFull = nil
-			timer := time.NewTimer(stallLimit)
+			timer := time.NewTimer(db.stall)
 			defer timer.Stop()
 			limit = timer.C
 			continue
@@ -284,9 +286,9 @@ func (db *database) await() {
 	}
 }
 
-// close ends the database properly where that is possible: users have left, and
-// the files still take writes.
+// close ends the database. No user is left, and dead is closed.
 func (db *database) close() error {
+	db.loops.Wait()
 	return guarded(db.DB.Close)
 }
 
@@ -337,15 +339,18 @@ func (l logger) Errorf(format string, args ...any) {
 }
 
 // Fatalf must not return: Pebble relies on that. It must not end the process
-// either, which serves other things. So it ends what the goroutine is doing. On
-// a goroutine of ours that is a panic, which guarded turns into an error. On one
-// of Pebble's own it is the goroutine's end, with its deferred unlocking; this
-// database can then no longer work and is replaced by a fresh one.
+// either, which serves other things. So it ends what the goroutine is doing: on
+// one of ours by a panic, which guarded turns into an error; on one of Pebble's
+// by the goroutine's end, as soon as nobody uses the database any more. Failed
+// writes do not come here, as the fence stops them, except during Open.
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.db.fail(err)
 	if onGuarded() {
 		panic(err)
+	}
+	if l.db.fence.serving.Load() != nil {
+		<-l.db.fence.void
 	}
 	runtime.Goexit()
 }

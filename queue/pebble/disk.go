@@ -55,33 +55,44 @@ func (d *disk) leave() {
 	}
 }
 
-// fence is the file system of one database. It does two things that Pebble
-// cannot do for itself:
+// fence is the file system of one database. It does three things that Pebble
+// cannot do for itself.
 //
 // A write that finds no space waits and goes on where it stopped, since Pebble
 // takes every failed write to its log or manifest for the end of the process.
 // Failed syncs are not repeated: after one, the kernel may have dropped the
 // very pages that the second call would report as safe.
 //
-// And once the fence is shut, nothing that the database still does in the
-// background reaches the files, so that another may be opened on them.
+// Any other failed write is reported, and its goroutine stopped where it stands:
+// Pebble panics on some of them, below a deferred unlock of a mutex that it does
+// not hold, which no recover survives.
+//
+// And once the fence is shut, nothing that the database still does reaches the
+// files, so that another may be opened on them. When nobody is left who could
+// mistake it for the truth, the stopped goroutines are told that all went well
+// and the rest goes nowhere, which lets Pebble close and free its memory.
 type fence struct {
 	vfs.FS
 	disk *disk
+	// serving is called with the error of a write. It is nil while the database is
+	// being opened, when Pebble handles errors well.
+	serving atomic.Pointer[func(error)]
 
 	// Every change holds mu for reading, so that whoever shuts the fence can wait
 	// for those under way.
-	mu   sync.RWMutex
-	shut chan struct{}
-	once sync.Once
+	mu       sync.RWMutex
+	shut     chan struct{}
+	shutOnce sync.Once
+	void     chan struct{}
+	voidOnce sync.Once
 }
 
 func newFence(fs vfs.FS, d *disk) *fence {
-	return &fence{FS: fs, disk: d, shut: make(chan struct{})}
+	return &fence{FS: fs, disk: d, shut: make(chan struct{}), void: make(chan struct{})}
 }
 
 // stop shuts the fence: changes that wait for space end, others follow.
-func (f *fence) stop() { f.once.Do(func() { close(f.shut) }) }
+func (f *fence) stop() { f.shutOnce.Do(func() { close(f.shut) }) }
 
 // close shuts the fence and waits for the changes under way.
 func (f *fence) close() {
@@ -89,6 +100,10 @@ func (f *fence) close() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 }
+
+// vanish lets everything that the fence holds up go on into nothing. Nobody may
+// rely on the database any more.
+func (f *fence) vanish() { f.voidOnce.Do(func() { close(f.void) }) }
 
 func (f *fence) isShut() bool {
 	select {
@@ -99,8 +114,21 @@ func (f *fence) isShut() bool {
 	}
 }
 
-// change runs one operation that alters the files.
+// change runs one operation that alters the files. It returns nil without having
+// run it, or not to the end, when the fence has vanished.
 func (f *fence) change(op func() error) error {
+	if err := f.try(op); err != errFenced {
+		fail := f.serving.Load()
+		if err == nil || fail == nil {
+			return err
+		}
+		(*fail)(err)
+	}
+	<-f.void
+	return nil
+}
+
+func (f *fence) try(op func() error) error {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.isShut() {
@@ -145,15 +173,19 @@ func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
 
-func (f *fence) open(open func() (vfs.File, error)) (file vfs.File, err error) {
-	err = f.retry(func() error {
-		var inner vfs.File
-		if inner, err = open(); err == nil {
-			file = &fencedFile{File: inner, fence: f}
-		}
+func (f *fence) open(open func() (vfs.File, error)) (vfs.File, error) {
+	var file vfs.File
+	err := f.retry(func() (err error) {
+		file, err = open()
 		return err
 	})
-	return file, err
+	if err != nil {
+		return nil, err
+	}
+	if file == nil {
+		file = vfs.NewMemFile(nil) // vanished: it is never written to
+	}
+	return &fencedFile{File: file, fence: f}, nil
 }
 
 func (f *fence) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
@@ -169,11 +201,7 @@ func (f *fence) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCat
 }
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {
-	dir, err := f.FS.OpenDir(name)
-	if err != nil {
-		return nil, err
-	}
-	return &fencedFile{File: dir, fence: f}, nil
+	return f.open(func() (vfs.File, error) { return f.FS.OpenDir(name) })
 }
 
 func (f *fence) Link(oldname, newname string) error {
@@ -188,12 +216,15 @@ func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
 	return f.retry(func() error { return f.FS.MkdirAll(dir, perm) })
 }
 
+// A file that cannot be removed does no harm: Pebble tries again when it is
+// opened the next time.
+
 func (f *fence) Remove(name string) error {
-	return f.change(func() error { return f.FS.Remove(name) })
+	return f.try(func() error { return f.FS.Remove(name) })
 }
 
 func (f *fence) RemoveAll(name string) error {
-	return f.change(func() error { return f.FS.RemoveAll(name) })
+	return f.try(func() error { return f.FS.RemoveAll(name) })
 }
 
 // Lock does nothing: the store holds the folder's lock itself, across all the
@@ -214,6 +245,9 @@ func (f *fencedFile) Write(p []byte) (n int, err error) {
 		n += m
 		return err
 	})
+	if err == nil {
+		n = len(p)
+	}
 	return n, err
 }
 
@@ -223,11 +257,25 @@ func (f *fencedFile) WriteAt(p []byte, off int64) (n int, err error) {
 		n += m
 		return err
 	})
+	if err == nil {
+		n = len(p)
+	}
 	return n, err
 }
 
 func (f *fencedFile) Preallocate(offset, length int64) error {
-	return f.fence.change(func() error { return f.File.Preallocate(offset, length) })
+	return f.fence.try(func() error { return f.File.Preallocate(offset, length) })
+}
+
+func (f *fencedFile) Stat() (info vfs.FileInfo, err error) {
+	err = f.fence.change(func() error {
+		info, err = f.File.Stat()
+		return err
+	})
+	if info == nil && err == nil {
+		return vfs.NewMemFile(nil).Stat()
+	}
+	return info, err
 }
 
 func (f *fencedFile) Sync() error     { return f.fence.change(f.File.Sync) }

@@ -40,9 +40,10 @@ type Options struct {
 	// Logger receives what a person should know. Default: none.
 	Logger *slog.Logger
 
-	memTableSize uint64 // default 32 MiB
+	memTableSize uint64 // default 16 MiB
 	cacheSize    int64  // default 32 MiB, for blocks and bloom filters
-	freshSize    int64  // default 32 MiB, for messages not yet claimed
+	freshSize    int64  // default 16 MiB, for messages not yet claimed
+	stallLimit   time.Duration
 }
 
 func (o Options) withDefaults() Options {
@@ -61,11 +62,14 @@ func (o Options) withDefaults() Options {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
 	if o.memTableSize == 0 {
-		o.memTableSize = 32 << 20
+		o.memTableSize = 16 << 20
 	}
 	set(&o.MaxBacklog, DefaultMaxBacklog)
 	set(&o.cacheSize, 32<<20)
-	set(&o.freshSize, 32<<20)
+	set(&o.freshSize, 16<<20)
+	if o.stallLimit == 0 {
+		o.stallLimit = 2 * time.Second
+	}
 	return o
 }
 
@@ -159,13 +163,7 @@ func (s *Store) start() error {
 	db, err := openDatabase(s.options, s.cache, files, s.failed)
 	count := func() {}
 	if err == nil {
-		err = guarded(func() error {
-			if err := s.load(db); err != nil {
-				return err
-			}
-			count, err = s.countKeys(db)
-			return err
-		})
+		count, err = s.loadFrom(db)
 	}
 	s.mu.Lock()
 	s.opening = nil
@@ -181,11 +179,10 @@ func (s *Store) start() error {
 	}
 	s.mu.Unlock()
 	if err != nil {
-		files.close()
 		if db != nil {
+			go count() // ends at once, as the database has failed or the store closes
 			s.abandon(db)
 		}
-		count()
 		return err
 	}
 	s.background.Add(1)
@@ -195,6 +192,23 @@ func (s *Store) start() error {
 	}()
 	s.wakeLanes()
 	return nil
+}
+
+// loadFrom reads what is needed of a database and prepares the count of the
+// keys, unless the database fails meanwhile.
+func (s *Store) loadFrom(db *database) (count func(), err error) {
+	count = func() {}
+	loaded := make(chan error, 1)
+	db.loops.Go(func() { loaded <- guarded(func() error { return s.load(db) }) })
+	select {
+	case err = <-loaded:
+	case <-db.failing:
+		err = errors.New("the disk failed while the queue was read")
+	}
+	if err != nil {
+		return count, err
+	}
+	return s.countKeys(db)
 }
 
 // failed is told by a database that it is done for. It may be called with
@@ -254,6 +268,7 @@ func (s *Store) abandon(db *database) {
 	db.fence.close()
 	close(db.dead)
 	<-db.idle
+	db.fence.vanish()
 	go func() { _ = db.close() }()
 }
 
@@ -333,6 +348,7 @@ func (s *Store) closeDatabase(db *database) error {
 		case <-s.disk.whenFull():
 		}
 		db.fence.close()
+		db.fence.vanish()
 		return unavailable(errors.New("closing the queue: the disk is full or faulty"))
 	}
 	s.abandon(db)

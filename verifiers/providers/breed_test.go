@@ -16,6 +16,7 @@ import (
 func (v *vector) breed(t *testing.T, ev verifiers.Event) {
 	v.breedSecrets(t)
 	v.breedHeaders(t, ev)
+	v.breedTypes(t, ev)
 	for _, name := range v.signatureHeaders() {
 		v.breedSignature(t, name)
 	}
@@ -111,6 +112,19 @@ func (v *vector) breedHeaders(t *testing.T, want verifiers.Event) {
 			if verdict == "accepted" && signature {
 				t.Errorf("accepted with %s%s", what, name)
 			}
+		}
+	}
+}
+
+// breedTypes sends the body under other media types, which nobody signs. What
+// is still accepted has to be the same event.
+func (v *vector) breedTypes(t *testing.T, want verifiers.Event) {
+	for _, kind := range []string{
+		"", "application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ";",
+	} {
+		got, verdict := v.judge(t, v.changed(func(r *verifiers.Request) { r.Header.Set("Content-Type", kind) }), v.secrets...)
+		if verdict == "accepted" && (got.ID != want.ID || got.Type != want.Type || got.Timestamp != want.Timestamp) {
+			t.Errorf("as %q it is another event: %+v", kind, got)
 		}
 	}
 }

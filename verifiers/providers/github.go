@@ -14,6 +14,7 @@ func github() verifiers.Provider {
 			"https://docs.github.com/en/webhooks/using-webhooks/validating-webhook-deliveries",
 			"https://docs.github.com/en/webhooks/using-webhooks/best-practices-for-using-webhooks",
 			"https://docs.github.com/en/webhooks/using-webhooks/handling-failed-webhook-deliveries",
+			"https://github.com/github/docs/issues/32822", // the delivery's ID is unique per event
 		},
 		Why: "X-Hub-Signature, which is SHA-1, is ignored. A webhook of the form kind signs the form as it stands.",
 

@@ -13,6 +13,7 @@ func gitlabToken() verifiers.Provider {
 		Title: "GitLab (secret token)",
 		Docs: []string{
 			"https://docs.gitlab.com/user/project/integrations/webhooks/",
+			"https://gitlab.com/gitlab-org/gitlab/-/merge_requests/160952", // the idempotency key
 			"https://docs.gitlab.com/user/project/integrations/webhook_events/",
 		},
 		Why:       "The token is sent as it is; GitLab 19 and later can sign instead, in the manner of Standard Webhooks.",
@@ -37,6 +38,7 @@ func gitlabToken() verifiers.Provider {
 				"User-Agent":          "GitLab/17.4.0",
 				"X-Gitlab-Event":      "Push Hook",
 				"X-Gitlab-Event-UUID": "{uuid}",
+				"Idempotency-Key":     "{id}",
 				"X-Gitlab-Instance":   "https://gitlab.example.com",
 			},
 			Body: `{"object_kind":"push","event_name":"push","ref":"refs/heads/main","checkout_sha":"da1560886d4f094c3e6c9ef40349f7d38b5d27d7",` +

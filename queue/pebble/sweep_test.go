@@ -1,0 +1,196 @@
+package pebble
+
+import (
+	"context"
+	"strings"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// steps is a clock that a test sets.
+type steps struct{ nanos atomic.Int64 }
+
+func (c *steps) now() time.Time { return time.Unix(1_800_000_000, c.nanos.Load()) }
+
+func (c *steps) advance(d time.Duration) { c.nanos.Add(int64(d)) }
+
+// count counts the records of one kind.
+func count(t *testing.T, s *Store, kind byte) (n int) {
+	t.Helper()
+	db, err := s.enter()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.leave()
+	if err := each(db, kind, func(_, _ []byte) error { n++; return nil }); err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+func TestSweep(t *testing.T) {
+	var clock steps
+	o := small(vfs.NewMem())
+	o.Now = clock.now
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	mark := func(n uint32, want queue.Verdict) {
+		t.Helper()
+		v, err := s.Mark(t.Context(), queue.Identity{Key: testKey(n), Window: time.Hour}, clock.now())
+		if err != nil || v != want {
+			t.Fatalf("key %d: %v, %v", n, v, err)
+		}
+	}
+	sweep := func(want int) {
+		t.Helper()
+		if n, err := s.Sweep(t.Context()); err != nil || n != want {
+			t.Errorf("swept %d, %v; want %d", n, err, want)
+		}
+	}
+	const old = 2*sweepBatch + 10 // several batches, and one time that spans two of them
+	for n := range uint32(old) {
+		mark(n, queue.New)
+	}
+	sweep(0)
+	clock.advance(time.Hour - 1)
+	mark(0, queue.Duplicate)
+	clock.advance(1)
+	for n := range uint32(7) {
+		mark(n, queue.New) // renewed before the sweep comes
+	}
+	mark(9999, queue.New)
+	sweep(old)
+	if k, x := count(t, s, kindKey), count(t, s, kindExpiry); k != 8 || x != 8 {
+		t.Errorf("%d keys and %d expiries are left, want 8", k, x)
+	}
+	mark(3, queue.Duplicate)
+	mark(20, queue.New)
+	clock.advance(time.Hour)
+	sweep(9)
+	if k, x := count(t, s, kindKey), count(t, s, kindExpiry); k != 0 || x != 0 {
+		t.Errorf("%d keys and %d expiries are left", k, x)
+	}
+}
+
+// TestSweepAgainstSenders: a key that is recorded anew while the sweep runs is
+// not lost.
+func TestSweepAgainstSenders(t *testing.T) {
+	var clock steps
+	o := small(vfs.NewMem())
+	o.Now = clock.now
+	s, err := Open(o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	const keys = 200
+	for round := range 5 {
+		swept := make(chan error, 1)
+		go func() { _, err := s.Sweep(context.Background()); swept <- err }()
+		for n := range uint32(keys) {
+			id := queue.Identity{Key: testKey(n), Window: time.Hour}
+			if v, err := s.Mark(t.Context(), id, clock.now()); err != nil || v != queue.New {
+				t.Fatalf("round %d, key %d: %v, %v", round, n, v, err)
+			}
+		}
+		if err := <-swept; err != nil {
+			t.Fatal(err)
+		}
+		for n := range uint32(keys) {
+			if seen, err := s.Seen(t.Context(), testKey(n), clock.now()); err != nil || !seen {
+				t.Fatalf("round %d: key %d was lost: %v", round, n, err)
+			}
+		}
+		clock.advance(time.Hour)
+	}
+}
+
+// TestNothingIsLeft: what was delivered leaves no record behind, whatever it
+// went through.
+func TestNothingIsLeft(t *testing.T) {
+	s, err := Open(small(vfs.NewMem()))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	to := []string{"a", "b", "c"}
+	for n := range uint32(100) {
+		m, _ := testMessage(n)
+		if _, err := s.Accept(t.Context(), m, queue.Identity{}, to[:1+n%3]...); err != nil {
+			t.Fatal(err)
+		}
+	}
+	for _, d := range to {
+		for i := 0; s.Stats().Destinations[d].Waiting > 0; i++ {
+			c, err := s.Claim(t.Context(), d)
+			if err != nil {
+				t.Fatal(err)
+			}
+			switch i % 3 {
+			case 0:
+				err = c.Retry(time.Now(), "failed")
+			case 1:
+				err = c.Release()
+				if c, err2 := s.Claim(t.Context(), d); err2 == nil {
+					err = c.Done()
+				}
+			default:
+				err = c.Done()
+			}
+			if err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	for _, kind := range []byte{kindMessage, kindWaiting, kindPart, kindDead, kindKey, kindExpiry} {
+		if n := count(t, s, kind); n != 0 {
+			t.Errorf("%d records of kind %c are left", n, kind)
+		}
+	}
+	if free := s.fresh.left.Load(); free != s.options.freshSize {
+		t.Errorf("%d of %d bytes for fresh messages are free", free, s.options.freshSize)
+	}
+}
+
+func TestUnknownFormat(t *testing.T) {
+	mem := vfs.NewMem()
+	s, err := Open(small(mem))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := s.current.Load().Set([]byte{kindFormat}, []byte("hookwicket queue 99"), pebble.Sync); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 2 { // the lock is given back, too
+		if _, err := Open(small(mem)); err == nil || !strings.Contains(err.Error(), "hookwicket queue 99") {
+			t.Errorf("got %v", err)
+		}
+	}
+}
+
+func FuzzDecodeState(f *testing.F) {
+	full := state{size: 1500, parts: 3, attempts: 7, lastAttempt: 1, lastError: "refused"}
+	f.Add(full.append(nil))
+	f.Add((&state{size: 1, parts: 1}).append(nil))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		s, err := decodeState(b)
+		if err != nil || len(s.lastError) > maxError || s.attempts == 0 {
+			return
+		}
+		if again, err := decodeState(s.append(nil)); err != nil || again != s {
+			t.Fatalf("%+v became %+v, %v", s, again, err)
+		}
+	})
+}

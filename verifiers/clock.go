@@ -1,0 +1,86 @@
+package verifiers
+
+import (
+	"fmt"
+	"strings"
+	"time"
+)
+
+// clock is a format of times.
+type clock string
+
+const (
+	clockUnix    clock = "unix"
+	clockUnixMS  clock = "unix_ms"
+	clockRFC3339 clock = "rfc3339"
+	clockRFC1123 clock = "rfc1123"
+)
+
+func clockOf(format string) (clock, error) {
+	switch c := clock(format); c {
+	case "":
+		return clockUnix, nil
+	case clockUnix, clockUnixMS, clockRFC3339, clockRFC1123:
+		return c, nil
+	}
+	return "", fmt.Errorf("unknown format %q: want unix, unix_ms, rfc3339 or rfc1123", format)
+}
+
+// lastSecond is the end of the year 9999.
+const lastSecond = 253402300799
+
+// parse reads a time between the years 1970 and 9999.
+func (c clock) parse(text string) (time.Time, bool) {
+	var t time.Time
+	var err error
+	switch c {
+	case clockUnix:
+		n, ok := digits(text, lastSecond)
+		return time.Unix(n, 0), ok
+	case clockUnixMS:
+		n, ok := digits(text, lastSecond*1000+999)
+		return time.UnixMilli(n), ok
+	case clockRFC1123:
+		if len(text) > 40 {
+			return t, false
+		}
+		// Not time.RFC1123: it takes any abbreviation of a zone for UTC.
+		if t, err = time.Parse("Mon, 02 Jan 2006 15:04:05 GMT", text); err != nil {
+			t, err = time.Parse(time.RFC1123Z, text)
+		}
+	case clockRFC3339:
+		if len(text) > 64 || strings.Contains(text, ",") {
+			return t, false
+		}
+		err = t.UnmarshalText(bytesOf(text)) // stricter than time.Parse
+	}
+	return t, err == nil && t.Unix() > 0 && t.Unix() <= lastSecond
+}
+
+// format writes a time as the provider would.
+func (c clock) format(t time.Time) string {
+	switch c {
+	case clockUnixMS:
+		return fmt.Sprint(t.UnixMilli())
+	case clockRFC3339:
+		return t.UTC().Format(time.RFC3339)
+	case clockRFC1123:
+		return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
+	}
+	return fmt.Sprint(t.Unix())
+}
+
+// digits reads a positive decimal number without sign or leading zero.
+func digits(text string, most int64) (int64, bool) {
+	if text == "" || len(text) > 15 || text[0] == '0' {
+		return 0, false
+	}
+	var n int64
+	for _, c := range []byte(text) {
+		if c < '0' || c > '9' {
+			return 0, false
+		}
+		n = n*10 + int64(c-'0')
+	}
+	return n, n <= most
+}

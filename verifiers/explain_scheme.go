@@ -1,0 +1,195 @@
+package verifiers
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// headers tries the request with headers under the names that the scheme looks
+// for, where it has others that differ only in how words are parted.
+func (x *explainer) headers() {
+	for _, want := range headerNames(x.scheme) {
+		if x.r.Header.Get(want) != "" {
+			continue
+		}
+		for have := range x.r.Header {
+			if plainName(have) != plainName(want) || have == want {
+				continue
+			}
+			r := *x.r
+			r.Header = x.r.Header.Clone()
+			r.Header[want] = r.Header[have]
+			x.try(x.scheme, x.secrets, &r, "It verifies once the header "+strconv.Quote(have)+" is called "+want+
+				". Something on the way has renamed it.")
+		}
+	}
+}
+
+// plainName is a header's name without what proxies and servers change in it.
+func plainName(name string) string {
+	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
+}
+
+// headerNames are the names of all headers that a scheme looks for.
+func headerNames(scheme Scheme) []string {
+	var names []string
+	var facts Facts
+	switch s := scheme.(type) {
+	case HMAC:
+		for _, start := range s.Variants {
+			names = append(names, headerNames(s.variant(start))...)
+		}
+		if len(s.Variants) > 0 {
+			return names
+		}
+		if s.Signature.From == "" || s.Signature.From == "header" {
+			names = append(names, s.Signature.Names...)
+		}
+		facts = s.Facts
+		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
+	case Token:
+		if s.From == "" || s.From == "header" {
+			names = append(names, s.Names...)
+		}
+		facts = s.Facts
+	}
+	for _, text := range slices.Concat([]string{facts.Timestamp.From}, facts.EventID, facts.EventType) {
+		if t, err := ParseTemplate(text); err == nil {
+			for _, p := range t.parts {
+				if p.name == "header" {
+					names = append(names, p.arg)
+				}
+			}
+		}
+	}
+	for i := range names {
+		names[i] = canonical(names[i])
+	}
+	return names
+}
+
+// schemes tries other hashes and encodings, in every header that may hold a
+// signature.
+func (x *explainer) schemes() {
+	h, ok := x.scheme.(HMAC)
+	if !ok || h.Signature.From != "" && h.Signature.From != "header" {
+		return
+	}
+	names := headerNames(h)
+	for _, name := range signatureHeaders(x.r.Header) {
+		for _, hash := range []string{"sha256", "sha1", "sha512", "sha384", "md5"} {
+			for _, enc := range []encoding{encHex, encBase64, encBase64URL} {
+				what := "the hash " + hash + " in " + string(enc)
+				if !slices.Contains(names, name) {
+					what += " from the header " + name
+				}
+				h := h
+				h.Hash, h.Signature.Encoding = hash, string(enc)
+				if !slices.Contains(names, name) {
+					h.Signature.Names, h.Variants = []string{name}, nil
+				}
+				if !x.tryFormat(h, what) {
+					x.bare(h, name, what)
+				}
+			}
+		}
+	}
+}
+
+func (x *explainer) tryFormat(h HMAC, what string) bool {
+	return x.try(h, x.secrets, x.r, "It verifies with "+what+". The endpoint expects it otherwise: is it the right provider?")
+}
+
+// bare tries a header that holds one signature, behind a prefix or not.
+func (x *explainer) bare(h HMAC, name, what string) {
+	if len(h.Variants) > 0 {
+		h = h.variant(h.Variants[0])
+	}
+	for _, prefix := range []string{"", "sha256=", "sha1=", "sha512=", "v1=", "v0="} {
+		h.Signature = Signature{Names: []string{name}, Encoding: h.Signature.Encoding, Prefix: prefix}
+		if prefix == "" {
+			x.tryFormat(h, what+", alone")
+		} else {
+			x.tryFormat(h, what+", after "+strconv.Quote(prefix))
+		}
+	}
+}
+
+// signatureHeaders are the names of headers that may hold a signature.
+func signatureHeaders(header http.Header) []string {
+	var names []string
+	for name := range header {
+		low := strings.ToLower(name)
+		if strings.Contains(low, "sign") || strings.Contains(low, "hmac") || strings.Contains(low, "sha") || strings.Contains(low, "digest") {
+			names = append(names, name)
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// clocks tries other formats of the time.
+func (x *explainer) clocks() {
+	for _, format := range []clock{clockUnix, clockUnixMS, clockRFC3339, clockRFC1123} {
+		if scheme, ok := withClock(x.scheme, format); ok {
+			x.try(scheme, x.secrets, x.r, "It verifies with its time read in the format "+string(format)+".")
+		}
+	}
+}
+
+// units finds times that are off by a factor of a thousand.
+func (x *explainer) units() {
+	for format, sentence := range map[clock]string{
+		clockUnix:   "The time is in seconds, where the endpoint expects milliseconds.",
+		clockUnixMS: "The time is in milliseconds, where the endpoint expects seconds.",
+	} {
+		scheme, ok := withClock(x.scheme, format)
+		if !ok {
+			continue
+		}
+		v, err := scheme.Verifier(x.secrets...)
+		if err != nil {
+			continue
+		}
+		// A second count read as milliseconds lies in 1970.
+		if ev, err := v.Verify(context.Background(), x.r); err == nil && ev.Timestamp.Year() > 2001 && x.year() <= 1970 {
+			x.found = append(x.found, sentence)
+		}
+	}
+}
+
+// lastYear is what stands for a time that cannot be read.
+const lastYear = 9999
+
+// year is that of the request's time as the scheme reads it.
+func (x *explainer) year() int {
+	v, err := x.scheme.Verifier(x.secrets...)
+	if err != nil {
+		return lastYear
+	}
+	ev, err := v.Verify(context.Background(), x.r)
+	if err != nil || ev.Timestamp.IsZero() {
+		return lastYear
+	}
+	return ev.Timestamp.Year()
+}
+
+// withClock returns the scheme with another format of its time.
+func withClock(scheme Scheme, format clock) (Scheme, bool) {
+	switch s := scheme.(type) {
+	case HMAC:
+		changed := Timestamp{From: s.Timestamp.From, Format: string(format)}
+		old, _ := clockOf(s.Timestamp.Format)
+		s.Timestamp = changed
+		return s, changed.From != "" && old != format
+	case Token:
+		changed := Timestamp{From: s.Timestamp.From, Format: string(format)}
+		old, _ := clockOf(s.Timestamp.Format)
+		s.Timestamp = changed
+		return s, changed.From != "" && old != format
+	}
+	return nil, false
+}

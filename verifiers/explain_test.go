@@ -1,0 +1,88 @@
+package verifiers
+
+import (
+	"net/http"
+	"strings"
+	"testing"
+	"time"
+)
+
+// TestExplain signs a request, spoils it or the secret in one way, and wants to
+// be told of that way.
+func TestExplain(t *testing.T) {
+	plain := HMAC{Signature: Signature{Names: []string{"X-Acme-Signature"}}, Content: "{body}"}
+	withURL := plain
+	withURL.Content = "{url}{body}"
+	stamped := plain
+	stamped.Content, stamped.Timestamp.From = "{timestamp}.{body}", "{header:X-Acme-Time}"
+	inMS := stamped
+	inMS.Timestamp.Format = "unix_ms"
+	sha1 := plain
+	sha1.Hash, sha1.Signature.Encoding = "sha1", "base64"
+	prefixed := plain
+	prefixed.Signature = Signature{Names: []string{"X-Other-Signature"}, Prefix: "sha256="}
+	decoded := plain
+	decoded.Secret = SecretFormat{Prefixes: []string{"whsec_"}, Encoding: "base64"}
+	rename := func(from, to string) func(*Request) {
+		return func(r *Request) {
+			r.Header[to] = r.Header[from]
+			delete(r.Header, from)
+		}
+	}
+	for _, test := range []struct {
+		name   string
+		sender HMAC
+		secret string // of the sender
+		scheme Scheme
+		given  string // the endpoint's secret
+		spoil  func(*Request)
+		want   string
+	}{
+		{"newline", plain, "s3cret", plain, "s3cret\n", nil, "white space around the secret"},
+		{"newline of the sender", plain, "s3cret\n", plain, "s3cret", nil, "newline at the end of the secret"},
+		{"quotes", plain, "s3cret", plain, `"s3cret"`, nil, "quotation marks"},
+		{"prefix", plain, "s3cret", plain, "whsec_s3cret", nil, "without the whsec_"},
+		{"to be decoded", decoded, "whsec_czNjcmV0IQ==", plain, "whsec_czNjcmV0IQ==", nil, "decoded from base64"},
+		{"not to be decoded", plain, "czNjcmV0IQ==", decoded, "czNjcmV0IQ==", nil, "as it is"},
+		{"hex", HMAC{Signature: plain.Signature, Content: "{body}", Secret: SecretFormat{Encoding: "hex"}}, "00ff", plain, "00ff", nil, "decoded from hex"},
+		{"body with newline", plain, "a", plain, "a", func(r *Request) { r.Body = append(r.Body, '\n') }, "without the newline"},
+		{"CRLF", plain, "a", plain, "a", func(r *Request) { r.Body = []byte(strings.ReplaceAll(string(r.Body), "\n", "\r\n")) }, "line ends as LF"},
+		{"scheme of the URL", withURL, "a", withURL, "a", func(r *Request) { r.URL = "http://example.com/in" }, "with the scheme https"},
+		{"port", withURL, "a", withURL, "a", func(r *Request) { r.URL = "https://example.com:8443/in" }, "without a port"},
+		{"slash", withURL, "a", withURL, "a", func(r *Request) { r.URL = "https://example.com/in/" }, "slash at the end"},
+		{"underscores", plain, "a", plain, "a", rename("X-Acme-Signature", "X_acme_signature"), "has renamed it"},
+		{"underscored time", stamped, "a", stamped, "a", rename("X-Acme-Time", "X_acme_time"), "is called X-Acme-Time"},
+		{"hash and encoding", sha1, "a", plain, "a", nil, "the hash sha1 in base64"},
+		{"another header", prefixed, "a", plain, "a", nil, "header X-Other-Signature"},
+		{"milliseconds", inMS, "a", stamped, "a", nil, "unix_ms"},
+		{"seconds", stamped, "a", inMS, "a", nil, "in seconds, where the endpoint expects milliseconds"},
+		{"simply wrong", plain, "a", plain, "b", nil, ""},
+		{"a token", plain, "a", Token{Names: []string{"X-Acme-Signature"}}, "b", nil, ""},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			r := &Request{Method: "POST", URL: "https://example.com/in", Header: http.Header{}, Body: []byte("{\n}")}
+			now := time.Unix(1600000000, 0)
+			if err := test.sender.Sign(r, test.secret, now, ""); err != nil {
+				t.Fatal(err)
+			}
+			if test.spoil != nil {
+				test.spoil(r)
+			}
+			var ev Event
+			v, err := test.scheme.Verifier(test.given)
+			if err == nil {
+				ev, err = v.Verify(t.Context(), r)
+			}
+			if err == nil {
+				err = Tolerance{Past: time.Minute}.Check(ev.Timestamp, now)
+			}
+			got := strings.Join(Explain(test.scheme, []string{test.given}, r, err), "\n")
+			if !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
+				t.Errorf("%v is explained as %q, want %q", err, got, test.want)
+			}
+			if len(test.given) > 4 && strings.Contains(got, strings.TrimSpace(test.given)) {
+				t.Errorf("it tells the secret: %q", got)
+			}
+		})
+	}
+}
