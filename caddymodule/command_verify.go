@@ -113,7 +113,7 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 	case verifiers.StaleTimestamp, verifiers.FutureTimestamp:
 		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed; "+
 			"--now takes the time of receipt for the present.\n",
-			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(h.tolerance.Past), span(h.tolerance.Future))
+			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(h.freshness.Tolerance.Past), span(h.freshness.Tolerance.Future))
 	default:
 		for _, cause := range verifiers.Explain(h.row.Scheme, c.secrets, r, err) {
 			fmt.Fprintln(w, cause)

@@ -76,8 +76,8 @@ type Handler struct {
 	verifier  verifiers.Verifier
 	row       verifiers.Provider
 	methods   []string
-	tolerance verifiers.Tolerance
-	enforce   enforcement
+	freshness verifiers.Freshness
+	exposure  time.Duration // for how long a captured request stays fresh, at the most
 	rule      dedupe.Rule
 	window    time.Duration // 0: no deduplication
 	refuse    bool          // replays
@@ -115,15 +115,6 @@ type Forward struct {
 	// with a status of 200 to 299.
 	Routes caddyhttp.RouteList `json:"routes,omitempty"`
 }
-
-// enforcement says when a time is held against the tolerance.
-type enforcement int
-
-const (
-	never    enforcement = iota // there is no time, or no tolerance
-	ifSigned                    // by default: a time that anybody could rewrite proves nothing
-	always                      // the configuration asks for it
-)
 
 // CaddyModule returns the Caddy module information.
 func (*Handler) CaddyModule() caddy.ModuleInfo {
@@ -216,32 +207,31 @@ func (h *Handler) adopt(mod any) error {
 	return nil
 }
 
+// settleTolerance decides how old a time may be. A time that the configuration
+// sets a tolerance for is enforced even where the signature does not cover it.
 func (h *Handler) settleTolerance() error {
-	preset := h.row.Freshness.Tolerance
-	timed := true
-	if s, ok := h.row.Scheme.(interface{ Timed() bool }); ok {
-		timed = s.Timed()
-	}
+	h.freshness = h.row.Freshness
+	limit := &h.freshness.Tolerance
 	switch t := h.Tolerance; {
 	case t == nil:
-		h.tolerance = preset
-		if timed && preset.Past > 0 {
-			h.enforce = ifSigned
-		}
 	case t.Off:
+		*limit = verifiers.Tolerance{}
 	case t.Past <= 0 || t.Future < 0:
 		return errors.New("a tolerance is a positive duration, such as `tolerance 5m`, or `off`")
 	default:
-		h.tolerance = verifiers.Tolerance{Past: time.Duration(t.Past), Future: time.Duration(t.Future)}
-		h.enforce = always
+		*limit = verifiers.Tolerance{
+			Past:   time.Duration(t.Past),
+			Future: cmp.Or(time.Duration(t.Future), limit.Future, defaultFuture),
+		}
+		h.freshness.Unsigned = true
 	}
-	if h.tolerance.Past > 0 && h.tolerance.Future == 0 {
-		h.tolerance.Future = cmp.Or(preset.Future, defaultFuture)
-	}
-	if h.enforce == always && !timed {
-		h.enforce = never
-		h.logger.Warn("the tolerance has no effect: this provider's requests carry no time; "+
-			"if they do, say where with `timestamp`", zap.String("endpoint", h.Name))
+	h.exposure = limit.Past + limit.Future
+	if s, ok := h.row.Scheme.(interface{ Timed() bool }); ok && !s.Timed() && *limit != (verifiers.Tolerance{}) {
+		*limit = verifiers.Tolerance{}
+		if h.Tolerance != nil {
+			h.logger.Warn("the tolerance has no effect: this provider's requests carry no time; "+
+				"if they do, say where with `timestamp`", zap.String("endpoint", h.Name))
+		}
 	}
 	return nil
 }
@@ -273,16 +263,15 @@ func (h *Handler) settleDedupe() error {
 		h.logger.Warn("duplicates cannot be recognised: requests carry no event ID; say where it is with `event_id`, "+
 			"or `dedupe off` if it is meant so", zap.String("endpoint", h.Name))
 	}
-	needed := h.tolerance.Past + h.tolerance.Future
 	switch h.window = time.Duration(d.Window); {
 	case h.window < 0:
 		return errors.New("a dedupe window is a positive duration, such as `dedupe 24h`, or `off`")
 	case h.window == 0:
-		h.window = max(h.row.Dedupe.Window, defaultWindow, needed)
-	case h.window < needed:
-		return fmt.Errorf("the dedupe window %s is shorter than the tolerance (%s past and %s future): "+
+		h.window = max(h.row.Dedupe.Window, defaultWindow, h.exposure)
+	case h.window < h.exposure:
+		return fmt.Errorf("the dedupe window %s is shorter than the tolerance, past and future together: "+
 			"a captured request could be sent again when its event is forgotten; make it at least %s",
-			span(h.window), span(h.tolerance.Past), span(h.tolerance.Future), span(needed))
+			span(h.window), span(h.exposure))
 	}
 	return nil
 }

@@ -73,20 +73,7 @@ func (h *Handler) judge(ctx context.Context, r *verifiers.Request, received time
 	if err != nil {
 		return event, err
 	}
-	return event, h.fresh(event, received)
-}
-
-// fresh holds the sender's time against the clock, where it counts.
-func (h *Handler) fresh(event verifiers.Event, received time.Time) error {
-	switch {
-	case h.enforce == never:
-		return nil
-	case event.Timestamp.IsZero():
-		return verifiers.MissingTimestamp
-	case h.enforce == ifSigned && !event.Signed.Timestamp:
-		return nil
-	}
-	return h.tolerance.Check(event.Timestamp, received)
+	return event, h.freshness.Check(event, received)
 }
 
 // identify applies the rule of deduplication to an event.

@@ -35,8 +35,25 @@ type Provider struct {
 // Freshness says whose time a request carries, and how old it may be.
 type Freshness struct {
 	Origin    Origin
-	Tolerance Tolerance // the default; zero where the time is not enforced
+	Tolerance Tolerance // zero where the time is not enforced
+	Optional  bool      // some genuine requests carry no time: they are let through
+	Unsigned  bool      // enforce a time outside the signature too, though anybody could renew it
 	Why       string
+}
+
+// Check holds the time that an event gives against the time of its receipt.
+func (f Freshness) Check(e Event, received time.Time) error {
+	switch {
+	case f.Tolerance == Tolerance{}:
+		return nil
+	case e.Timestamp.IsZero() && f.Optional:
+		return nil
+	case e.Timestamp.IsZero():
+		return MissingTimestamp
+	case !e.Signed.Timestamp && !f.Unsigned:
+		return nil
+	}
+	return f.Tolerance.Check(e.Timestamp, received)
 }
 
 // Origin tells what moment a timestamp names.

@@ -32,8 +32,10 @@ func square() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: eventTime(76 * time.Hour),
+			Optional:  true,
 			Why: "The time is the event's own, signed with the body. Square documents 11 attempts in 24 hours, " +
-				"and on older pages 72 hours of them; the longer one decides.",
+				"and on older pages 72 hours of them; the longer one decides. Its own samples include a body " +
+				"without a time, and nobody can take a time out of a signed body.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
