@@ -2,7 +2,7 @@
 
 STATICCHECK = honnef.co/go/tools/cmd/staticcheck@v0.8.2
 
-# Which packages and which benchmarks, and how long each fuzz target runs.
+# Which packages to test, which benchmarks to run, and how long to fuzz each target.
 PKG      ?= ./...
 BENCH    ?= .
 FUZZTIME ?= 30s
@@ -29,8 +29,8 @@ check: ## go vet, gofmt and staticcheck
 	go run $(STATICCHECK) ./...
 
 .PHONY: bench
-bench: ## run the benchmarks; BENCH=regexp PKG=./dir/... for some of them
-	go test -run '^$$' -bench '$(BENCH)' -benchmem $(PKG)
+bench: ## compare with Caddy itself and print a table (bench/README.md); BENCH=regexp for some of it
+	go test -run '^$$' -bench '$(BENCH)' -timeout 60m ./bench
 
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=30s

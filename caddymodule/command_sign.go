@@ -126,7 +126,7 @@ func httpRequest(r *verifiers.Request, to string) (*http.Request, error) {
 
 // printCurl prints the command line for a shell.
 func printCurl(r *verifiers.Request, file string) error {
-	fmt.Printf("curl -X %s %s", r.Method, quote(r.URL))
+	fmt.Printf("curl -i -X %s %s", r.Method, quote(r.URL))
 	var headers bytes.Buffer
 	if err := r.Header.Write(&headers); err != nil {
 		return err

@@ -134,3 +134,26 @@ type DestinationStats struct {
 	DeadLetters int64     // buried
 	Oldest      time.Time // when the oldest waiting message was received; zero: none waits
 }
+
+// An Inspector is a [Store] that a person can look into and mend. It is an
+// interface of its own, so that a store may do without.
+type Inspector interface {
+	// DeadLetters returns up to n dead letters of the destination in the order of
+	// receipt, from the first after the given ID. The zero ID begins.
+	DeadLetters(ctx context.Context, destination string, after ID, n int) ([]Buried, error)
+	// Redeliver makes a dead letter wait again, due at once, with its attempts
+	// forgotten. Dedupe keys play no part in it. Its age is not forgotten: if that
+	// exceeds the worker's limit, there is one attempt.
+	Redeliver(ctx context.Context, destination string, id ID) error
+	// Discard removes a dead letter for good.
+	Discard(ctx context.Context, destination string, id ID) error
+}
+
+// Buried is a delivery that was given up. Its Attempts include the last one.
+type Buried struct {
+	Delivery
+	Err error // the message cannot be read, and is nil
+}
+
+// ErrNotFound: there is no such dead letter.
+var ErrNotFound = errors.New("no such dead letter")

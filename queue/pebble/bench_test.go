@@ -89,7 +89,7 @@ func BenchmarkAccept(b *testing.B) {
 func BenchmarkBarePebble(b *testing.B) {
 	for name, n := range map[string]int{"1": 1, "64": 64, "512": 512} {
 		b.Run(name, func(b *testing.B) {
-			db, err := engine.Open(b.TempDir(), &engine.Options{MemTableSize: 32 << 20, FormatMajorVersion: engine.FormatNewest, Logger: quiet{}})
+			db, err := engine.Open(b.TempDir(), &engine.Options{MemTableSize: 16 << 20, FormatMajorVersion: engine.FormatNewest, Logger: quiet{}})
 			if err != nil {
 				b.Fatal(err)
 			}

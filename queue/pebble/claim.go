@@ -171,12 +171,7 @@ func (s *Store) read(db *database, c *claim, e entry) ([]byte, error) {
 	if err := errors.Join(err, closer.Close()); err != nil {
 		return nil, err
 	}
-	v, closer, err = db.Get(messageKey(&b, e.id))
-	if err != nil {
-		return nil, err
-	}
-	record := append(make([]byte, 0, len(v)), v...)
-	return record, closer.Close()
+	return message(db, e.id)
 }
 
 // Delivery implements [queue.Claim].
@@ -270,7 +265,7 @@ func (c *claim) mark(add func(*pebble.Batch, position) (*state, *position, error
 	next, at, addErr := add(batch, was)
 	unlock := func() {}
 	if err = errors.Join(err, addErr); err == nil && next == nil {
-		unlock, err = c.dropMessage(db, batch)
+		unlock, err = c.store.dropMessage(db, batch, c.lane, c.id, c.state.parts)
 	}
 	if err != nil {
 		c.settle(nil, nil, err)
@@ -336,43 +331,44 @@ func (c *claim) settle(next *state, at *position, err error) {
 	l.ages.remove(c.id)
 }
 
-// dropMessage adds the message's removal to the batch if this is its last
-// delivery. Until the returned function is called no other delivery of the same
-// message can be asked the same, for both would find the other still there.
-func (c *claim) dropMessage(db *database, batch *pebble.Batch) (unlock func(), err error) {
+// dropMessage adds the removal of a message to the batch if the lane's delivery
+// is its last. Until the returned function is called no other delivery of the
+// same message can be asked the same, for both would find the other still there.
+func (s *Store) dropMessage(db *database, batch *pebble.Batch, l *lane, id queue.ID, parts int) (unlock func(), err error) {
 	var k keyBuffer
-	if c.state.parts <= 1 {
-		return func() {}, batch.SingleDelete(messageKey(&k, c.id), nil)
+	if parts <= 1 {
+		return func() {}, batch.SingleDelete(messageKey(&k, id), nil)
 	}
-	mu := &c.store.parts[binary.BigEndian.Uint16(c.id[14:])%uint16(len(c.store.parts))]
+	mu := &s.parts[binary.BigEndian.Uint16(id[14:])%uint16(len(s.parts))]
 	mu.Lock()
-	others, err := c.otherParts(db)
+	others, err := otherParts(db, l.id, id)
 	if err == nil {
-		err = batch.SingleDelete(partKey(&k, c.id, c.lane.id), nil)
+		err = batch.SingleDelete(partKey(&k, id, l.id), nil)
 	}
 	if err == nil && !others {
-		err = batch.SingleDelete(messageKey(&k, c.id), nil)
+		err = batch.SingleDelete(messageKey(&k, id), nil)
 	}
 	if err != nil {
 		mu.Unlock()
-		return nil, err
+		return func() {}, err
 	}
 	return mu.Unlock, nil
 }
 
-// otherParts tells whether other deliveries of the message are not done.
-func (c *claim) otherParts(db *database) (bool, error) {
+// otherParts tells whether deliveries of the message to other destinations are
+// not done.
+func otherParts(db *database, lane laneID, id queue.ID) (bool, error) {
 	var lower, upper keyBuffer
 	iter, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: partKey(&lower, c.id, laneID{}),
-		UpperBound: append(partKey(&upper, c.id, laneID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), 0),
+		LowerBound: partKey(&lower, id, laneID{}),
+		UpperBound: append(partKey(&upper, id, laneID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), 0),
 	})
 	if err != nil {
 		return false, err
 	}
 	others := false
 	for ok := iter.First(); ok && !others; ok = iter.Next() {
-		others = laneID(iter.Key()[17:]) != c.lane.id
+		others = laneID(iter.Key()[17:]) != lane
 	}
 	return others, errors.Join(iter.Error(), iter.Close())
 }

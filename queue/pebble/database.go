@@ -94,14 +94,16 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             logger{db, o},
-		// Small enough that four of them fit into the promised memory, large
+		// Small enough that a few of them fit into the promised memory, large
 		// enough that a message which is delivered at once never leaves memory.
 		MemTableSize:                o.memTableSize,
-		MemTableStopWritesThreshold: 4,
+		MemTableStopWritesThreshold: memTables,
 		MaxOpenFiles:                500,
 		// Spread the writing instead of leaving it all to the sync.
-		BytesPerSync:               1 << 20,
-		L0CompactionThreshold:      2,
+		BytesPerSync: 1 << 20,
+		// A backlog is read in order and soon deleted: it is not worth much rewriting.
+		L0CompactionThreshold:      4,
+		LBaseMaxBytes:              256 << 20,
 		L0StopWritesThreshold:      1000,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
 	}

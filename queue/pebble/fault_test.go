@@ -37,7 +37,7 @@ func (w testWriter) Write(p []byte) (int, error) {
 
 // small makes a store whose memtables fill within a test.
 func small(fs vfs.FS) Options {
-	return Options{Dir: "queue", FS: fs, memTableSize: 64 << 10, cacheSize: 1 << 20, freshSize: 16 << 10, stallLimit: 20 * time.Millisecond}
+	return Options{Dir: "queue", FS: fs, memTableSize: 64 << 10, freshSize: 16 << 10, stallLimit: 20 * time.Millisecond}
 }
 
 func testMessage(n uint32) (*queue.Message, queue.Identity) {

@@ -41,10 +41,15 @@ type Options struct {
 	Logger *slog.Logger
 
 	memTableSize uint64 // default 16 MiB
-	cacheSize    int64  // default 32 MiB, for blocks and bloom filters
+	cacheSize    int64  // default 72 MiB, for blocks, bloom filters and the memtables
 	freshSize    int64  // default 16 MiB, for messages not yet claimed
 	stallLimit   time.Duration
 }
+
+// memTables is how many memtables there may be at once. Pebble takes their memory
+// out of the block cache: one that is not larger than they are holds no blocks,
+// and each look-up of a key then reads its filters from the disk.
+const memTables = 3
 
 func (o Options) withDefaults() Options {
 	set := func(v *int64, d int64) {
@@ -65,7 +70,7 @@ func (o Options) withDefaults() Options {
 		o.memTableSize = 16 << 20
 	}
 	set(&o.MaxBacklog, DefaultMaxBacklog)
-	set(&o.cacheSize, 32<<20)
+	set(&o.cacheSize, int64(memTables*o.memTableSize)+24<<20)
 	set(&o.freshSize, 16<<20)
 	if o.stallLimit == 0 {
 		o.stallLimit = 2 * time.Second

@@ -51,6 +51,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Keeps the last error", (*bench).lastError},
 		{"Releases uncounted", (*bench).releases},
 		{"Buries", (*bench).buries},
+		{"Redelivers and discards", (*bench).inspects},
 		{"Ends a claim once", (*bench).endsOnce},
 		{"Delivers to each destination", (*bench).destinations},
 		{"Names a destination once", (*bench).twiceNamed},
@@ -471,6 +472,56 @@ func (b *bench) buries() {
 	after := b.store.Stats()
 	if after.Destinations["a"].DeadLetters != 1 || after.Bytes != st.Bytes {
 		b.Errorf("stats when reopened: %+v, before: %+v", after, st)
+	}
+	b.nothing("a")
+}
+
+// inspects is for stores that are a [queue.Inspector].
+func (b *bench) inspects() {
+	in, ok := b.store.(queue.Inspector)
+	if !ok {
+		b.Skip("the store cannot be inspected")
+	}
+	for _, body := range []string{"one", "two", "three"} {
+		b.accept(body, queue.Identity{}, "a", "b")
+		b.ok(b.next("a", body).Bury(b.clock.Now(), "hopeless "+body))
+		b.ok(b.next("b", body).Done())
+		b.advance(time.Millisecond)
+	}
+	letters, err := in.DeadLetters(b.Context(), "a", queue.ID{}, 2)
+	b.ok(err)
+	if len(letters) != 2 || string(letters[1].Message.Body) != "two" || letters[1].LastError != "hopeless two" || letters[1].Attempts != 1 {
+		b.Fatalf("dead letters: %+v", letters)
+	}
+	rest, err := in.DeadLetters(b.Context(), "a", letters[1].Message.ID, 9)
+	b.ok(err)
+	if len(rest) != 1 || string(rest[0].Message.Body) != "three" {
+		b.Fatalf("the rest of them: %+v", rest)
+	}
+	b.ok(in.Redeliver(b.Context(), "a", letters[0].Message.ID))
+	b.ok(in.Discard(b.Context(), "a", letters[1].Message.ID))
+	for _, id := range []queue.ID{letters[0].Message.ID, letters[1].Message.ID, {}} {
+		if err := in.Redeliver(b.Context(), "a", id); !errors.Is(err, queue.ErrNotFound) {
+			b.Errorf("Redeliver again: %v", err)
+		}
+	}
+	before := b.store.Stats()
+	if d := before.Destinations["a"]; d.Waiting != 1 || d.DeadLetters != 1 {
+		b.Errorf("stats: %+v", d)
+	}
+	b.reopen()
+	after := b.store.Stats()
+	if after.Bytes != before.Bytes || after.Destinations["a"] != before.Destinations["a"] {
+		b.Errorf("stats when reopened: %+v, before: %+v", after, before)
+	}
+	c := b.next("a", "one")
+	if n := c.Delivery().Attempts; n != 0 {
+		b.Errorf("a redelivered message has %d attempts", n)
+	}
+	b.ok(c.Done())
+	b.ok(b.store.(queue.Inspector).Discard(b.Context(), "a", rest[0].Message.ID))
+	if n := b.store.Stats().Bytes; n != 0 {
+		b.Errorf("%d bytes are left", n)
 	}
 	b.nothing("a")
 }
