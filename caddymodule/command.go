@@ -5,9 +5,9 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -26,6 +26,8 @@ providers lists the senders that the gateway knows. sign makes a request signed
 as the provider would sign it, send sends it as well, and verify tells whether
 the gateway would accept a captured request, and if not, why.`,
 		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = noArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			cmd.AddCommand(providersCommand(), signCommand(), sendCommand(), verifyCommand())
 		},
 	})
@@ -59,30 +61,32 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 		return nil, fmt.Errorf("unknown provider %q; `caddy webhook providers` lists them", name)
 	}
 	c := &command{provider: &Provider{row: row}, url: fl.String("url"), now: time.Now()}
-	options, err := fl.GetStringArray("option")
-	if err != nil {
-		return nil, err
-	}
-	for _, o := range options {
+	for _, o := range list(fl, "option") {
 		if err := c.provider.optionFlag(o); err != nil {
-			return nil, err
+			name, _, _ := strings.Cut(o, "=")
+			return nil, fmt.Errorf("--option %s: %s", name, strings.TrimSuffix(err.Error(), ", at --option:1"))
 		}
 	}
-	if c.secrets, err = fl.GetStringArray("secret"); err != nil {
-		return nil, err
-	}
-	if len(c.secrets) == 0 {
+	if c.secrets = list(fl, "secret"); len(c.secrets) == 0 {
 		return nil, fmt.Errorf("--secret is missing")
 	}
 	if err := c.provider.join(c.secrets...); err != nil {
 		return nil, err
 	}
 	if now := fl.String("now"); now != "" {
+		var err error
 		if c.now, err = time.Parse(time.RFC3339, now); err != nil {
-			return nil, fmt.Errorf("--now: %w", err)
+			return nil, fmt.Errorf("--now %q is not a time in RFC 3339, such as 2026-01-15T10:30:00Z", now)
 		}
 	}
 	return c, nil
+}
+
+// list returns the values of a flag that may be given several times, untouched:
+// pflag's own getter goes through CSV, where an empty value is none at all and
+// a CRLF becomes a newline.
+func list(fl caddycmd.Flags, name string) []string {
+	return fl.Lookup(name).Value.(interface{ GetSlice() []string }).GetSlice()
 }
 
 // readFile reads a file, or standard input for "-".
@@ -101,12 +105,21 @@ func printJSON(w io.Writer, v any, indent string) error {
 	return enc.Encode(v)
 }
 
-// run makes a command of a function that fails with an error.
+// run makes a command of a function that fails with an error. The error is for
+// the person who typed the command, so it is printed plainly and not logged.
 func run(f func(caddycmd.Flags) error) func(*cobra.Command, []string) error {
-	return caddycmd.WrapCommandFuncForCobra(func(fl caddycmd.Flags) (int, error) {
-		if err := f(fl); err != nil {
-			return caddy.ExitCodeFailedStartup, err
-		}
-		return caddy.ExitCodeSuccess, nil
-	})
+	return func(cmd *cobra.Command, _ []string) error {
+		return f(caddycmd.Flags{FlagSet: cmd.Flags()})
+	}
+}
+
+// noArgs refuses arguments in the words of somebody who has mistyped a command.
+func noArgs(cmd *cobra.Command, args []string) error {
+	if len(args) == 0 {
+		return nil
+	}
+	if cmd.HasSubCommands() {
+		return fmt.Errorf("unknown command %q; `%s` lists them", args[0], cmd.CommandPath())
+	}
+	return fmt.Errorf("%q is not expected here; `%s --help` says what is", args[0], cmd.CommandPath())
 }

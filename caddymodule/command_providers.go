@@ -19,7 +19,7 @@ func providersCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "providers",
 		Short: "Lists the providers that the gateway knows",
-		Args:  cobra.NoArgs,
+		Args:  noArgs,
 		RunE:  run(listProviders),
 	}
 	cmd.Flags().Bool("json", false, "print the whole catalogue as JSON")

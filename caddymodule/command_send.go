@@ -7,9 +7,12 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"slices"
+	"strings"
 	"sync"
 	"text/tabwriter"
 	"time"
@@ -29,7 +32,7 @@ func sendCommand() *cobra.Command {
 Signs like sign and sends the request to a URL: a gateway or any other receiver.
 With --count it sends that many: sample events with an ID each, or your own body
 again and again. It prints what was answered, and fails unless all was 2xx.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: run(send),
 	}
 	verifierFlags(cmd)
@@ -53,8 +56,11 @@ func send(fl caddycmd.Flags) error {
 		return err
 	}
 	to, count := fl.String("to"), fl.Int("count")
-	if to == "" || count < 1 {
-		return errors.New("--to is missing, or --count is less than 1")
+	switch {
+	case to == "":
+		return errors.New("--to is missing: the URL to send it to")
+	case count < 1:
+		return errors.New("--count has to be 1 or more")
 	}
 	s.url = cmp.Or(s.url, to)
 	transport := http.DefaultTransport.(*http.Transport).Clone()
@@ -68,7 +74,7 @@ func send(fl caddycmd.Flags) error {
 	atNow := fl.String("now") != ""
 
 	jobs := make(chan struct{})
-	outcomes := make([]outcome, 0, count)
+	var outcomes []outcome
 	var mu sync.Mutex
 	var first error
 	var senderGroup sync.WaitGroup
@@ -104,7 +110,7 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 	if err != nil {
 		return outcome{}, err
 	}
-	hr, err := httpRequest(r, to)
+	hr, err := httpRequest(r, withQuery(to, strings.TrimPrefix(r.URL, s.url)))
 	if err != nil {
 		return outcome{}, err
 	}
@@ -113,10 +119,7 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 	resp, err := client.Do(hr)
 	took := time.Since(start)
 	if err != nil {
-		if errors.Is(err, context.DeadlineExceeded) {
-			err = errors.New("no answer within a minute")
-		}
-		return outcome{answer: "failed: " + err.Error(), took: took}, nil
+		return outcome{answer: "failed: " + failure(err), took: took}, nil
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
@@ -128,6 +131,32 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 		text += ": " + headerValue(string(body))
 	}
 	return outcome{answer: text, ok: success(resp.StatusCode), took: took}, nil
+}
+
+// withQuery adds to a URL what signing has added to another one's query.
+func withQuery(to, added string) string {
+	if added == "" {
+		return to
+	}
+	if strings.Contains(to, "?") {
+		return to + "&" + added[1:]
+	}
+	return to + "?" + added[1:]
+}
+
+// failure says why there is no answer, without what differs from one connection
+// to the next, so that equal failures make one line.
+func failure(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "no answer within a minute"
+	}
+	if u, ok := errors.AsType[*url.Error](err); ok {
+		err = u.Err
+	}
+	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op != "dial" {
+		return op.Op + ": " + op.Err.Error()
+	}
+	return err.Error()
 }
 
 // report prints a line for each kind of answer and fails unless all were 2xx.

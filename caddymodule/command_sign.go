@@ -6,12 +6,13 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"os"
 	"strings"
 	"time"
-	"unicode"
+	"unicode/utf8"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -26,7 +27,7 @@ func signCommand() *cobra.Command {
 		Long: `
 Prints an HTTP/1.1 request in wire form, as verify reads it, or with --curl the
 command that sends it. Without --body it is a sample event with a fresh ID.`,
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: run(printSigned),
 	}
 	verifierFlags(cmd)
@@ -93,12 +94,16 @@ func printSigned(fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
-	if fl.Bool("curl") {
-		return printCurl(r, fl.String("body"))
-	}
 	hr, err := httpRequest(r, r.URL)
 	if err != nil {
 		return err
+	}
+	if fl.Bool("curl") {
+		file := fl.String("body")
+		if file == "-" || !bytes.Equal(r.Body, s.body) { // signing may have written to the body
+			file = ""
+		}
+		return printCurl(os.Stdout, r, file)
 	}
 	hr.Header.Set("User-Agent", userAgent)
 	out := bufio.NewWriter(os.Stdout)
@@ -113,8 +118,8 @@ const userAgent = "caddy-webhook"
 // httpRequest makes r a request to the given URL.
 func httpRequest(r *verifiers.Request, to string) (*http.Request, error) {
 	u, err := url.Parse(to)
-	if err != nil || u.Host == "" {
-		return nil, fmt.Errorf("%q is not a URL such as http://localhost:8080/%s", to, "hook")
+	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+		return nil, fmt.Errorf("%q is not a URL such as http://localhost:8080/hook", to)
 	}
 	hr, err := http.NewRequest(r.Method, to, bytes.NewReader(r.Body))
 	if err != nil {
@@ -124,25 +129,28 @@ func httpRequest(r *verifiers.Request, to string) (*http.Request, error) {
 	return hr, nil
 }
 
-// printCurl prints the command line for a shell.
-func printCurl(r *verifiers.Request, file string) error {
-	fmt.Printf("curl -i -X %s %s", r.Method, quote(r.URL))
+// printCurl prints the command line for a shell. The body is in the file, if one
+// is named.
+func printCurl(w io.Writer, r *verifiers.Request, file string) error {
+	data := "--data-binary " + quote(string(r.Body))
+	switch {
+	case file != "":
+		data = "--data-binary " + quote("@"+file)
+	case bytes.ContainsRune(r.Body, 0) || !utf8.Valid(r.Body):
+		return errors.New("the body is not text; put it in a file for --body")
+	case bytes.HasPrefix(r.Body, []byte("@")): // which --data-binary takes for a file's name
+		data = "--data-raw " + quote(string(r.Body))
+	}
 	var headers bytes.Buffer
 	if err := r.Header.Write(&headers); err != nil {
 		return err
 	}
+	words := []string{"curl -i -X " + r.Method + " " + quote(r.URL)}
 	for line := range strings.Lines(headers.String()) {
-		fmt.Printf(" \\\n  -H %s", quote(strings.TrimRight(line, "\r\n")))
+		words = append(words, "-H "+quote(strings.TrimRight(line, "\r\n")))
 	}
-	switch {
-	case file != "" && file != "-":
-		fmt.Printf(" \\\n  --data-binary %s\n", quote("@"+file))
-	case bytes.ContainsFunc(r.Body, func(c rune) bool { return c == unicode.ReplacementChar || c == 0 }):
-		return errors.New("the body is not text; put it in a file for --body")
-	default:
-		fmt.Printf(" \\\n  --data-binary %s\n", quote(string(r.Body)))
-	}
-	return nil
+	_, err := fmt.Fprintln(w, strings.Join(append(words, data), " \\\n  "))
+	return err
 }
 
 // quote makes one word of s for a POSIX shell.

@@ -8,7 +8,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"net"
 	"net/http"
+	"net/url"
 	"os"
 	"time"
 
@@ -27,14 +29,24 @@ func verifyCommand() *cobra.Command {
 		Long: `
 Reads one HTTP/1.1 request in wire form from a file, or from - for standard
 input, and checks it as the gateway would at that moment, or at --now. It exits
-with 0 if the request is verified and with 1 if it is not, and then says why.`,
-		Args: cobra.ExactArgs(1),
+with 0 if the request is verified and with 1 if it is not, and then says why.
+
+A capture does not show whether it came over TLS. Where the provider signs the
+URL, say it with --url; else it is https, and http for a host on this machine.`,
+		Args: oneFile,
 		RunE: run(verify),
 	}
 	verifierFlags(cmd)
 	cmd.Flags().String("tolerance", "", "how old a signed time may be, or off (default: the provider's)")
 	cmd.Flags().Bool("json", false, "print the result as JSON")
 	return cmd
+}
+
+func oneFile(_ *cobra.Command, args []string) error {
+	if len(args) != 1 {
+		return fmt.Errorf("one FILE is needed, or - for standard input; there are %d", len(args))
+	}
+	return nil
 }
 
 // verification is the result as scripts read it.
@@ -151,12 +163,25 @@ func readWire(raw []byte) (*verifiers.Request, error) {
 		source = io.NopCloser(in)
 	}
 	body, err := io.ReadAll(source)
+	if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("it is shorter than the headers say")
+	}
 	if err != nil {
 		return nil, fmt.Errorf("its body: %w", err)
 	}
 	uri := r.RequestURI
 	if r.URL.Host == "" {
-		uri = "https://" + r.Host + uri
+		uri = schemeOf(r.Host) + "://" + r.Host + uri
 	}
 	return &verifiers.Request{Method: r.Method, URL: uri, Header: r.Header, Body: body}, nil
+}
+
+// schemeOf is what a sender most likely called a host under: webhooks go over
+// TLS, and what sign makes for a gateway on the same machine does not.
+func schemeOf(host string) string {
+	name := (&url.URL{Host: host}).Hostname()
+	if ip := net.ParseIP(name); name == "localhost" || ip != nil && ip.IsLoopback() {
+		return "http"
+	}
+	return "https"
 }

@@ -135,6 +135,7 @@ func (h *Handler) took(verdict queue.Verdict, about *facts) {
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
 	id queue.Identity, about *facts, body []byte,
 ) error {
+	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
 	about.headers(r.Header)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))

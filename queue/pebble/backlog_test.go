@@ -77,6 +77,10 @@ func BenchmarkBacklog(b *testing.B) {
 	wg.Wait()
 	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "delivered/s")
 	b.ReportMetric(float64(rss()), "MB-delivered")
+	runtime.GC()
+	var m runtime.MemStats
+	runtime.ReadMemStats(&m)
+	b.ReportMetric(float64(m.HeapAlloc>>20), "MB-live")
 }
 
 func fill(b *testing.B, s *pebble.Store, n, lanes int, template *queue.Message) {

@@ -173,7 +173,9 @@ func (l *lane) next(now int64) (*claim, entry, bool) {
 	}
 	e := l.window[0]
 	l.window[0] = entry{}
-	l.window = l.window[1:]
+	if l.window = l.window[1:]; len(l.window) == 0 {
+		l.window = nil // an idle lane keeps no memory
+	}
 	c := &claim{lane: l, position: e.position}
 	l.busy[e.id] = c
 	l.claimed++

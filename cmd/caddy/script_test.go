@@ -1,0 +1,148 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/rogpeppe/go-internal/testscript"
+)
+
+var update = flag.Bool("update", false, "rewrite what the scripts compare with")
+
+// TestScripts runs testdata/*.txtar: the commands as a person types them. Beside
+// testscript's own commands there are
+//
+//	upstream         starts a receiver that takes all; $UPSTREAM is its address
+//	gateway FILE     starts a gateway whose sites are in FILE; in it ADDR and
+//	                 UPSTREAM are filled in; $GATEWAY is its URL
+//	demo             starts the repository's own Caddyfile on free ports
+//	taken N          waits for N different events at the upstream; one too many,
+//	                 or one that came twice, is a failure
+//	logged PATTERN   waits for it in the gateway's log
+//	objects KEY...   wants the last output to be JSON, and nothing else: an array
+//	                 of objects that all have these keys
+//
+// $ROOT is the repository.
+func TestScripts(t *testing.T) {
+	root, err := filepath.Abs("../..")
+	if err != nil {
+		t.Fatal(err)
+	}
+	testscript.Run(t, testscript.Params{
+		Dir:           "testdata",
+		UpdateScripts: *update,
+		Setup: func(env *testscript.Env) error {
+			env.Setenv("HOME", env.WorkDir)
+			env.Setenv("ROOT", root)
+			env.Values["script"] = &script{t: env.T().(testing.TB)}
+			return nil
+		},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"upstream": scriptCommand(0, (*script).startUpstream),
+			"gateway":  scriptCommand(1, (*script).startGateway),
+			"demo":     scriptCommand(0, (*script).startDemo),
+			"taken":    scriptCommand(1, (*script).taken),
+			"logged":   scriptCommand(1, (*script).logged),
+			"objects":  scriptCommand(-1, (*script).objects),
+		},
+	})
+}
+
+// script is what one script has started.
+type script struct {
+	t testing.TB
+	u *upstream
+	g *gateway
+}
+
+// scriptCommand makes a command with so many arguments; -1 is any number.
+func scriptCommand(args int, f func(*script, *testscript.TestScript, []string)) func(*testscript.TestScript, bool, []string) {
+	return func(ts *testscript.TestScript, neg bool, given []string) {
+		if neg || args >= 0 && len(given) != args {
+			ts.Fatalf("usage: %d arguments and no !", args)
+		}
+		f(ts.Value("script").(*script), ts, given)
+	}
+}
+
+func (s *script) startUpstream(ts *testscript.TestScript, _ []string) {
+	s.u = newUpstream(s.t)
+	ts.Setenv("UPSTREAM", s.u.addr())
+}
+
+func (s *script) startGateway(ts *testscript.TestScript, args []string) {
+	sites := ts.ReadFile(args[0])
+	if s.u != nil {
+		sites = strings.ReplaceAll(sites, "UPSTREAM", s.u.addr())
+	}
+	s.serve(ts, newGateway(s.t, sites))
+}
+
+func (s *script) startDemo(ts *testscript.TestScript, _ []string) {
+	g := newGateway(s.t, "")
+	text := ts.ReadFile(filepath.Join(ts.Getenv("ROOT"), "Caddyfile"))
+	for port, addr := range map[string]string{"8080": g.addr, "9000": freeAddr(s.t)} {
+		if !strings.Contains(text, ":"+port+" {") {
+			ts.Fatalf("the Caddyfile has no site on port %s", port)
+		}
+		_, free, err := net.SplitHostPort(addr)
+		ts.Check(err)
+		text = strings.ReplaceAll(text, ":"+port, ":"+free)
+	}
+	ts.Check(os.WriteFile(g.caddyfile(), []byte(text), 0o600))
+	g.env = append(g.env, "CADDY_ADMIN=unix/"+g.admin())
+	s.serve(ts, g)
+}
+
+func (s *script) serve(ts *testscript.TestScript, g *gateway) {
+	g.start()
+	s.g = g
+	ts.Setenv("GATEWAY", g.url(""))
+}
+
+func (s *script) taken(ts *testscript.TestScript, args []string) {
+	n, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	s.u.await(s.t, args[0]+" events at the upstream", func(taken map[string]int, _ int) bool { return len(taken) >= n })
+	taken, _ := s.u.counts()
+	if len(taken) != n {
+		ts.Fatalf("the upstream took %d events", len(taken))
+	}
+	for id, times := range taken {
+		if times != 1 {
+			ts.Fatalf("the upstream took %s %d times", id, times)
+		}
+	}
+}
+
+func (s *script) logged(ts *testscript.TestScript, args []string) {
+	pattern, err := regexp.Compile(args[0])
+	ts.Check(err)
+	until(s.t, "in the log: "+args[0], func() bool { return pattern.MatchString(s.g.log.String()) })
+}
+
+func (s *script) objects(ts *testscript.TestScript, keys []string) {
+	var all []map[string]json.RawMessage
+	ts.Check(json.Unmarshal([]byte(ts.ReadFile("stdout")), &all))
+	if len(all) == 0 {
+		ts.Fatalf("the array is empty")
+	}
+	for _, object := range all {
+		for _, key := range keys {
+			if value, ok := object[key]; !ok || slices.ContainsFunc([]string{`null`, `""`}, func(nothing string) bool {
+				return bytes.Equal(value, []byte(nothing))
+			}) {
+				ts.Fatalf("%s has no %s", object["name"], key)
+			}
+		}
+	}
+}
