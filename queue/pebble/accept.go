@@ -200,7 +200,7 @@ func (w *write) message(m *queue.Message, to []string) error {
 	}
 	record := queue.AppendMessage(make([]byte, 0, queue.EncodedSize(m)), m)
 	size := int64(len(record))
-	if limit := s.options.MaxBacklog; s.bytes.Add(size) > limit && limit > 0 {
+	if limit := s.limit.Load(); s.bytes.Add(size) > limit && limit > 0 {
 		s.bytes.Add(-size)
 		return queue.ErrFull
 	}

@@ -518,4 +518,46 @@ func TestCloseWhileFull(t *testing.T) {
 	}
 }
 
+// TestOpenWhileFull: a store whose disk is full opens all the same, refuses what
+// comes, and finds what it held as soon as there is space.
+func TestOpenWhileFull(t *testing.T) {
+	mem := vfs.NewMem()
+	disk := &switchFS{FS: mem}
+	for _, full := range []error{nil, syscall.ENOSPC} {
+		disk.set(nil)
+		o := small(disk)
+		o.Logger = testLogger(t)
+		if full != nil {
+			disk.set(full)
+		}
+		s, err := Open(o)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if full == nil {
+			if _, err := acceptN(t, s, 1); err != nil {
+				t.Fatal(err)
+			}
+		} else {
+			if v, err := acceptN(t, s, 2); !errors.Is(err, queue.ErrUnavailable) {
+				t.Errorf("accepting on a full disk: %v, %v", v, err)
+			}
+			if s.Stats().Available {
+				t.Error("the store says that it is available")
+			}
+			disk.set(nil)
+			eventually(t, s, 2)
+			if v := eventually(t, s, 1); v != queue.Duplicate {
+				t.Errorf("an event from before is %v", v)
+			}
+			if got := drain(t, s, "a"); len(got) != 2 {
+				t.Errorf("%d events are left, want 2", len(got))
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Error(err)
+		}
+	}
+}
+
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }

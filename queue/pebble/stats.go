@@ -15,7 +15,7 @@ import (
 func (s *Store) Stats() queue.Stats {
 	st := queue.Stats{
 		Bytes:     s.bytes.Load(),
-		Limit:     max(s.options.MaxBacklog, 0),
+		Limit:     max(s.limit.Load(), 0),
 		Available: s.current.Load() != nil && !s.disk.full(),
 		Keys:      -1,
 	}

@@ -87,6 +87,7 @@ type Store struct {
 	fresh   budget
 	locks   stripes
 	parts   [256]sync.Mutex // by message, for those with several destinations
+	limit   atomic.Int64    // on bytes; none if it is not positive
 	bytes   atomic.Int64    // what waits, and what is being accepted
 	keys    atomic.Int64    // recorded since the count began
 	counted atomic.Bool     // the keys on disk are in keys, too
@@ -110,7 +111,8 @@ type Store struct {
 var _ queue.Store = (*Store)(nil)
 
 // Open opens the store in a folder, or creates it. The error wraps
-// [queue.ErrLocked] when another process has it open.
+// [queue.ErrLocked] when another process has it open. If there is no space left
+// on the disk it opens all the same, and is unavailable until there is.
 func Open(o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{
@@ -123,6 +125,7 @@ func Open(o Options) (*Store, error) {
 		sweeper: sweeper{early: make(chan struct{}, 1)},
 	}
 	s.fresh.left.Store(o.freshSize)
+	s.SetMaxBacklog(o.MaxBacklog)
 	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
@@ -134,12 +137,23 @@ func Open(o Options) (*Store, error) {
 		return nil, fmt.Errorf("opening the queue in %s: %w", o.Dir, err)
 	}
 	s.cache = pebble.NewCache(o.cacheSize)
-	if err := s.start(); err != nil {
-		s.cache.Unref()
-		return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", o.Dir, err), s.lock.Close())
+	started := make(chan error, 1)
+	s.background.Go(func() { started <- s.start() })
+	select {
+	case err := <-started:
+		if err != nil {
+			s.cache.Unref()
+			return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", o.Dir, err), s.lock.Close())
+		}
+	case <-s.disk.whenFull():
+		o.Logger.Error("the disk is full; the queue opens when there is space")
+		s.background.Go(func() {
+			if err := <-started; err != nil {
+				s.reopen()
+			}
+		})
 	}
-	s.background.Add(1)
-	go s.sweepLoop()
+	s.background.Go(s.sweepLoop)
 	return s, nil
 }
 
@@ -190,11 +204,7 @@ func (s *Store) start() error {
 		}
 		return err
 	}
-	s.background.Add(1)
-	go func() {
-		defer s.background.Done()
-		count()
-	}()
+	s.background.Go(count)
 	s.wakeLanes()
 	return nil
 }
@@ -225,8 +235,7 @@ func (s *Store) failed(db *database, err error) {
 		return // Close, or start, sees to it
 	}
 	s.cause = err
-	s.background.Add(1)
-	go s.repair(db, err)
+	s.background.Go(func() { s.repair(db, err) })
 }
 
 // The pauses between attempts to open a database again.
@@ -239,9 +248,13 @@ const (
 // that was acknowledged: what they say after an error is found out by reading
 // them again, never by trusting the memory of the database that met the error.
 func (s *Store) repair(db *database, err error) {
-	defer s.background.Done()
 	s.options.Logger.Error("the queue's disk failed; opening it again", "error", err)
 	s.abandon(db)
+	s.reopen()
+}
+
+// reopen opens a database until it works or the store is closed.
+func (s *Store) reopen() {
 	pause := firstRepair
 	timer := time.NewTimer(0)
 	defer timer.Stop()
@@ -359,6 +372,9 @@ func (s *Store) closeDatabase(db *database) error {
 	s.abandon(db)
 	return nil
 }
+
+// SetMaxBacklog changes the limit of Options.MaxBacklog. 0 or less is no limit.
+func (s *Store) SetMaxBacklog(bytes int64) { s.limit.Store(bytes) }
 
 // Wake makes waiting claims look at the clock again. It is for those who set
 // [Options].Now forward.

@@ -47,7 +47,6 @@ func (w *sweeper) poke() {
 
 // sweepLoop deletes keys some time after they expire.
 func (s *Store) sweepLoop() {
-	defer s.background.Done()
 	timer := time.NewTimer(sweepPause)
 	defer timer.Stop()
 	for {
