@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
@@ -91,7 +92,8 @@ func benchmarkStore(b *testing.B, label string, first int64) {
 	for b.Loop() {
 		i += 7919 // far from the last one
 		n := first + i%int64(backlog)
-		if seen, err := store.Seen(ctx, waitingKey(n), now); seen != known || err != nil {
+		v, err := store.Seen(ctx, queue.Identity{Key: waitingKey(n)}, now)
+		if seen := v == queue.Duplicate; seen != known || err != nil {
 			b.Fatal(n, seen, err)
 		}
 	}

@@ -121,15 +121,18 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 	if text := detail(err); text != "" {
 		fmt.Fprintf(w, "  %-11s %s\n", "detail", text)
 	}
-	switch result.Reason {
-	case verifiers.StaleTimestamp, verifiers.FutureTimestamp:
+	switch _, wrong := h.verifier.Verify(context.Background(), r); {
+	case wrong == nil && result.Reason == verifiers.MissingTimestamp:
+		fmt.Fprintln(w, "The signature is right. There is no time where the provider puts it; --tolerance off does without.")
+		return // any change would be accepted, and so explain nothing
+	case result.Reason == verifiers.StaleTimestamp, result.Reason == verifiers.FutureTimestamp:
+		limit := h.freshness.Tolerance
 		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed; "+
 			"--now takes the time of receipt for the present.\n",
-			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(h.freshness.Tolerance.Past), span(h.freshness.Tolerance.Future))
-	default:
-		for _, cause := range verifiers.Explain(h.row.Scheme, c.secrets, r, err) {
-			fmt.Fprintln(w, cause)
-		}
+			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(limit.Past), span(limit.Future))
+	}
+	for _, cause := range verifiers.Explain(h.row.Scheme, c.secrets, r, err) {
+		fmt.Fprintln(w, cause)
 	}
 }
 

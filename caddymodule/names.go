@@ -57,7 +57,8 @@ func (f *facts) headers(h http.Header) {
 }
 
 // placeholders makes the facts known as {http.webhook_gateway.…}. They are read
-// when a placeholder is, so what is set later is seen as well.
+// when a placeholder is, so what is set later is seen as well. What the event
+// says is fit for a header, where most placeholders go.
 func (f *facts) placeholders(repl *caddy.Replacer) {
 	repl.Map(func(key string) (any, bool) {
 		name, ours := strings.CutPrefix(key, placeholderPrefix)
@@ -70,9 +71,9 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 		case "provider":
 			return f.provider, true
 		case "event_id":
-			return f.eventID, true
+			return headerValue(f.eventID), true
 		case "event_type":
-			return f.eventType, true
+			return headerValue(f.eventType), true
 		case "message_id":
 			return f.messageID, true
 		case "attempt":

@@ -65,7 +65,7 @@ func (s sender) answered(t *testing.T, g *gateway, up *upstream) {
 	if s.timed > 0 {
 		check("stale", g.send(s.request(g, "evt_3", now.Add(-s.timed))), s.refused)
 	}
-	if fresh := s.timed - time.Minute; fresh > 0 {
+	if fresh := s.timed - 2*time.Minute; fresh > 0 {
 		check("not yet stale", g.send(s.request(g, "evt_4", now.Add(-fresh))), s.success)
 		up.next()
 	}

@@ -98,18 +98,35 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTimeout)
 	defer cancel()
 	verdict := queue.Duplicate
-	_, err := shared.window.Do(ctx, dedupe.Key(id.Key), about.receivedAt, id.Window, func() (bool, error) {
+	_, err := shared.window.Do(ctx, twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
 		m := h.message(r, about, event, body)
 		about.messageID = m.ID.String()
 		var err error
 		verdict, err = shared.store.Accept(ctx, m, id, h.Name)
-		return verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays, err
+		if dropped(verdict, id) || err != nil {
+			about.messageID = "" // there is no such message
+		}
+		return dropped(verdict, id), err
 	})
 	if err != nil {
 		return h.unavailable(w, r, about, err)
 	}
 	h.took(verdict, about)
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
+}
+
+// twinKey is what simultaneous requests are told to be twins by: the content,
+// where known content is refused under any ID.
+func twinKey(id queue.Identity) dedupe.Key {
+	if id.RefuseReplays && id.Digest != (queue.Key{}) {
+		return dedupe.Key(id.Digest)
+	}
+	return dedupe.Key(id.Key)
+}
+
+// dropped tells whether an event goes no further.
+func dropped(v queue.Verdict, id queue.Identity) bool {
+	return v == queue.Duplicate || v == queue.Replayed && id.RefuseReplays
 }
 
 // took counts and logs an event that gets the provider's success.
@@ -140,13 +157,16 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding = nil
+	r.Trailer = nil // nothing vouches for it, and it may hold names that are the gateway's
 
 	var leading bool
 	var answered error
-	duplicate, err := shared.window.Do(r.Context(), dedupe.Key(id.Key), about.receivedAt, id.Window, func() (bool, error) {
-		verdict, err := h.known(r.Context(), shared, id)
-		if err != nil || verdict != queue.New {
-			return verdict != queue.New, err
+	verdict := queue.Duplicate
+	_, err := shared.window.Do(r.Context(), twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
+		var err error
+		verdict, err = shared.store.Seen(r.Context(), id, about.receivedAt)
+		if dropped(verdict, id) || err != nil {
+			return true, err
 		}
 		leading = true
 		taker := &taker{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
@@ -154,34 +174,18 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		answered = next.ServeHTTP(taker, r)
 		return false, taker.outcome(r.Context(), answered)
 	})
+	if leading {
+		return h.passed(w, r, about, verdict, answered, err)
+	}
+	about.messageID = "" // there is no such message
 	switch {
-	case leading:
-		return h.passed(w, r, about, answered, err)
 	case errors.Is(err, context.Canceled) && r.Context().Err() != nil:
 		return err // the sender is gone
 	case err != nil:
 		return h.twin(w, r, about, err)
-	case duplicate:
-		h.took(queue.Duplicate, about)
 	}
+	h.took(verdict, about)
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
-}
-
-// known asks the store for the event before it is passed on.
-func (h *Handler) known(ctx context.Context, shared *shared, id queue.Identity) (queue.Verdict, error) {
-	for _, k := range []struct {
-		key     queue.Key
-		verdict queue.Verdict
-	}{{id.Key, queue.Duplicate}, {id.Digest, queue.Replayed}} {
-		if k.key == (queue.Key{}) || k.verdict == queue.Replayed && !id.RefuseReplays {
-			continue
-		}
-		seen, err := shared.store.Seen(ctx, k.key, time.Now())
-		if err != nil || seen {
-			return k.verdict, err
-		}
-	}
-	return queue.New, nil
 }
 
 // mark takes the key for an event that the upstream has taken. It is too late to
@@ -192,18 +196,20 @@ func (h *Handler) mark(shared *shared, id queue.Identity, about *facts) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
 	defer cancel()
-	if _, err := shared.store.Mark(ctx, id, about.receivedAt); err != nil {
+	if err := shared.store.Mark(ctx, id, about.receivedAt); err != nil {
 		h.logger.Error("the event was passed on but cannot be remembered; a duplicate would be passed on too",
 			append(about.fields(), zap.Error(err))...)
 	}
 }
 
 // passed reports what became of an event that this request led upstream.
-func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts, answered, outcome error) error {
+func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
+	verdict queue.Verdict, answered, outcome error,
+) error {
 	var status statusError
 	switch {
 	case outcome == nil:
-		h.took(queue.New, about)
+		h.took(verdict, about)
 	case errors.Is(outcome, errNobodyAnswered):
 		return h.unavailable(w, r, about, outcome)
 	case errors.As(outcome, &status), answered != nil:

@@ -17,6 +17,10 @@ import (
 // stores holds what lives through reloads, by the stores' location.
 var stores = caddy.NewUsagePool()
 
+// handover is held while a store is opened or given back. The pool forgets a
+// store before it is closed; who asked for it then would find it in use.
+var handover sync.Mutex
+
 // shared is the state that outlives a configuration: the open store, and the
 // dedupe window whose twins may have come in under different configurations.
 type shared struct {
@@ -31,6 +35,8 @@ type shared struct {
 // close gives back. It opens the store if nobody else in the process has it.
 func (a *App) openShared() (*shared, error) {
 	location := a.store.Location()
+	handover.Lock()
+	defer handover.Unlock()
 	v, loaded, err := stores.LoadOrNew(location, func() (caddy.Destructor, error) {
 		return newShared(a.store, location, a.MaxBacklog, a.logger)
 	})
@@ -63,6 +69,8 @@ func newShared(module StoreModule, location string, maxBacklog int64, logger *za
 
 // close gives back a reference of openShared. The last one closes the store.
 func (s *shared) close() {
+	handover.Lock()
+	defer handover.Unlock()
 	if _, err := stores.Delete(s.location); err != nil {
 		caddy.Log().Named("webhook_gateway").Error("closing the store", zap.Error(err))
 	}

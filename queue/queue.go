@@ -31,12 +31,12 @@ type Store interface {
 	// try again later. Accept returns when ctx is done, even if the disk hangs.
 	Accept(ctx context.Context, m *Message, id Identity, to ...string) (Verdict, error)
 
-	// Seen tells whether key is recorded and its window not over at now.
-	Seen(ctx context.Context, key Key, now time.Time) (bool, error)
+	// Seen tells what Accept would decide on id at now, and records nothing.
+	Seen(ctx context.Context, id Identity, now time.Time) (Verdict, error)
 
-	// Mark records id durably from now on, without a message, and tells whether
-	// it had been recorded before.
-	Mark(ctx context.Context, id Identity, now time.Time) (Verdict, error)
+	// Mark records id durably from now on, without a message. It does not ask
+	// whether id is recorded already: that is for Seen, before.
+	Mark(ctx context.Context, id Identity, now time.Time) error
 
 	// Claim waits until a delivery for the destination is due and hands it to
 	// the caller alone. A claim has no lifetime: it ends by one of its methods,

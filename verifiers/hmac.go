@@ -103,6 +103,12 @@ type Facts struct {
 	EventType []string  `json:"event_type,omitempty"`
 }
 
+// Timed tells whether requests are said to carry a time.
+func (f Facts) Timed() bool { return f.Timestamp.From != "" }
+
+// Identified tells whether requests are said to carry an event ID.
+func (f Facts) Identified() bool { return len(f.EventID) > 0 }
+
 // Timestamp tells where the time stands and how it is written.
 type Timestamp struct {
 	// From is a template, such as "{header:X-Timestamp}" or, for an item of the

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"flag"
 	"net"
@@ -138,9 +137,7 @@ func (s *script) objects(ts *testscript.TestScript, keys []string) {
 	}
 	for _, object := range all {
 		for _, key := range keys {
-			if value, ok := object[key]; !ok || slices.ContainsFunc([]string{`null`, `""`}, func(nothing string) bool {
-				return bytes.Equal(value, []byte(nothing))
-			}) {
+			if value := string(object[key]); slices.Contains([]string{"", "null", `""`}, value) {
 				ts.Fatalf("%s has no %s", object["name"], key)
 			}
 		}

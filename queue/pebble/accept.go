@@ -19,39 +19,44 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 }
 
 // Mark implements [queue.Store].
-func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) (queue.Verdict, error) {
-	return s.record(ctx, id, now, nil, nil)
+func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) error {
+	_, err := s.record(ctx, id, now, nil, nil)
+	return err
 }
 
 // Seen implements [queue.Store].
-func (s *Store) Seen(ctx context.Context, key queue.Key, now time.Time) (bool, error) {
-	if key == (queue.Key{}) {
-		return false, nil
-	}
+func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (queue.Verdict, error) {
 	db, err := s.enter()
 	if err != nil {
-		return false, err
+		return 0, err
 	}
 	defer db.leave()
-	seen, err := recorded(db, key, nanos(now))
-	if !seen || err != nil {
-		return false, err
+	verdict, err := decide(db, id, nanos(now))
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	if verdict == queue.New {
+		return verdict, nil
 	}
 	// What can be seen need not be durable yet. It is when its writer lets go of
 	// the stripe, or else it is gone.
-	held, err := s.locks.lock(ctx, key, queue.Key{})
+	held, err := s.locks.lock(ctx, id.Key, id.Digest)
 	if err != nil {
-		return false, unavailable(err)
+		return 0, unavailable(err)
 	}
 	defer held.unlock()
 	if db.hasFailed() {
-		return false, unavailable(nil)
+		return 0, unavailable(nil)
 	}
-	return recorded(db, key, nanos(now))
+	verdict, err = decide(db, id, nanos(now))
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	return verdict, nil
 }
 
-// record decides on an identity and, unless it was seen, writes it in one commit
-// with the message.
+// record writes an identity in one commit with the message. Where there is a
+// message, it decides first whether the identity was seen.
 func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []string) (queue.Verdict, error) {
 	if s.disk.full() {
 		return 0, unavailable(errDiskFull)
@@ -74,7 +79,10 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		held.unlock()
 		return 0, err
 	}
-	verdict, err := decide(db, id, nanos(now))
+	verdict := queue.New
+	if m != nil {
+		verdict, err = decide(db, id, nanos(now))
+	}
 	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays) {
 		// Whoever recorded it has let go of the stripe, so that it is durable, if the
 		// commit did not fail.
@@ -109,43 +117,51 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 
 var errDiskFull = errors.New("the disk is full")
 
-// decide looks an identity up; its stripes are held.
-func decide(db *database, id queue.Identity, now int64) (queue.Verdict, error) {
-	if id.Key != (queue.Key{}) {
-		if seen, err := recorded(db, id.Key, now); seen || err != nil {
-			return queue.Duplicate, err
-		}
+// decide looks an identity up; its stripes are held, or the answer is only a
+// first look.
+func decide(db *database, id queue.Identity, now int64) (verdict queue.Verdict, err error) {
+	if id.Key == (queue.Key{}) && id.Digest == (queue.Key{}) {
+		return queue.New, nil
 	}
-	if id.Digest != (queue.Key{}) {
-		if seen, err := recorded(db, id.Digest, now); seen || err != nil {
-			return queue.Replayed, err
-		}
-	}
-	return queue.New, nil
-}
-
-// recorded tells whether a key is known and its window not over. The iterator,
-// unlike Get, consults the bloom filters of the last level too, which is where
-// most of ten million keys are: a new key so costs no read from disk.
-func recorded(db *database, key queue.Key, now int64) (bool, error) {
-	expiry, found, err := expiryOf(db, key)
-	return found && expiry > now, err
-}
-
-func expiryOf(db *database, key queue.Key) (expiry int64, found bool, err error) {
-	iter, err := db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	iter, err := db.keyIter()
 	if err != nil {
-		return 0, false, err
+		return queue.New, err
 	}
-	var b keyBuffer
-	if iter.SeekPrefixGE(dedupeKey(&b, key)) {
-		if v := iter.Value(); len(v) == 8 {
-			expiry, found = int64(binary.BigEndian.Uint64(v)), true
-		} else {
-			err = errDamaged
+	for _, known := range [...]struct {
+		key     queue.Key
+		verdict queue.Verdict
+	}{{id.Key, queue.Duplicate}, {id.Digest, queue.Replayed}} {
+		if known.key == (queue.Key{}) {
+			continue
+		}
+		expiry, found, err := expiryOf(iter, known.key)
+		if err != nil {
+			return queue.New, errors.Join(err, iter.Close())
+		}
+		if found && expiry > now {
+			return known.verdict, iter.Close()
 		}
 	}
-	return expiry, found, errors.Join(err, iter.Close())
+	return queue.New, iter.Close()
+}
+
+// keyIter looks dedupe keys up. An iterator, unlike Get, consults the bloom
+// filters of the last level too, which is where most of ten million keys are: a
+// new key so costs no read from disk.
+func (db *database) keyIter() (*pebble.Iterator, error) {
+	return db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+}
+
+func expiryOf(iter *pebble.Iterator, key queue.Key) (expiry int64, found bool, err error) {
+	var b keyBuffer
+	if !iter.SeekPrefixGE(dedupeKey(&b, key)) {
+		return 0, false, iter.Error()
+	}
+	v := iter.Value()
+	if len(v) != 8 {
+		return 0, false, errDamaged
+	}
+	return int64(binary.BigEndian.Uint64(v)), true, nil
 }
 
 // write is one acceptance on its way to the disk.

@@ -285,33 +285,26 @@ func (b *bench) windows() {
 
 func (b *bench) marks() {
 	ctx, now := b.Context(), b.clock.Now()
-	seen := func(k byte, at time.Time, want bool) {
+	seen := func(id queue.Identity, at time.Time, want queue.Verdict) {
 		b.Helper()
-		got, err := b.store.Seen(ctx, queue.Key{k}, at)
+		got, err := b.store.Seen(ctx, id, at)
 		b.ok(err)
-		if got != want {
-			b.Fatalf("Seen(%d): %v", k, got)
-		}
+		b.want(got, want)
 	}
-	seen(1, now, false)
-	v, err := b.store.Mark(ctx, key(1), now)
-	b.ok(err)
-	b.want(v, queue.New)
-	seen(1, now, true)
-	seen(1, now.Add(time.Hour), false)
-	seen(0, now, false)
-	v, err = b.store.Mark(ctx, key(1), now)
-	b.ok(err)
-	b.want(v, queue.Duplicate)
+	seen(key(1), now, queue.New)
+	b.ok(b.store.Mark(ctx, key(1), now))
+	seen(key(1), now, queue.Duplicate)
+	seen(key(1), now.Add(time.Hour), queue.New)
+	seen(queue.Identity{}, now, queue.New)
+	b.ok(b.store.Mark(ctx, key(1), now.Add(time.Minute)))
+	seen(key(1), now.Add(time.Hour), queue.Duplicate)
 	b.want(b.accept("marked before", key(1), "a"), queue.Duplicate)
 	b.want(b.accept("accepted", key(2), "a"), queue.New)
-	seen(2, now, true)
-	v, err = b.store.Mark(ctx, replay(3, 3), now)
-	b.ok(err)
-	b.want(v, queue.New)
-	v, err = b.store.Mark(ctx, replay(4, 3), now)
-	b.ok(err)
-	b.want(v, queue.Replayed)
+	seen(key(2), now, queue.Duplicate)
+	b.ok(b.store.Mark(ctx, replay(3, 3), now))
+	seen(replay(3, 3), now, queue.Duplicate)
+	seen(replay(4, 3), now, queue.Replayed)
+	b.want(b.accept("marked under another key", replay(4, 3), "a"), queue.Replayed)
 }
 
 func (b *bench) twins() {
@@ -767,7 +760,7 @@ func (b *bench) closed() {
 	if _, err := b.store.Claim(b.Context(), "a"); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Claim: %v", err)
 	}
-	if _, err := b.store.Seen(b.Context(), queue.Key{1}, b.clock.Now()); !errors.Is(err, queue.ErrUnavailable) {
+	if _, err := b.store.Seen(b.Context(), key(1), b.clock.Now()); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Seen: %v", err)
 	}
 	if err := held.Done(); !errors.Is(err, queue.ErrUnavailable) {
