@@ -30,12 +30,14 @@ const (
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
 	defaultFuture      = 5 * time.Minute  // clock skew granted to senders
-	readTimeout        = 30 * time.Second // for the whole body of a request
 	acceptTimeout      = 5 * time.Second  // for the disk; then 503
 	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait
 	attemptTimeout     = 30 * time.Second // for one attempt, from the first byte to the last
 	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
 )
+
+// readTimeout is for the whole body of a request. It is a variable for the tests.
+var readTimeout = 30 * time.Second
 
 // App is what the endpoints of a configuration share: the store and its limits.
 // It needs no configuration; an endpoint brings it along.
@@ -169,6 +171,7 @@ func (a *App) Stop() error {
 	if caddy.Exiting() {
 		run.stop(gracePeriod)
 	} else {
+		run.stopClaims() // before Stop returns; the rest may take its time
 		go run.stop(attemptTimeout)
 	}
 	return nil

@@ -18,6 +18,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/logging"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/requestbody"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/rewrite"
 
 	"github.com/hookwicket/hookwicket/queue"
 )
@@ -42,6 +44,7 @@ type gateway struct {
 	name   string
 	logs   *logs
 	client *http.Client
+	loads  int
 }
 
 // start loads a configuration, and ends it with the test.
@@ -70,12 +73,29 @@ func openStoresCount() (n int) {
 	return n
 }
 
-// load makes a site the running configuration.
+// load makes a site the running configuration, and waits until no connection
+// reaches the one before, whose listeners close a little later.
 func (g *gateway) load(site string) {
 	g.t.Helper()
-	if err := g.try(site); err != nil {
+	g.loads++
+	mark := fmt.Sprintf("/hookwicket-test/%d", g.loads)
+	if err := g.try("respond " + mark + " here 299\n" + site); err != nil {
 		g.t.Fatal("loading: ", err)
 	}
+	if g.loads == 1 {
+		return
+	}
+	row := 0
+	until(g.t, "the new configuration", func() bool {
+		r := post(mark, "")
+		r.Close = true
+		if a, err := g.exchange(r); err == nil && a.status == 299 {
+			row++
+		} else {
+			row = 0
+		}
+		return row == 5
+	})
 }
 
 // try is load for configurations that may be refused.

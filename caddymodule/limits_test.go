@@ -72,11 +72,54 @@ func TestMaxBody(t *testing.T) {
 
 // TestTooLargeByItsWord: a large Content-Length is refused before the body comes.
 func TestTooLargeByItsWord(t *testing.T) {
+	shortenReadTimeout(t)
 	s := by("github")
 	g := start(t, setup{site: s.directive("forward 127.0.0.1:1")})
 	if status := g.wire("POST /github HTTP/1.1\r\nHost: x\r\nContent-Length: 99999999999\r\n\r\n"); status != 413 {
 		t.Errorf("status %d", status)
 	}
+}
+
+// shortenReadTimeout is called before a gateway is started.
+func shortenReadTimeout(t *testing.T) {
+	before := readTimeout
+	readTimeout = 200 * time.Millisecond
+	t.Cleanup(func() { readTimeout = before })
+}
+
+// TestSlowBody: a body that does not come to its end in time is cut off. One that
+// came in time has no deadline any more.
+func TestSlowBody(t *testing.T) {
+	shortenReadTimeout(t)
+	up := newUpstream(t)
+	s := by("github")
+	g := start(t, setup{site: s.directive("forward "+up.addr) + "webhook_gateway /sync github {\n name sync\n secret github-secret\n}\n" +
+		"reverse_proxy " + up.addr})
+	for _, path := range []string{"/github", "/sync"} {
+		conn := g.half(path, 100, "begin")
+		began := time.Now()
+		if status := readStatus(t, conn); status != 400 && status != 408 {
+			t.Errorf("answered %d", status)
+		}
+		if took := time.Since(began); took > 5*time.Second {
+			t.Errorf("cut off after %v", took)
+		}
+	}
+	up.nothing()
+	// The upstream may take longer than the body.
+	up.answers(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * readTimeout)
+		io.WriteString(w, "late")
+	})
+	r := s.request(g, "evt_1", time.Now())
+	r.URL.Path = "/sync"
+	if a := g.expect(200, r); a.body != "late" {
+		t.Errorf("answered %v", a)
+	}
+	// And the connection is still good for another request.
+	r = s.request(g, "evt_2", time.Now())
+	r.URL.Path = "/sync"
+	g.expect(200, r)
 }
 
 // half begins a request and leaves its body unfinished.

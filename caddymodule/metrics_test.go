@@ -1,8 +1,13 @@
 package caddymodule
 
 import (
+	"net/http"
+	"strconv"
+	"strings"
 	"testing"
+	"time"
 
+	_ "github.com/caddyserver/caddy/v2/modules/metrics"
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -52,4 +57,107 @@ func counted(t *testing.T, endpoint string) map[string]float64 {
 		got[outcome] = all["caddy_webhook_gateway_requests_total endpoint="+endpoint+" outcome="+outcome+" reason="]
 	}
 	return got
+}
+
+// TestMetrics goes through every outcome, and reads them where Prometheus would.
+func TestMetrics(t *testing.T) {
+	up := newUpstream(t)
+	m := newMachine(t)
+	stripe := by("stripe")
+	site := "metrics /metrics\n" + stripe.directive("name metered\n forward "+up.addr) +
+		"webhook_gateway /sync stripe {\n name metered-sync\n secret whsec_stripe\n max_body 1KB\n}\nreverse_proxy /sync " + up.addr
+	g := start(t, setup{store: m.line(), site: site})
+	now := time.Now()
+	sync := func(id string) *http.Request {
+		r := stripe.request(g, id, now)
+		r.URL.Path = "/sync"
+		return r
+	}
+	g.expect(200, stripe.request(g, "evt_secret_1", now))
+	g.expect(200, stripe.request(g, "evt_secret_1", now))
+	g.drained()
+	g.expect(401, stripe.request(g, "evt_2", now.Add(-time.Hour)))
+	bad := stripe.request(g, "evt_2", now)
+	bad.Header.Del("Stripe-Signature")
+	g.expect(401, bad)
+	g.expect(413, post("/sync", strings.Repeat("x", 2000)))
+	g.expect(200, sync("evt_3"))
+	g.expect(200, sync("evt_3"))
+	up.status(500)
+	g.expect(500, sync("evt_4"))
+	g.expect(200, stripe.request(g, "evt_5", now))
+	g.logs.await(t, "attempt failed", `"evt_5"`)
+	m.full.Store(true)
+	g.expect(503, stripe.request(g, "evt_6", now))
+	m.full.Store(false)
+
+	want := map[string]float64{
+		`requests_total{endpoint="metered",outcome="accepted",reason=""}`:                   2,
+		`requests_total{endpoint="metered",outcome="duplicate",reason=""}`:                  1,
+		`requests_total{endpoint="metered",outcome="unavailable",reason=""}`:                1,
+		`requests_total{endpoint="metered",outcome="refused",reason="stale_timestamp"}`:     1,
+		`requests_total{endpoint="metered",outcome="refused",reason="missing_signature"}`:   1,
+		`requests_total{endpoint="metered",outcome="refused",reason="wrong_signature"}`:     0,
+		`requests_total{endpoint="metered-sync",outcome="refused",reason="body_too_large"}`: 1,
+		`requests_total{endpoint="metered-sync",outcome="accepted",reason=""}`:              1,
+		`requests_total{endpoint="metered-sync",outcome="duplicate",reason=""}`:             1,
+		`requests_total{endpoint="metered-sync",outcome="failed",reason=""}`:                1,
+		`attempts_total{endpoint="metered",outcome="delivered"}`:                            1,
+		`attempts_total{endpoint="metered",outcome="retry"}`:                                1,
+		`attempts_total{endpoint="metered",outcome="dead_letter"}`:                          0,
+		`attempt_duration_seconds_count{endpoint="metered"}`:                                2,
+		`delivery_duration_seconds_count{endpoint="metered"}`:                               1,
+		`accept_duration_seconds_count{endpoint="metered"}`:                                 3,
+		`backlog_deliveries{endpoint="metered"}`:                                            1,
+		`dead_letters{endpoint="metered"}`:                                                  0,
+		`store_available`:                                                                   1,
+		`in_flight_bytes`:                                                                   0,
+		`backlog_limit_bytes`:                                                               defaultMaxBacklog,
+	}
+	until(t, "the disk to be well", func() bool { return scrape(t, g)["store_available"] == 1 })
+	check := func(when string) {
+		t.Helper()
+		got := scrape(t, g)
+		for name, n := range want {
+			if v, ok := got[name]; !ok || v != n {
+				t.Errorf("%s: %s is %v, want %v", when, name, v, n)
+			}
+		}
+		if hits := got[`dedupe_hits_total{by="cache"}`] + got[`dedupe_hits_total{by="twin"}`]; hits > 2 {
+			t.Errorf("%s: %v hits for two duplicates", when, hits)
+		}
+		if got["backlog_bytes"] <= 0 || got[`backlog_age_seconds{endpoint="metered"}`] < 0 {
+			t.Errorf("%s: nothing seems to wait", when)
+		}
+	}
+	check("at first")
+	g.load(site + "\nrespond /new 200")
+	check("after a reload")
+	for name := range scrape(t, g) {
+		for _, word := range []string{"evt_", "whsec", "127.0.0.1"} {
+			if strings.Contains(name, word) {
+				t.Errorf("the labels of %s have %q in them", name, word)
+			}
+		}
+	}
+}
+
+// scrape reads /metrics and leaves out the common part of our names.
+func scrape(t *testing.T, g *gateway) map[string]float64 {
+	t.Helper()
+	r := post("/metrics", "")
+	r.Method, r.Body = http.MethodGet, nil
+	a := g.expect(200, r)
+	all := make(map[string]float64)
+	for line := range strings.Lines(a.body) {
+		name, v, ok := strings.Cut(strings.TrimSpace(line), " ")
+		if name, ours := strings.CutPrefix(name, "caddy_webhook_gateway_"); ok && ours {
+			n, err := strconv.ParseFloat(v, 64)
+			if err != nil {
+				t.Errorf("%s: %v", line, err)
+			}
+			all[name] = n
+		}
+	}
+	return all
 }

@@ -41,16 +41,22 @@ func (b *inFlight) release() { b.total.Add(-b.counted) }
 
 // read takes in the whole body, at most limit bytes, chunked or not. A body that
 // is over the limit is verifiers.BodyTooLarge.
-func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) error {
-	if r.ContentLength > limit {
-		return verifiers.BodyTooLarge
-	}
+func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) (err error) {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
 	conn := http.NewResponseController(w)
 	if conn.SetReadDeadline(time.Now().Add(readTimeout)) == nil {
-		defer conn.SetReadDeadline(time.Time{})
+		defer func() {
+			// Before the server answers, it reads some of a body that nobody has read.
+			// The deadline holds for that, too.
+			if err == nil {
+				conn.SetReadDeadline(time.Time{})
+			}
+		}()
+	}
+	if r.ContentLength > limit {
+		return verifiers.BodyTooLarge
 	}
 	size := int64(firstChunk)
 	if r.ContentLength > 0 {

@@ -97,7 +97,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 ) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTimeout)
 	defer cancel()
-	verdict := queue.Duplicate
+	verdict := unasked
 	_, err := shared.window.Do(ctx, twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
 		m := h.message(r, about, event, body)
 		about.messageID = m.ID.String()
@@ -111,6 +111,9 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 	if err != nil {
 		return h.unavailable(w, r, about, err)
 	}
+	if verdict == unasked {
+		verdict = known(ctx, shared, id, about.receivedAt)
+	}
 	h.took(verdict, about)
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
 }
@@ -122,6 +125,21 @@ func twinKey(id queue.Identity) dedupe.Key {
 		return dedupe.Key(id.Digest)
 	}
 	return dedupe.Key(id.Key)
+}
+
+// unasked: the window knew the event, and the store was not asked.
+const unasked = queue.Verdict(-1)
+
+// known tells a replay from a duplicate where the window, which goes by the
+// content alone, could not.
+func known(ctx context.Context, shared *shared, id queue.Identity, now time.Time) queue.Verdict {
+	if twinKey(id) == dedupe.Key(id.Key) {
+		return queue.Duplicate
+	}
+	if verdict, err := shared.store.Seen(ctx, id, now); err == nil && verdict == queue.Replayed {
+		return verdict
+	}
+	return queue.Duplicate
 }
 
 // dropped tells whether an event goes no further.
@@ -161,7 +179,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 
 	var leading bool
 	var answered error
-	verdict := queue.Duplicate
+	verdict := unasked
 	_, err := shared.window.Do(r.Context(), twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
 		var err error
 		verdict, err = shared.store.Seen(r.Context(), id, about.receivedAt)
@@ -183,6 +201,8 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		return err // the sender is gone
 	case err != nil:
 		return h.twin(w, r, about, err)
+	case verdict == unasked:
+		verdict = known(r.Context(), shared, id, about.receivedAt)
 	}
 	h.took(verdict, about)
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
@@ -221,7 +241,7 @@ func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
 // twin answers a request whose twin was passed on and did not succeed.
 func (h *Handler) twin(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
 	var status statusError
-	if errors.As(err, &status) {
+	if errors.As(err, &status) && status >= 400 { // others say nothing without their headers
 		h.metrics.failed.Inc()
 		return caddyhttp.Error(int(status), errors.New("an identical request got this answer"))
 	}

@@ -31,7 +31,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 		return 0, err
 	}
 	defer db.leave()
-	verdict, err := decide(db, id, nanos(now))
+	verdict, err := s.decide(db, id, nanos(now))
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -48,7 +48,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	if db.hasFailed() {
 		return 0, unavailable(nil)
 	}
-	verdict, err = decide(db, id, nanos(now))
+	verdict, err = s.decide(db, id, nanos(now))
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -81,7 +81,7 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 	}
 	verdict := queue.New
 	if m != nil {
-		verdict, err = decide(db, id, nanos(now))
+		verdict, err = s.decide(db, id, nanos(now))
 	}
 	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays) {
 		// Whoever recorded it has let go of the stripe, so that it is durable, if the
@@ -98,7 +98,7 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		held.unlock()
 		return 0, unavailable(err)
 	}
-	w := &write{store: s, held: held}
+	w := &write{store: s, held: held, id: id}
 	if err := w.build(db, id, now, m, to); err != nil {
 		w.finish(err)
 		db.leave()
@@ -119,49 +119,42 @@ var errDiskFull = errors.New("the disk is full")
 
 // decide looks an identity up; its stripes are held, or the answer is only a
 // first look.
-func decide(db *database, id queue.Identity, now int64) (verdict queue.Verdict, err error) {
-	if id.Key == (queue.Key{}) && id.Digest == (queue.Key{}) {
-		return queue.New, nil
-	}
-	iter, err := db.keyIter()
-	if err != nil {
-		return queue.New, err
-	}
+func (s *Store) decide(db *database, id queue.Identity, now int64) (queue.Verdict, error) {
 	for _, known := range [...]struct {
 		key     queue.Key
 		verdict queue.Verdict
 	}{{id.Key, queue.Duplicate}, {id.Digest, queue.Replayed}} {
-		if known.key == (queue.Key{}) {
+		if known.key == (queue.Key{}) || !s.filter.mayHave(known.key) {
 			continue
 		}
-		expiry, found, err := expiryOf(iter, known.key)
+		expiry, found, err := db.expiryOf(known.key)
 		if err != nil {
-			return queue.New, errors.Join(err, iter.Close())
+			return queue.New, err
 		}
 		if found && expiry > now {
-			return known.verdict, iter.Close()
+			return known.verdict, nil
 		}
 	}
-	return queue.New, iter.Close()
+	return queue.New, nil
 }
 
-// keyIter looks dedupe keys up. An iterator, unlike Get, consults the bloom
-// filters of the last level too, which is where most of ten million keys are: a
-// new key so costs no read from disk.
-func (db *database) keyIter() (*pebble.Iterator, error) {
-	return db.NewIter(&pebble.IterOptions{UseL6Filters: true})
-}
-
-func expiryOf(iter *pebble.Iterator, key queue.Key) (expiry int64, found bool, err error) {
+// expiryOf looks a key up. An iterator, unlike Get, consults the bloom filters
+// of the last level too, which is where most of ten million keys are: a new key
+// so costs no read from disk.
+func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error) {
+	iter, err := db.NewIter(&pebble.IterOptions{UseL6Filters: true})
+	if err != nil {
+		return 0, false, err
+	}
 	var b keyBuffer
-	if !iter.SeekPrefixGE(dedupeKey(&b, key)) {
-		return 0, false, iter.Error()
+	if iter.SeekPrefixGE(dedupeKey(&b, key)) {
+		if v := iter.Value(); len(v) == 8 {
+			expiry, found = int64(binary.BigEndian.Uint64(v)), true
+		} else {
+			err = errDamaged
+		}
 	}
-	v := iter.Value()
-	if len(v) != 8 {
-		return 0, false, errDamaged
-	}
-	return int64(binary.BigEndian.Uint64(v)), true, nil
+	return expiry, found, errors.Join(err, iter.Close())
 }
 
 // write is one acceptance on its way to the disk.
@@ -170,6 +163,7 @@ type write struct {
 	held   held
 	batch  *pebble.Batch
 	bytes  int64 // taken from the backlog's limit
+	id     queue.Identity
 	keys   int64
 	expiry int64
 	parts  []part
@@ -297,6 +291,13 @@ func (w *write) finish(err error) {
 	} else if w.keys > 0 {
 		s.keys.Add(w.keys)
 		s.sweeper.recorded(w.expiry)
+	}
+	if w.keys > 0 { // also after an error: the batch may be on disk all the same
+		for _, key := range [...]queue.Key{w.id.Key, w.id.Digest} {
+			if key != (queue.Key{}) && s.filter.add(key) {
+				s.loadFilter()
+			}
+		}
 	}
 	w.held.unlock()
 }

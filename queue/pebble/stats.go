@@ -44,7 +44,7 @@ func (s *Store) countKeys(db *database) (count func(), err error) {
 		return func() {}, nil
 	}
 	s.keys.Store(0)
-	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindExpiry}, UpperBound: []byte{kindExpiry + 1}})
+	iter, err := expiries(db)
 	if err != nil {
 		db.leave()
 		return func() {}, err
@@ -52,16 +52,52 @@ func (s *Store) countKeys(db *database) (count func(), err error) {
 	return func() {
 		defer db.leave()
 		n := int64(0)
-		for ok := iter.First(); ok; ok = iter.Next() {
-			if n++; n%4096 == 0 && s.interrupted(db) {
-				break
-			}
-		}
-		if err := iter.Close(); err == nil && !s.interrupted(db) {
+		complete := s.eachKey(db, iter, func(queue.Key) bool { n++; return true })
+		if err := iter.Close(); err == nil && complete {
 			s.keys.Add(n)
 			s.counted.Store(true)
 		}
 	}, nil
+}
+
+// loadFilter makes the filter anew, in the background: at the start, and when it
+// has got crowded, with room for more keys or without those that have expired.
+func (s *Store) loadFilter() {
+	db, err := s.enter()
+	if err != nil {
+		return // the next key asks again
+	}
+	go func() {
+		defer db.leave()
+		s.filter.load(func(add func(queue.Key) bool) bool {
+			iter, err := expiries(db) // now: the filter gets what is recorded from here on
+			if err != nil {
+				return false
+			}
+			complete := s.eachKey(db, iter, add)
+			return iter.Close() == nil && complete
+		})
+	}()
+}
+
+func expiries(db *database) (*pebble.Iterator, error) {
+	return db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindExpiry}, UpperBound: []byte{kindExpiry + 1}})
+}
+
+// eachKey calls f for every recorded key until it returns false, and tells
+// whether it has seen them all.
+func (s *Store) eachKey(db *database, iter *pebble.Iterator, f func(queue.Key) bool) bool {
+	n := 0
+	for ok := iter.First(); ok; ok = iter.Next() {
+		if n++; n%4096 == 0 && s.interrupted(db) {
+			return false
+		}
+		_, key, err := splitExpiry(iter.Key())
+		if err != nil || !f(key) {
+			return false
+		}
+	}
+	return iter.Error() == nil && !s.interrupted(db)
 }
 
 func (s *Store) interrupted(db *database) bool {

@@ -89,6 +89,7 @@ type Store struct {
 	parts   [256]sync.Mutex // by message, for those with several destinations
 	limit   atomic.Int64    // on bytes; none if it is not positive
 	bytes   atomic.Int64    // what waits, and what is being accepted
+	filter  keyFilter
 	keys    atomic.Int64    // recorded since the count began
 	counted atomic.Bool     // the keys on disk are in keys, too
 	sweeper sweeper
@@ -205,6 +206,7 @@ func (s *Store) start() error {
 		return err
 	}
 	s.background.Go(count)
+	s.loadFilter()
 	s.wakeLanes()
 	return nil
 }

@@ -147,15 +147,6 @@ func (s *Store) expired(from, now int64) (found []expiring, next int64, err erro
 	return found, next, errors.Join(err, iter.Close())
 }
 
-func lookUp(db *database, key queue.Key) (expiry int64, found bool, err error) {
-	iter, err := db.keyIter()
-	if err != nil {
-		return 0, false, err
-	}
-	expiry, found, err = expiryOf(iter, key)
-	return expiry, found, errors.Join(err, iter.Close())
-}
-
 // forgetKey deletes an entry of the expiry index, and its key unless that was
 // recorded anew meanwhile.
 func (s *Store) forgetKey(ctx context.Context, x expiring) error {
@@ -168,7 +159,7 @@ func (s *Store) forgetKey(ctx context.Context, x expiring) error {
 		held.unlock()
 		return err
 	}
-	expiry, found, err := lookUp(db, x.key)
+	expiry, found, err := db.expiryOf(x.key)
 	if err != nil {
 		held.unlock()
 		db.leave()
