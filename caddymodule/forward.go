@@ -21,8 +21,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// message takes down the request as the forward routes will see it. The body is
-// not copied: the message owns it from here on.
+// message takes down the request as the forward routes will see it. It shares
+// the request's headers and body, which the store copies.
 func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, body []byte) *queue.Message {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	return &queue.Message{
@@ -42,7 +42,7 @@ func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, 
 		ClientIP:     clientIP(r),
 		TLS:          r.TLS != nil,
 		TrustedProxy: trusted,
-		Header:       r.Header.Clone(),
+		Header:       r.Header,
 		Body:         body,
 	}
 }

@@ -39,7 +39,7 @@ type setup struct {
 // gateway is the running Caddy.
 type gateway struct {
 	setup
-	t      *testing.T
+	t      testing.TB
 	addr   string
 	name   string
 	logs   *logs
@@ -47,13 +47,16 @@ type gateway struct {
 	loads  int
 }
 
+// starts counts, since Caddy never lets go of a log of one name.
+var starts atomic.Int64
+
 // start loads a configuration, and ends it with the test.
-func start(t *testing.T, s setup) *gateway {
+func start(t testing.TB, s setup) *gateway {
 	t.Helper()
 	if s.store == "" {
 		s.store = "pebble " + t.TempDir()
 	}
-	g := &gateway{setup: s, t: t, addr: freePort(t), name: t.Name(), logs: newLogs(), client: newClient(t)}
+	g := &gateway{setup: s, t: t, addr: freePort(t), name: fmt.Sprintf("%s-%d", t.Name(), starts.Add(1)), logs: newLogs(), client: newClient(t)}
 	logSinks.Store(g.name, g.logs)
 	t.Cleanup(g.stop)
 	g.load(s.site)
@@ -133,7 +136,7 @@ http://:%s {
 }
 
 // endpoint returns a provisioned handler of the running configuration.
-func endpoint(t *testing.T, name string) *Handler {
+func endpoint(t testing.TB, name string) *Handler {
 	t.Helper()
 	app, err := caddy.ActiveContext().App("webhook_gateway")
 	if err != nil {
@@ -171,7 +174,7 @@ func (g *gateway) drained() {
 }
 
 // until waits for a condition that must come about by itself.
-func until(t *testing.T, what string, cond func() bool) {
+func until(t testing.TB, what string, cond func() bool) {
 	t.Helper()
 	tick := time.NewTicker(2 * time.Millisecond)
 	defer tick.Stop()
@@ -182,7 +185,7 @@ func until(t *testing.T, what string, cond func() bool) {
 	}
 }
 
-func freePort(t *testing.T) string {
+func freePort(t testing.TB) string {
 	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -192,7 +195,7 @@ func freePort(t *testing.T) string {
 	return l.Addr().String()
 }
 
-func newClient(t *testing.T) *http.Client {
+func newClient(t testing.TB) *http.Client {
 	transport := &http.Transport{MaxIdleConnsPerHost: 64, DisableCompression: true}
 	t.Cleanup(transport.CloseIdleConnections)
 	return &http.Client{Transport: transport, Timeout: patience, CheckRedirect: func(*http.Request, []*http.Request) error {
