@@ -1,17 +1,13 @@
 package caddymodule
 
 import (
-	"context"
 	"errors"
-	"fmt"
-	"io"
 	"net/http"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
 
-	"github.com/hookwicket/hookwicket/dedupe"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
@@ -80,7 +76,10 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *fac
 	h.logger.Error("event not accepted; the sender was asked to try again", append(about.fields(),
 		zap.String("remote_addr", clientIP(r)), zap.Error(err))...)
 	w.Header().Set("Retry-After", retryAfterSeconds)
-	return caddyhttp.Error(http.StatusServiceUnavailable, err)
+	// Not as an error: Caddy logs those with the request's headers, in which there
+	// may be a token.
+	w.WriteHeader(http.StatusServiceUnavailable)
+	return nil
 }
 
 func clientIP(r *http.Request) string {
@@ -104,76 +103,3 @@ func (f *facts) fields() []zap.Field {
 	}
 	return fields
 }
-
-// statusError is an answer outside 200 to 299.
-type statusError int
-
-func (s statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(s)) }
-
-// errNobodyAnswered: the handlers returned without an answer or an error. Caddy
-// would send an empty 200, which would acknowledge an event that nobody has seen.
-var errNobodyAnswered = errors.New("no handler answered the event: add `forward`, or a handler after webhook_gateway")
-
-// taker watches the answer that the next handler gives and calls take once it is
-// clear that it is a success, before the sender can see any of it.
-type taker struct {
-	*caddyhttp.ResponseWriterWrapper
-	take   func()
-	status int
-}
-
-// WriteHeader notes the status; informational ones come before the real one.
-func (t *taker) WriteHeader(status int) {
-	if t.status == 0 && (status >= 200 || status == http.StatusSwitchingProtocols) {
-		t.status = status
-		if success(status) {
-			t.take()
-		}
-	}
-	t.ResponseWriterWrapper.WriteHeader(status)
-}
-
-// Write begins the answer with 200 if nothing else did.
-func (t *taker) Write(b []byte) (int, error) {
-	if t.status == 0 {
-		t.WriteHeader(http.StatusOK)
-	}
-	return t.ResponseWriterWrapper.Write(b)
-}
-
-// ReadFrom begins the answer with 200 if nothing else did.
-func (t *taker) ReadFrom(r io.Reader) (int64, error) {
-	if t.status == 0 {
-		t.WriteHeader(http.StatusOK)
-	}
-	return t.ResponseWriterWrapper.ReadFrom(r)
-}
-
-// FlushError begins the answer with 200 if nothing else did.
-func (t *taker) FlushError() error {
-	if t.status == 0 {
-		t.WriteHeader(http.StatusOK)
-	}
-	return http.NewResponseController(t.ResponseWriter).Flush()
-}
-
-// outcome is nil when the event was taken. Without an outcome that twins could
-// share, as when the sender hung up meanwhile, it is dedupe.ErrAborted.
-func (t *taker) outcome(ctx context.Context, err error) error {
-	switch {
-	case success(t.status):
-		return nil
-	case ctx.Err() != nil:
-		return errors.Join(dedupe.ErrAborted, context.Cause(ctx))
-	case t.status != 0:
-		return statusError(t.status)
-	case err != nil:
-		if he := new(caddyhttp.HandlerError); errors.As(err, he) && he.StatusCode != 0 {
-			return statusError(he.StatusCode)
-		}
-		return statusError(http.StatusInternalServerError)
-	}
-	return errNobodyAnswered
-}
-
-func success(status int) bool { return status >= 200 && status < 300 }

@@ -42,18 +42,22 @@ type facts struct {
 
 // headers sets the request headers for the upstream.
 func (f *facts) headers(h http.Header) {
-	set := func(name, value string) {
-		if value != "" {
-			h[headerPrefix+name] = []string{value}
+	all := [...]struct{ name, value string }{
+		{headerPrefix + "Endpoint", f.endpoint},
+		{headerPrefix + "Provider", f.provider},
+		{headerPrefix + "Event-Id", headerValue(f.eventID)},
+		{headerPrefix + "Event-Type", headerValue(f.eventType)},
+		{headerPrefix + "Message-Id", f.messageID},
+		{headerPrefix + "Attempt", strconv.Itoa(f.attempt)},
+		{headerPrefix + "Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano)},
+	}
+	values := make([]string, len(all)) // one piece of memory for all of them
+	for i, header := range all {
+		if header.value != "" {
+			values[i] = header.value
+			h[header.name] = values[i : i+1 : i+1]
 		}
 	}
-	set("Endpoint", f.endpoint)
-	set("Provider", f.provider)
-	set("Event-Id", headerValue(f.eventID))
-	set("Event-Type", headerValue(f.eventType))
-	set("Message-Id", f.messageID)
-	set("Attempt", strconv.Itoa(f.attempt))
-	set("Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano))
 }
 
 // placeholders makes the facts known as {http.webhook_gateway.…}. They are read

@@ -26,6 +26,7 @@ type inFlight struct {
 	counted int64
 	total   *atomic.Int64
 	limit   int64
+	timeout time.Duration // for all of it; 0: the server has one of its own
 }
 
 // grow counts n more bytes.
@@ -41,19 +42,14 @@ func (b *inFlight) release() { b.total.Add(-b.counted) }
 
 // read takes in the whole body, at most limit bytes, chunked or not. A body that
 // is over the limit is verifiers.BodyTooLarge.
-func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) (err error) {
+func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) error {
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	conn := http.NewResponseController(w)
-	if conn.SetReadDeadline(time.Now().Add(readTimeout)) == nil {
-		defer func() {
-			// Before the server answers, it reads some of a body that nobody has read.
-			// The deadline holds for that, too.
-			if err == nil {
-				conn.SetReadDeadline(time.Time{})
-			}
-		}()
+	if b.timeout > 0 {
+		// It holds also for what the server reads of a refused body before it
+		// answers. The server sets another one for the next request.
+		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(b.timeout))
 	}
 	if r.ContentLength > limit {
 		return verifiers.BodyTooLarge

@@ -37,6 +37,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer release()
 	in := inFlight{total: &shared.buffered, limit: h.app.MaxInFlight}
+	if h.server.ReadTimeout <= 0 {
+		in.timeout = readTimeout
+	}
 	defer in.release()
 
 	event, err := h.check(w, r, &in, received)
@@ -46,6 +49,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	about.eventID, about.eventType = event.ID, event.Type
 	id := h.identify(event)
 	if h.Forward == nil {
+		if in.timeout > 0 { // reached meanwhile, it would cancel the request
+			_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+		}
 		return h.pass(w, r, next, shared, id, about, in.body)
 	}
 	return h.accept(w, r, shared, id, about, event, in.body)
@@ -190,6 +196,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 		taker := &taker{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 		taker.take = func() { h.mark(shared, id, about) }
 		answered = next.ServeHTTP(taker, r)
+		taker.finish()
 		return false, taker.outcome(r.Context(), answered)
 	})
 	if leading {
@@ -243,7 +250,8 @@ func (h *Handler) twin(w http.ResponseWriter, r *http.Request, about *facts, err
 	var status statusError
 	if errors.As(err, &status) && status >= 400 { // others say nothing without their headers
 		h.metrics.failed.Inc()
-		return caddyhttp.Error(int(status), errors.New("an identical request got this answer"))
+		w.WriteHeader(int(status))
+		return nil
 	}
 	return h.unavailable(w, r, about, err)
 }
@@ -255,6 +263,9 @@ func (h *Handler) calledURL(r *http.Request) string {
 		original = *r
 	}
 	uri := original.RequestURI
+	if !strings.HasPrefix(uri, "/") && original.URL != nil { // as a proxy is asked: with scheme and host
+		uri = original.URL.RequestURI()
+	}
 	if h.publicURL != nil {
 		if h.publicURL.Path == "" && h.publicURL.RawQuery == "" {
 			return h.PublicURL + uri

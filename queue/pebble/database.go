@@ -103,7 +103,7 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		// Spread the writing instead of leaving it all to the sync.
 		BytesPerSync: 1 << 20,
 		// A backlog is read in order and soon deleted: it is not worth much rewriting.
-		L0CompactionThreshold:      4,
+		L0CompactionThreshold:      8,
 		LBaseMaxBytes:              256 << 20,
 		L0StopWritesThreshold:      1000,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },

@@ -1,0 +1,135 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/hookwicket/hookwicket/dedupe"
+)
+
+// heldLimit is how much of an answer is held back until its event is marked. It
+// is what net/http holds back, too, before it chooses how to send an answer.
+const heldLimit = 2048
+
+// taker watches the answer that the next handler gives to a sender and calls take
+// once it is clear that it is a success, before the sender can see any of it. A
+// short answer is held back meanwhile, so that take, which waits for the disk,
+// does not keep the connection to the upstream busy, and an answer that is cut
+// short does not count.
+type taker struct {
+	*caddyhttp.ResponseWriterWrapper
+	take   func()
+	status int    // 0: there is no answer yet
+	held   []byte // the beginning of its body
+	open   bool   // the answer is on its way
+}
+
+// WriteHeader notes the status; informational ones come before the real one. An
+// answer with trailers is not held back: they would become headers.
+func (t *taker) WriteHeader(status int) {
+	switch {
+	case status < 200 && status != http.StatusSwitchingProtocols:
+		t.ResponseWriterWrapper.WriteHeader(status)
+	case t.status == 0:
+		t.status = status
+		if status < 200 || len(t.Header()["Trailer"]) > 0 {
+			t.release()
+		}
+	}
+}
+
+// release lets the answer go.
+func (t *taker) release() {
+	if t.status == 0 {
+		t.status = http.StatusOK
+	}
+	if t.open {
+		return
+	}
+	t.open = true
+	if success(t.status) {
+		t.take()
+	}
+	t.ResponseWriterWrapper.WriteHeader(t.status)
+	if len(t.held) > 0 {
+		// A sender that is gone shows in the request's context.
+		_, _ = t.ResponseWriterWrapper.Write(t.held)
+	}
+}
+
+// finish ends an answer, if there is one.
+func (t *taker) finish() {
+	if t.status != 0 {
+		t.release()
+	}
+}
+
+// Write begins the answer with 200 if nothing else did.
+func (t *taker) Write(b []byte) (int, error) {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	if !t.open && len(t.held)+len(b) <= heldLimit {
+		t.held = append(t.held, b...)
+		return len(b), nil
+	}
+	t.release()
+	return t.ResponseWriterWrapper.Write(b)
+}
+
+// ReadFrom copies an answer from r: its beginning by way of what is held back.
+func (t *taker) ReadFrom(r io.Reader) (n int64, err error) {
+	if t.status == 0 {
+		t.WriteHeader(http.StatusOK)
+	}
+	if room := int64(heldLimit - len(t.held)); !t.open {
+		n, err = io.Copy(struct{ io.Writer }{t}, io.LimitReader(r, room))
+		if err != nil || n < room {
+			return n, err
+		}
+		t.release()
+	}
+	m, err := t.ResponseWriterWrapper.ReadFrom(r)
+	return n + m, err
+}
+
+// FlushError lets the answer go and flushes it.
+func (t *taker) FlushError() error {
+	t.release()
+	return http.NewResponseController(t.ResponseWriter).Flush()
+}
+
+// outcome is nil when the event was taken. Without an outcome that twins could
+// share, as when the sender hung up meanwhile, it is dedupe.ErrAborted.
+func (t *taker) outcome(ctx context.Context, err error) error {
+	switch {
+	case success(t.status):
+		return nil
+	case ctx.Err() != nil:
+		return errors.Join(dedupe.ErrAborted, context.Cause(ctx))
+	case t.status != 0:
+		return statusError(t.status)
+	case err != nil:
+		if he := new(caddyhttp.HandlerError); errors.As(err, he) && he.StatusCode != 0 {
+			return statusError(he.StatusCode)
+		}
+		return statusError(http.StatusInternalServerError)
+	}
+	return errNobodyAnswered
+}
+
+// statusError is an answer outside 200 to 299.
+type statusError int
+
+func (s statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(s)) }
+
+// errNobodyAnswered: the handlers returned without an answer or an error. Caddy
+// would send an empty 200, which would acknowledge an event that nobody has seen.
+var errNobodyAnswered = errors.New("no handler answered the event: add `forward`, or a handler after webhook_gateway")
+
+func success(status int) bool { return status >= 200 && status < 300 }
