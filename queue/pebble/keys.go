@@ -194,7 +194,3 @@ func decodeState(b []byte) (s state, err error) {
 	}
 	return s, err
 }
-
-func encodeTime(t int64) []byte {
-	return binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(t))
-}

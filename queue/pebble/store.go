@@ -90,8 +90,8 @@ type Store struct {
 	limit   atomic.Int64    // on bytes; none if it is not positive
 	bytes   atomic.Int64    // what waits, and what is being accepted
 	filter  keyFilter
-	keys    atomic.Int64    // recorded since the count began
-	counted atomic.Bool     // the keys on disk are in keys, too
+	keys    atomic.Int64 // recorded since the count began
+	counted atomic.Bool  // the keys on disk are in keys, too
 	sweeper sweeper
 
 	current atomic.Pointer[database] // nil while there is none

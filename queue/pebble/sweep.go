@@ -21,7 +21,6 @@ const (
 type sweeper struct {
 	next  atomic.Int64 // nanoseconds; MaxInt64: nothing to sweep
 	early chan struct{}
-	from  int64 // nothing expires before it; only the sweep's own
 }
 
 // recorded is told of each key's expiry.
