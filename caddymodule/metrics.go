@@ -135,12 +135,13 @@ var (
 	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
 	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
 	descBuffered   = storeDesc("in_flight_bytes", "Bytes of request bodies in memory.")
+	descTwins      = storeDesc("waiting_twins", "Requests that wait for the outcome of an identical one.")
 	descHits       = storeDesc("dedupe_hits_total", "Duplicates recognised without asking the store: in the cache, or as the twin of a request under way.", "by")
 )
 
 func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descDeliveries, descAge, descDead, descBytes, descLimit, descAvailable, descBuffered, descHits,
+		descDeliveries, descAge, descDead, descBytes, descLimit, descAvailable, descBuffered, descTwins, descHits,
 	} {
 		ch <- d
 	}
@@ -149,7 +150,7 @@ func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect adds up the stores, of which there is nearly always one.
 func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	var sum queue.Stats
-	var buffered int64
+	var buffered, twins int64
 	var cached, joined uint64
 	destinations := make(map[string]queue.DestinationStats)
 	sum.Available = true
@@ -163,6 +164,7 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 			destinations[name] = d
 		}
 		buffered += s.buffered.Load()
+		twins += s.window.Waiting()
 		c, j := s.window.Counts()
 		cached, joined = cached+c, joined+j
 		return true
@@ -187,6 +189,7 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descAvailable, available)
 	gauge(descBuffered, float64(buffered))
+	gauge(descTwins, float64(twins))
 	ch <- prometheus.MustNewConstMetric(descHits, prometheus.CounterValue, float64(cached), "cache")
 	ch <- prometheus.MustNewConstMetric(descHits, prometheus.CounterValue, float64(joined), "twin")
 }

@@ -134,7 +134,7 @@ func TestTwins(t *testing.T) {
 				})
 			}
 			up.next()
-			until(t, "all twins to wait", func() bool { return g.open().buffered.Load() >= number*40 })
+			until(t, "all twins to wait", func() bool { return g.open().window.Waiting() == number-1 })
 			close(answer)
 			all.Wait()
 			own := 0
@@ -182,7 +182,7 @@ func TestTwinTakesOver(t *testing.T) {
 			statuses <- a.status
 		}()
 	}
-	until(t, "the twins to wait", func() bool { return g.open().buffered.Load() >= 4*40 })
+	until(t, "the twins to wait", func() bool { return g.open().window.Waiting() == 3 })
 	hangUp()
 	if err := <-gone; err == nil {
 		t.Error("the first got an answer")
@@ -216,10 +216,10 @@ func TestWaitingTwinHangsUp(t *testing.T) {
 		_, err := g.exchange(s.request(g, "evt_1", time.Now()).WithContext(ctx))
 		gone <- err
 	}()
-	until(t, "the twin to wait", func() bool { return g.open().buffered.Load() >= 2*40 })
+	until(t, "the twin to wait", func() bool { return g.open().window.Waiting() == 1 })
 	hangUp()
 	<-gone
-	until(t, "the twin to be gone", func() bool { return g.open().buffered.Load() < 2*40 })
+	until(t, "the twin to be gone", func() bool { return g.open().window.Waiting() == 0 })
 	close(answer)
 	if got := <-status; got != 200 {
 		t.Errorf("the first got %d", got)

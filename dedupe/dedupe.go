@@ -32,6 +32,7 @@ type Window struct {
 	flights map[Key]*flight
 
 	cached, joined atomic.Uint64
+	waiting        atomic.Int64
 }
 
 // entry is a cached confirmation. The cache finds it by half of the key, so the
@@ -91,15 +92,25 @@ func (w *Window) Do(ctx context.Context, key Key, now time.Time, window time.Dur
 		if first {
 			return w.lead(key, f, now.Add(window), accept)
 		}
-		select {
-		case <-f.done:
-		case <-ctx.Done():
-			return false, context.Cause(ctx)
+		if err := w.wait(ctx, f); err != nil {
+			return false, err
 		}
 		if !errors.Is(f.err, ErrAborted) {
 			w.joined.Add(1)
 			return f.err == nil, f.err
 		}
+	}
+}
+
+// wait returns when the flight has landed, or with an error when ctx is done.
+func (w *Window) wait(ctx context.Context, f *flight) error {
+	w.waiting.Add(1)
+	defer w.waiting.Add(-1)
+	select {
+	case <-f.done:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
 	}
 }
 
@@ -139,6 +150,9 @@ func (w *Window) confirmed(key Key, now time.Time) bool {
 	e, ok := w.cache.Get(key.half())
 	return ok && e.key == key && now.Before(e.expires)
 }
+
+// Waiting returns how many calls wait for a twin's outcome.
+func (w *Window) Waiting() int64 { return w.waiting.Load() }
 
 // Counts returns how many duplicates were recognised without asking the store:
 // from the cache, and by waiting for a twin.
