@@ -40,11 +40,12 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, 
 	}
 	about.reason = string(reason)
 	h.metrics.refused(reason).Inc()
-	h.logger.Warn("request refused", append(about.fields(),
-		zap.String("reason", about.reason),
-		zap.String("detail", detail(err)),
-		zap.String("remote_addr", clientIP(r)),
-		zap.Int("size", size))...)
+	fields := append(about.fields(), zap.String("reason", about.reason),
+		zap.String("remote_addr", clientIP(r)), zap.Int("size", size))
+	if text := detail(err); text != "" {
+		fields = append(fields, zap.String("detail", text))
+	}
+	h.logger.Warn("request refused", fields...)
 
 	switch reason {
 	case verifiers.BodyTooLarge:

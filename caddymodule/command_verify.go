@@ -118,9 +118,6 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 	if err == nil {
 		return
 	}
-	if text := detail(err); text != "" {
-		fmt.Fprintf(w, "  %-11s %s\n", "detail", text)
-	}
 	switch _, wrong := h.verifier.Verify(context.Background(), r); {
 	case wrong == nil && result.Reason == verifiers.MissingTimestamp:
 		fmt.Fprintln(w, "The signature is right. There is no time where the provider puts it; --tolerance off does without.")
@@ -130,6 +127,8 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed; "+
 			"--now takes the time of receipt for the present.\n",
 			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(limit.Past), span(limit.Future))
+	case detail(err) != "":
+		fmt.Fprintf(w, "  %-11s %s\n", "detail", detail(err))
 	}
 	for _, cause := range verifiers.Explain(h.row.Scheme, c.secrets, r, err) {
 		fmt.Fprintln(w, cause)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"crypto/tls"
+	"errors"
 	"fmt"
 	"io"
 	"net"
@@ -79,12 +80,25 @@ func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) error {
 	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, d.Message.ClientIP)
 	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, d.Message.TrustedProxy)
 	if err := h.chain.ServeHTTP(w, r); err != nil {
-		return err
+		return plainly(err)
 	}
 	if success(w.status) {
 		return nil
 	}
 	return w.failure()
+}
+
+// plainly leaves out what Caddy adds to an error for an answer that nobody gets
+// here: an ID, and where in its source the error was made.
+func plainly(err error) error {
+	var he caddyhttp.HandlerError
+	switch {
+	case !errors.As(err, &he):
+		return err
+	case he.Err == nil:
+		return statusError(he.StatusCode)
+	}
+	return fmt.Errorf("%w (%w)", he.Err, statusError(he.StatusCode))
 }
 
 // rebuild makes a request of a stored message.

@@ -34,7 +34,7 @@ type facts struct {
 	endpoint, provider string
 	eventID, eventType string
 	messageID          string
-	attempt            int // 0: the sender's own request
+	attempt            int // 1: the first; 0: none was made yet
 	receivedAt         time.Time
 	reason             string
 	attemptID          string // what the sender calls its attempt

@@ -62,6 +62,6 @@ func ExampleHMAC() {
 	fmt.Println(verifiers.ReasonOf(err))
 	// Output:
 	// 2026-03-01 12:00:00 +0000 UTC <nil>
-	// stale_timestamp
+	// stale_timestamp: 1h0m0s old, and 5m0s is allowed
 	// wrong_signature
 }

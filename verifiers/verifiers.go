@@ -22,6 +22,7 @@ package verifiers
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 )
@@ -127,13 +128,14 @@ type Tolerance struct {
 	Future time.Duration
 }
 
-// Check judges the time that a sender gave against the time of receipt.
+// Check judges the time that a sender gave against the time of receipt. Its
+// error wraps [StaleTimestamp] or [FutureTimestamp].
 func (t Tolerance) Check(sent, received time.Time) error {
 	switch age := received.Sub(sent); {
 	case t.Past > 0 && age > t.Past:
-		return StaleTimestamp
+		return fmt.Errorf("%w: %s old, and %s is allowed", StaleTimestamp, age.Round(time.Second), t.Past)
 	case t.Future > 0 && -age > t.Future:
-		return FutureTimestamp
+		return fmt.Errorf("%w: %s ahead, and %s is allowed", FutureTimestamp, (-age).Round(time.Second), t.Future)
 	}
 	return nil
 }
