@@ -125,3 +125,27 @@ func BenchmarkValidJSON(b *testing.B) {
 		}
 	})
 }
+
+// BenchmarkPublicKey is the cost of a signature that anybody can check.
+func BenchmarkPublicKey(b *testing.B) {
+	for _, name := range []string{"ed25519", "ecdsa", "rsa"} {
+		b.Run(name, func(b *testing.B) {
+			p := keyScheme(name)
+			r := &Request{Method: "POST", URL: "https://example.com/in", Body: benchBody}
+			if err := p.Sign(r, pairs()[name].private, time.Unix(1772366400, 0), ""); err != nil {
+				b.Fatal(err)
+			}
+			v, err := p.Verifier(pairs()[name].public)
+			if err != nil {
+				b.Fatal(err)
+			}
+			b.SetBytes(int64(len(benchBody)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := v.Verify(b.Context(), r); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}

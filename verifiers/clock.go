@@ -2,6 +2,7 @@ package verifiers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -10,20 +11,24 @@ import (
 type clock string
 
 const (
-	clockUnix    clock = "unix"
-	clockUnixMS  clock = "unix_ms"
-	clockRFC3339 clock = "rfc3339"
-	clockRFC1123 clock = "rfc1123"
+	clockUnix     clock = "unix"
+	clockUnixMS   clock = "unix_ms"
+	clockUnixAuto clock = "unix_auto"
+	clockRFC3339  clock = "rfc3339"
+	clockRFC1123  clock = "rfc1123"
+	clockDatetime clock = "datetime"
 )
 
+var clocks = []clock{clockUnix, clockUnixMS, clockUnixAuto, clockRFC3339, clockRFC1123, clockDatetime}
+
 func clockOf(format string) (clock, error) {
-	switch c := clock(format); c {
-	case "":
+	switch c := clock(format); {
+	case format == "":
 		return clockUnix, nil
-	case clockUnix, clockUnixMS, clockRFC3339, clockRFC1123:
+	case slices.Contains(clocks, c):
 		return c, nil
 	}
-	return "", fmt.Errorf("unknown format %q: want unix, unix_ms, rfc3339 or rfc1123", format)
+	return "", fmt.Errorf("unknown format %q: want one of %s", format, clocks)
 }
 
 // lastSecond is the end of the year 9999.
@@ -40,6 +45,18 @@ func (c clock) parse(text string) (time.Time, bool) {
 	case clockUnixMS:
 		n, ok := digits(text, lastSecond*1000+999)
 		return time.UnixMilli(n), ok
+	case clockUnixAuto:
+		// As seconds this is the year 5138, as milliseconds it is 1973.
+		n, ok := digits(text, lastSecond*1000+999)
+		if n >= 1e11 {
+			return time.UnixMilli(n), ok
+		}
+		return time.Unix(n, 0), ok
+	case clockDatetime:
+		if len(text) != len(time.DateTime) { // it may have no fraction
+			return t, false
+		}
+		t, err = time.Parse(time.DateTime, text)
 	case clockRFC1123:
 		if len(text) > 40 {
 			return t, false
@@ -64,6 +81,8 @@ func (c clock) format(t time.Time) string {
 		return fmt.Sprint(t.UnixMilli())
 	case clockRFC3339:
 		return t.UTC().Format(time.RFC3339)
+	case clockDatetime:
+		return t.UTC().Format(time.DateTime)
 	case clockRFC1123:
 		return t.UTC().Format("Mon, 02 Jan 2006 15:04:05 GMT")
 	}

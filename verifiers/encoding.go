@@ -12,6 +12,7 @@ type encoding string
 
 const (
 	encHex       encoding = "hex"
+	encHexUpper  encoding = "hex_upper"
 	encBase64    encoding = "base64"
 	encBase64URL encoding = "base64url"
 	encBase64Hex encoding = "base64_hex"
@@ -21,10 +22,10 @@ func encodingOf(name string) (encoding, error) {
 	switch e := encoding(name); e {
 	case "":
 		return encHex, nil
-	case encHex, encBase64, encBase64URL, encBase64Hex:
+	case encHex, encHexUpper, encBase64, encBase64URL, encBase64Hex:
 		return e, nil
 	}
-	return "", fmt.Errorf("unknown encoding %q: want hex, base64, base64url or base64_hex", name)
+	return "", fmt.Errorf("unknown encoding %q: want hex, hex_upper, base64, base64url or base64_hex", name)
 }
 
 // Strict, so that a signature has one spelling but for its padding and case.
@@ -37,7 +38,7 @@ var (
 func (e encoding) decode(dst []byte, text string) ([]byte, bool) {
 	start := len(dst)
 	switch e {
-	case encHex:
+	case encHex, encHexUpper:
 		dst, err := hex.AppendDecode(dst, bytesOf(text))
 		return dst, err == nil
 	case encBase64Hex:
@@ -62,10 +63,12 @@ func (e encoding) decode(dst []byte, text string) ([]byte, bool) {
 	return dst, true
 }
 
-// encode writes bytes as providers do: lower-case hex, base64 padded, base64url
-// without padding.
+// encode writes bytes as providers do: hex in lower case where not said
+// otherwise, base64 padded, base64url without padding.
 func (e encoding) encode(b []byte) string {
 	switch e {
+	case encHexUpper:
+		return strings.ToUpper(hex.EncodeToString(b))
 	case encBase64:
 		return base64.StdEncoding.EncodeToString(b)
 	case encBase64URL:

@@ -1,7 +1,6 @@
 package verifiers
 
 import (
-	"bytes"
 	"context"
 	"encoding/base64"
 	"net/url"
@@ -82,6 +81,11 @@ func (x *explainer) secretsDecoded() {
 	}, decoded+"The sender uses what the secret stands for, not its text.")
 	x.each(func(s string) string { return strings.TrimPrefix(s, "whsec_") },
 		"It verifies without the whsec_ in front of the secret.")
+	const bearer = "Bearer "
+	if _, ok := x.scheme.(Token); ok {
+		x.each(func(s string) string { return bearer + s }, "It verifies with Bearer in front of the secret, since the scheme takes the whole header. Use the token scheme's bearer.")
+		x.each(func(s string) string { return strings.TrimPrefix(s, bearer) }, "It verifies without the Bearer in front of the secret.")
+	}
 	h, ok := x.scheme.(HMAC)
 	if !ok {
 		return
@@ -97,38 +101,15 @@ func (x *explainer) secretsDecoded() {
 		{SecretFormat{Prefixes: []string{"whsec_"}}, "It verifies without the whsec_ in front of the secret."},
 	} {
 		h := h
+		try.format.Named = h.Secret.Named
 		h.Secret = try.format
 		x.try(h, x.secrets, x.r, try.sentence)
 	}
 }
 
-// bodies tries what editors, shells and frameworks do to a body.
-func (x *explainer) bodies() {
-	body := x.r.Body
-	for _, try := range []struct {
-		body     []byte
-		sentence string
-	}{
-		{bytes.TrimSuffix(body, []byte("\n")), "It verifies without the newline at the end of the body. The signature was made before it was added, as an editor does."},
-		{bytes.TrimSuffix(body, []byte("\r\n")), "It verifies without the line end at the end of the body. The signature was made before it was added."},
-		{append(slices.Clone(body), '\n'), "It verifies with a newline at the end of the body. It was cut off on the way here."},
-		{bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")), "It verifies with the body's line ends as LF. They were turned into CRLF on the way here."},
-		{bytes.ReplaceAll(bytes.ReplaceAll(body, []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n")), "It verifies with the body's line ends as CRLF. They were turned into LF on the way here."},
-		{bytes.TrimPrefix(body, []byte("\xef\xbb\xbf")), "It verifies without the byte order mark at the start of the body."},
-		{nil, "It verifies with an empty body. The sender signed nothing of it, or it was read before it was signed."},
-	} {
-		if !bytes.Equal(try.body, body) {
-			r := *x.r
-			r.Body = try.body
-			x.try(x.scheme, x.secrets, &r, try.sentence)
-		}
-	}
-}
-
 // urls tries the other spellings under which a sender may know this endpoint.
 func (x *explainer) urls() {
-	h, ok := x.scheme.(HMAC)
-	if !ok || !strings.Contains(h.Content, "{url}") {
+	if !strings.Contains(contentOf(x.scheme), "{url") && !strings.Contains(contentOf(x.scheme), "{host}") {
 		return
 	}
 	u, err := url.Parse(x.r.URL)
@@ -161,6 +142,17 @@ func (x *explainer) urls() {
 	try("with the slash at the end of the URL's path added or removed", slash)
 	try("with the scheme "+other+" and the other spelling of the slash at the end", func(u *url.URL) { swap(u); slash(u) })
 	try("without the query of the URL", func(u *url.URL) { u.RawQuery = "" })
+}
+
+// contentOf is what a scheme signs, as far as it is data.
+func contentOf(scheme Scheme) string {
+	switch s := scheme.(type) {
+	case HMAC:
+		return s.Content
+	case PublicKey:
+		return s.Content
+	}
+	return ""
 }
 
 func hostOnly(u *url.URL) string {

@@ -50,6 +50,18 @@ func headerNames(scheme Scheme) []string {
 		}
 		facts = s.Facts
 		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
+	case PublicKey:
+		for _, start := range s.Variants {
+			names = append(names, headerNames(s.variant(start))...)
+		}
+		if len(s.Variants) > 0 {
+			return names
+		}
+		if s.Signature.From == "" || s.Signature.From == "header" {
+			names = append(names, s.Signature.Names...)
+		}
+		facts = s.Facts
+		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
 	case Token:
 		if s.From == "" || s.From == "header" {
 			names = append(names, s.Names...)
@@ -74,6 +86,10 @@ func headerNames(scheme Scheme) []string {
 // schemes tries other hashes and encodings, in every header that may hold a
 // signature.
 func (x *explainer) schemes() {
+	if p, ok := x.scheme.(PublicKey); ok {
+		x.publicKeys(p)
+		return
+	}
 	h, ok := x.scheme.(HMAC)
 	if !ok || h.Signature.From != "" && h.Signature.From != "header" {
 		return
@@ -99,8 +115,27 @@ func (x *explainer) schemes() {
 	}
 }
 
-func (x *explainer) tryFormat(h HMAC, what string) bool {
-	return x.try(h, x.secrets, x.r, "It verifies with "+what+". The endpoint expects it otherwise: is it the right provider?")
+// publicKeys tries other hashes and encodings under the same keys.
+func (x *explainer) publicKeys(p PublicKey) {
+	hashes := []string{"sha256", "sha1", "sha384", "sha512"}
+	if p.Algorithm == "ed25519" {
+		hashes = []string{""}
+	}
+	for _, hash := range hashes {
+		for _, enc := range []encoding{encHex, encBase64, encBase64URL} {
+			p := p
+			p.Hash, p.Signature.Encoding = hash, string(enc)
+			what := "the signature read as " + string(enc)
+			if hash != "" {
+				what = "the hash " + hash + " in " + string(enc)
+			}
+			x.tryFormat(p, what)
+		}
+	}
+}
+
+func (x *explainer) tryFormat(s Scheme, what string) bool {
+	return x.try(s, x.secrets, x.r, "It verifies with "+what+". The endpoint expects it otherwise: is it the right provider?")
 }
 
 // bare tries a header that holds one signature, behind a prefix or not.
@@ -133,7 +168,7 @@ func signatureHeaders(header http.Header) []string {
 
 // clocks tries other formats of the time.
 func (x *explainer) clocks() {
-	for _, format := range []clock{clockUnix, clockUnixMS, clockRFC3339, clockRFC1123} {
+	for _, format := range clocks {
 		if scheme, ok := withClock(x.scheme, format); ok {
 			x.try(scheme, x.secrets, x.r, "It verifies with its time read in the format "+string(format)+".")
 		}
@@ -179,17 +214,24 @@ func (x *explainer) year() int {
 
 // withClock returns the scheme with another format of its time.
 func withClock(scheme Scheme, format clock) (Scheme, bool) {
+	change := func(t *Timestamp) bool {
+		old, _ := clockOf(t.Format)
+		t.Format = string(format)
+		return t.From != "" && old != format
+	}
 	switch s := scheme.(type) {
 	case HMAC:
-		changed := Timestamp{From: s.Timestamp.From, Format: string(format)}
-		old, _ := clockOf(s.Timestamp.Format)
-		s.Timestamp = changed
-		return s, changed.From != "" && old != format
+		ok := change(&s.Timestamp)
+		return s, ok
+	case PublicKey:
+		ok := change(&s.Timestamp)
+		return s, ok
 	case Token:
-		changed := Timestamp{From: s.Timestamp.From, Format: string(format)}
-		old, _ := clockOf(s.Timestamp.Format)
-		s.Timestamp = changed
-		return s, changed.From != "" && old != format
+		ok := change(&s.Timestamp)
+		return s, ok
+	case JWT:
+		ok := change(&s.Timestamp)
+		return s, ok
 	}
 	return nil, false
 }

@@ -23,6 +23,11 @@ func TestExplain(t *testing.T) {
 	prefixed.Signature = Signature{Names: []string{"X-Other-Signature"}, Prefix: "sha256="}
 	decoded := plain
 	decoded.Secret = SecretFormat{Prefixes: []string{"whsec_"}, Encoding: "base64"}
+	key := keyScheme("ecdsa")
+	key.Content, key.Facts = "{url}{body}", Facts{}
+	keyHex, keySHA512 := key, key
+	keyHex.Signature.Encoding, keySHA512.Hash = "hex", "sha512"
+	private, public := pairs()["ecdsa"].private, pairs()["ecdsa"].public
 	rename := func(from, to string) func(*Request) {
 		return func(r *Request) {
 			r.Header[to] = r.Header[from]
@@ -31,7 +36,7 @@ func TestExplain(t *testing.T) {
 	}
 	for _, test := range []struct {
 		name   string
-		sender HMAC
+		sender Signer
 		secret string // of the sender
 		scheme Scheme
 		given  string // the endpoint's secret
@@ -56,6 +61,12 @@ func TestExplain(t *testing.T) {
 		{"another header", prefixed, "a", plain, "a", nil, "header X-Other-Signature"},
 		{"milliseconds", inMS, "a", stamped, "a", nil, "unix_ms"},
 		{"seconds", stamped, "a", inMS, "a", nil, "in seconds, where the endpoint expects milliseconds"},
+		{"key, hash", keySHA512, private, key, public, nil, "the hash sha512"},
+		{"key, encoding", keyHex, private, key, public, nil, "in hex"},
+		{"key, body with newline", key, private, key, public, func(r *Request) { r.Body = append(r.Body, '\n') }, "without the newline"},
+		{"key, scheme of the URL", key, private, key, public, func(r *Request) { r.URL = "http://example.com/in" }, "with the scheme https"},
+		{"key, simply wrong", key, private, key, pairs()["p384"].public, nil, ""},
+		{"bearer", Token{From: "bearer"}, "s3cret", Token{Names: []string{"Authorization"}}, "s3cret", nil, "with Bearer in front"},
 		{"simply wrong", plain, "a", plain, "b", nil, ""},
 		{"a token", plain, "a", Token{Names: []string{"X-Acme-Signature"}}, "b", nil, ""},
 	} {
@@ -84,5 +95,37 @@ func TestExplain(t *testing.T) {
 				t.Errorf("it tells the secret: %q", got)
 			}
 		})
+	}
+}
+
+// TestExplainBodies signs a body as it was sent, and verifies it as a framework on
+// the way has written it.
+func TestExplainBodies(t *testing.T) {
+	h := HMAC{Signature: Signature{Names: []string{"X-Sig"}}, Content: "{body}"}
+	for _, test := range []struct{ sent, received, want string }{
+		{`{"b":1.0,"a":"x"}`, "{\n    \"b\": 1.0,\n    \"a\": \"x\"\n}", "without white space"},
+		{"{\n  \"b\": 1\n}", `{"b":1}`, "indented by two spaces"},
+		{"{\n    \"b\": 1\n}", `{"b":1}`, "indented by four spaces"},
+		{`{"b": 1, "a": "x,y:\"z"}`, `{"b":1,"a":"x,y:\"z"}`, "as Python writes it"},
+		{`{"b":"a\/b"}`, `{"b":"a/b"}`, "as PHP writes it"},
+		{`{"b":"a/b"}`, `{"b":"a\/b"}`, "not escaped"},
+		{`{"b":"t\u00f6k \ud83d\ude00"}`, `{"b":"tök 😀"}`, "other than ASCII characters escaped"},
+		{`{"b": "t\u00f6k", "c": 1}`, `{"b":"tök","c":1}`, "and spaced as Python does"},
+		{`{"b":"tök"}`, `{"b":"t\u00f6k"}`, "need not be"},
+		{`{"b":"\u003ca\u003e"}`, `{"b":"<a>"}`, "as Go writes it"},
+		{`{"a":1.50,"b":"x"}`, `{"b":"x","a":1.50}`, "keys sorted"},
+		{`a=x%20y`, `a=x+y`, "spaces written as %20"},
+		{`a=x+y`, `a=x%20y`, "spaces written as +"},
+		{`a=1&b=2`, `b=2&a=1`, "sorted by name"},
+		{`{"b":1}`, string(gzipped(`{"b":1}`, "").Body), "unpacked"},
+	} {
+		r := received(test.sent)
+		if err := h.Sign(r, "a", time.Unix(1600000000, 0), ""); err != nil {
+			t.Fatal(err)
+		}
+		r.Body = []byte(test.received)
+		if got := strings.Join(Explain(h, []string{"a"}, r, WrongSignature), "\n"); !strings.Contains(got, test.want) {
+			t.Errorf("%s, received as %q, is explained as %q", test.sent, test.received, got)
+		}
 	}
 }

@@ -2,6 +2,7 @@ package verifiers
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -16,6 +17,12 @@ type facts struct {
 	clock clock
 	ids   []place
 	types []place
+
+	documents []*Template // where the document may stand, if it is not the body
+	inflate   bool
+	required  []*condition
+	addressee []*condition
+	options   map[string]string
 }
 
 // place is a template, and whether the signature covers what it finds.
@@ -26,7 +33,7 @@ type place struct {
 
 // compile checks the facts. Until [facts.cover] is called no part is signed.
 func (f Facts) compile() (facts, error) {
-	var c facts
+	c := facts{inflate: f.Inflate, options: f.Options}
 	if f.Timestamp.From != "" {
 		t, err := factTemplate(f.Timestamp.From, "timestamp")
 		if err != nil {
@@ -46,6 +53,22 @@ func (f Facts) compile() (facts, error) {
 	}
 	if c.types, err = factPlaces(f.EventType); err != nil {
 		return c, fmt.Errorf("event type: %w", err)
+	}
+	for _, text := range f.Document {
+		t, err := factTemplate(text, "document")
+		if err != nil {
+			return c, fmt.Errorf("document: %w", err)
+		}
+		if t.reads(fromJSON) {
+			return c, fmt.Errorf("document: template %q: the document is what {json:…} looks at", text)
+		}
+		c.documents = append(c.documents, t)
+	}
+	if c.required, err = compileConditions(f.Require, f.Options); err != nil {
+		return c, fmt.Errorf("require: %w", err)
+	}
+	if c.addressee, err = compileConditions(f.Addressee, f.Options); err != nil {
+		return c, fmt.Errorf("addressee: %w", err)
 	}
 	return c, nil
 }
@@ -78,8 +101,50 @@ func factTemplate(text, self string) (*Template, error) {
 	return t, nil
 }
 
+// open makes what was received ready to be read: it unpacks the body where that
+// is due, and lets the endpoint's options and the document be found.
+func (f *facts) open(in *reading) error {
+	in.options, in.documents = f.options, f.documents
+	if f.inflate {
+		return in.inflate()
+	}
+	return nil
+}
+
+// require refuses a request whose signature would not mean what it seems to.
+func (f *facts) require(in *reading) error {
+	for _, c := range f.required {
+		if !c.ungiven && !c.holds(in) {
+			return refuse(MalformedSignature, "%s is not what the scheme requires", c.of)
+		}
+	}
+	return nil
+}
+
+// address refuses an event that is somebody else's.
+func (f *facts) address(in *reading) error {
+	for _, c := range f.addressee {
+		if !c.ungiven && !c.holds(in) {
+			return refuse(WrongAudience, "%s is not this endpoint's", c.of)
+		}
+	}
+	return nil
+}
+
+// vouch fails where the addressee stands outside the signature, so that anybody
+// could change it.
+func (f *facts) vouch(c coverage) error {
+	for _, condition := range f.addressee {
+		if !c.covers(condition.of) {
+			return fmt.Errorf("addressee: %s is not under the signature, so it proves nothing", condition.of)
+		}
+	}
+	return nil
+}
+
 // cover derives which of the facts stand under the signature.
 func (f *facts) cover(c coverage) {
+	c = c.with(f.documents)
 	if f.time != nil {
 		f.time.signed = c.covers(f.time.Template)
 	}
@@ -90,8 +155,12 @@ func (f *facts) cover(c coverage) {
 	}
 }
 
-// reads tells whether any of the facts looks there.
+// reads tells whether any of the facts looks there, or the addressee's conditions
+// do.
 func (f *facts) reads(from source) bool {
+	if anyReads(f.addressee, from) {
+		return true
+	}
 	if f.time != nil && f.time.reads(from) {
 		return true
 	}
@@ -103,6 +172,10 @@ func (f *facts) reads(from source) bool {
 		}
 	}
 	return false
+}
+
+func anyReads(conditions []*condition, from source) bool {
+	return slices.ContainsFunc(conditions, func(c *condition) bool { return c.of.reads(from) })
 }
 
 // readTime sets the event's time. A time that is not signed and cannot be read

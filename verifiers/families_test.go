@@ -11,12 +11,7 @@ import (
 func TestFamilies(t *testing.T) {
 	header := func(s Signature) Signature { s.Names = []string{"X-Sig"}; return s }
 	stamped := Facts{Timestamp: Timestamp{From: "{header:X-Ts}"}}
-	for _, test := range []struct {
-		name   string
-		scheme HMAC
-		r      *Request
-		want   string // the signed fields, or the reason
-	}{
+	checkFamilies(t, []family{
 		{"F1 sha1 in hex", HMAC{Hash: "sha1", Signature: header(Signature{}), Content: "{body}"},
 			received("hello", "X-Sig", `=sha1hex:hello`), "body"},
 		{"F1 sha512 in hex", HMAC{Hash: "sha512", Signature: header(Signature{}), Content: "{body}"},
@@ -85,7 +80,19 @@ func TestFamilies(t *testing.T) {
 			&Request{URL: "https://example.com/in?data.id=7&sig==sha256hex:7.hello", Body: []byte("hello")}, "body"},
 		{"signature in the query, twice", HMAC{Signature: Signature{From: "query", Names: []string{"sig"}}, Content: "{body}"},
 			&Request{URL: "https://example.com/in?sig=00&sig=00", Body: []byte("hello")}, "malformed_signature"},
-	} {
+	})
+}
+
+// family is a scheme, a request that was signed elsewhere, and the verdict.
+type family struct {
+	name   string
+	scheme HMAC
+	r      *Request
+	want   string // the signed fields, or the reason
+}
+
+func checkFamilies(t *testing.T, families []family) {
+	for _, test := range families {
 		t.Run(test.name, func(t *testing.T) {
 			fillSignature(test.r)
 			ev, err := mustVerifier(t, test.scheme, "s3cret").Verify(t.Context(), test.r)

@@ -8,33 +8,32 @@ import (
 	"errors"
 	"fmt"
 	"hash"
+	"maps"
 	"slices"
 	"strings"
+
+	"golang.org/x/crypto/sha3"
 )
 
 // hashes are the hash functions that a scheme may name.
 var hashes = map[string]func() hash.Hash{
-	"sha256": sha256.New,
-	"sha1":   sha1.New,
-	"sha384": sha512.New384,
-	"sha512": sha512.New,
-	"md5":    md5.New,
+	"sha256":    sha256.New,
+	"sha1":      sha1.New,
+	"sha384":    sha512.New384,
+	"sha512":    sha512.New,
+	"md5":       md5.New,
+	"keccak256": sha3.NewLegacyKeccak256,
 }
 
 // Verifier compiles the scheme with an endpoint's secrets.
 func (h HMAC) Verifier(secrets ...string) (Verifier, error) {
-	if len(h.Variants) == 0 {
-		return h.compile(secrets)
-	}
-	var all variants
-	for _, variant := range h.Variants {
-		v, err := h.variant(variant).compile(secrets)
+	return compileVariants(h.Variants, func(start string) (variant, error) {
+		v, err := h.variant(start).compile(secrets)
 		if err != nil {
 			return nil, err
 		}
-		all = append(all, v)
-	}
-	return all, nil
+		return v, nil
+	})
 }
 
 func (h HMAC) compile(secrets []string) (*hmacVerifier, error) {
@@ -46,97 +45,122 @@ func (h HMAC) compile(secrets []string) (*hmacVerifier, error) {
 	for _, name := range names {
 		v.hashes = append(v.hashes, hashes[name])
 	}
-	if v.signature, err = h.Signature.compile(names); err != nil {
+	if v.choice, err = h.HashFrom.compile(names); err != nil {
 		return nil, err
-	}
-	if v.facts, err = h.Facts.compile(); err != nil {
-		return nil, err
-	}
-	if err = v.compileContent(h.Content); err != nil {
-		return nil, fmt.Errorf("signed content: %w", err)
 	}
 	if err := h.Secret.check(); err != nil {
 		return nil, err
 	}
-	if v.keys, err = keysOf(secrets, h.Secret.key); err != nil {
+	if v.keys, err = keysOf(secrets, h.Secret.pasted); err != nil {
 		return nil, err
 	}
-	v.listNeeds()
+	given := make([]string, len(secrets))
+	for i, secret := range secrets {
+		given[i], _ = h.Secret.splitName(secret)
+	}
+	if v.names, err = compileKeyNames(h.KeyID, given, h.Options["key"]); err != nil {
+		return nil, err
+	}
+	besides := v.names.templates()
+	if v.choice != nil {
+		names, besides = names[:1], append(besides, v.choice.place)
+	}
+	if err := v.signed.compile(h.Signature, names, h.Content, h.Facts, besides...); err != nil {
+		return nil, err
+	}
+	if h.Digest && !v.content.has("secret") {
+		return nil, errors.New("signed content: a digest has no key, so the content has to contain {secret}")
+	}
 	v.pool.New = func() any {
-		return &hmacState{macs: make([]hash.Hash, len(v.hashes)*len(v.keys)), sum: make([]byte, 0, 64)}
+		return &hmacState{v: v, macs: make([]hash.Hash, len(v.hashes)*len(v.keys)), sum: make([]byte, 0, 64)}
 	}
 	return v, nil
 }
 
 // hashNames checks the names of the hash functions.
 func (h HMAC) hashNames() ([]string, error) {
-	if h.Hash == "" {
+	names := strings.Split(h.Hash, ",")
+	switch {
+	case h.Hash == "" && len(h.HashFrom.Names) > 0:
+		names = slices.Compact(slices.Sorted(maps.Values(h.HashFrom.Names)))
+	case h.Hash == "":
 		return []string{"sha256"}, nil
 	}
-	names := strings.Split(h.Hash, ",")
 	for i, name := range names {
 		names[i] = strings.TrimSpace(name)
-		if hashes[names[i]] == nil {
-			return nil, fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512 or md5", names[i])
+		switch {
+		case hashes[names[i]] == nil:
+			return nil, fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512, md5 or, for a digest, keccak256", names[i])
+		case names[i] == "keccak256" && !h.Digest:
+			return nil, errors.New("the hash keccak256 is for digests")
 		}
 	}
 	return names, nil
 }
 
-// compileContent checks the signed content and derives what it covers.
-func (v *hmacVerifier) compileContent(text string) error {
-	content, err := ParseTemplate(text)
-	if err != nil {
-		return err
-	}
-	switch {
-	case content.constant():
-		return errors.New("it contains nothing of the request; the usual one is {body}")
-	case v.digest && !content.has("secret"):
-		return errors.New("a digest has no key, so the content has to contain {secret}")
-	case content.has("timestamp") && v.facts.time == nil:
-		return errors.New("it contains {timestamp} but the scheme does not say where the timestamp stands")
-	case content.has("id") && len(v.facts.ids) == 0:
-		return errors.New("it contains {id} but the scheme does not say where the event ID stands")
-	}
-	v.content = content
-	covered := coverageOf(content, &v.facts)
-	v.facts.cover(covered)
-	v.covers = Fields{Body: covered.body, URL: covered.url}
-	v.contentBody = covered.body
-	v.usesID = content.has("id")
-	if v.usesID {
-		for i := range v.facts.ids {
-			v.facts.ids[i].signed = true // whichever is found is what {id} inserts
-		}
-	}
-	if v.facts.time != nil {
-		covered = coverage{single: covered.single}
-		v.usesTime = covered.covers(v.facts.time.Template) && !v.facts.time.constant()
-	}
-	return v.checkParams()
+// hashChoice is a compiled [HashChoice].
+type hashChoice struct {
+	place *Template
+	names map[string]int // the sender's word: the index of the hash
 }
 
-// checkParams makes out who reads what.
-func (v *hmacVerifier) checkParams() error {
-	params := v.content.has("param")
-	v.signsJSON = v.signature.From == "json" || v.content.reads(fromJSON)
-	places := slices.Concat(v.facts.ids, v.facts.types)
-	if v.facts.time != nil {
-		places = append(places, *v.facts.time)
+// compile returns nil where the sender has no choice, or tells in the prefix.
+func (c HashChoice) compile(allowed []string) (*hashChoice, error) {
+	if c.From == "" && len(c.Names) == 0 {
+		return nil, nil
 	}
-	for _, p := range places {
-		params = params || p.has("param")
+	if c.From == "" || len(c.Names) == 0 {
+		return nil, errors.New("hash: both the place of its name and the names are needed")
 	}
-	if params && !v.signature.list() {
-		return errors.New("a template contains {param:…} but the signature is not a list; add a separator")
+	t, err := factTemplate(c.From, "")
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
 	}
-	if v.usesTime && v.content.has("timestamp") && v.facts.time.reads(fromJSON) {
-		v.signsJSON = true
+	compiled := &hashChoice{t, map[string]int{}}
+	for word, name := range c.Names {
+		i := slices.Index(allowed, name)
+		if i < 0 {
+			return nil, fmt.Errorf("hash: %q stands for %q, which is not among those allowed", word, name)
+		}
+		compiled.names[word] = i
 	}
-	if v.usesID && slices.ContainsFunc(v.facts.ids, func(p place) bool { return p.reads(fromJSON) }) {
-		v.signsJSON = true
+	return compiled, nil
+}
+
+// choose gives the signatures the hash that the sender names.
+func (c *hashChoice) choose(st *signedState) error {
+	if c == nil {
+		return nil
 	}
-	v.readsJSON = v.signsJSON || v.facts.reads(fromJSON)
+	word, ok := c.place.in(&st.in)
+	if !ok {
+		return refuse(MalformedSignature, "no %s, which names the hash", c.place)
+	}
+	hash, ok := c.names[word]
+	if !ok {
+		return refuse(MalformedSignature, "%s names a hash that is not allowed", c.place)
+	}
+	for i := range st.found.list {
+		st.found.list[i].hash = hash
+	}
 	return nil
+}
+
+// write names the hash in a request that does not name one, and returns which
+// one it names.
+func (c *hashChoice) write(w *writing) (hash int, err error) {
+	if c == nil {
+		return 0, nil
+	}
+	for _, word := range slices.Sorted(maps.Keys(c.names)) {
+		if c.names[word] == 0 {
+			err = w.fillOnce(c.place, word)
+			break
+		}
+	}
+	in := reading{}
+	in.start(w.r)
+	in.params = w.params
+	word, _ := c.place.in(&in)
+	return c.names[word], err
 }

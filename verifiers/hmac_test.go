@@ -62,6 +62,19 @@ func TestSchemeErrors(t *testing.T) {
 		{"digest without secret", func(h *HMAC) { h.Digest = true }, []string{"a"}, "{secret}"},
 		{"no secret", func(h *HMAC) {}, nil, "no secret"},
 		{"empty secret", func(h *HMAC) {}, []string{"a", ""}, "secret 2 of 2: it is empty"},
+		{"keccak256 with a key", func(h *HMAC) { h.Hash = "keccak256" }, []string{"a"}, "for digests"},
+		{"hash without names", func(h *HMAC) { h.HashFrom.From = "{header:X}" }, []string{"a"}, "both the place"},
+		{"hash that is not allowed", func(h *HMAC) {
+			h.Hash, h.HashFrom = "sha256", HashChoice{"{header:X}", map[string]string{"a": "sha1"}}
+		}, []string{"a"}, "not among those allowed"},
+		{"option that is not given", func(h *HMAC) { h.Content = "{option:project}{body}" }, []string{"a"}, "the option project"},
+		{"options alone", func(h *HMAC) {
+			h.Content, h.Options = "{option:project}", map[string]string{"project": "a"}
+		}, []string{"a"}, "nothing of the request"},
+		{"document in JSON", func(h *HMAC) { h.Document = []string{"{json:data}"} }, []string{"a"}, "document"},
+		{"addressee that is not signed", func(h *HMAC) { h.Addressee = []Condition{{Of: "{header:X-Account}", Is: []string{"a"}}} }, []string{"a"}, "proves nothing"},
+		{"normal form", func(h *HMAC) { h.Secret.Normalise = "nfc" }, []string{"a"}, "normal form"},
+		{"hash of the secret", func(h *HMAC) { h.Secret.Hash = "sha3" }, []string{"a"}, "unknown hash"},
 		{"secret encoding", func(h *HMAC) { h.Secret.Encoding = "b64" }, []string{"a"}, `unknown encoding "b64"`},
 		{"not base64", func(h *HMAC) { h.Secret.Encoding = "base64" }, []string{"TOPSECRET!"}, "not base64"},
 		{"not hex", func(h *HMAC) { h.Secret.Encoding = "hex" }, []string{"TOPSECRET"}, "not hex"},
@@ -99,8 +112,11 @@ func TestSecretFormats(t *testing.T) {
 		{SecretFormat{Encoding: "base64"}, "a2V5Pz4"},
 		{SecretFormat{Prefixes: []string{"v1,", "whsec_"}, Encoding: "base64"}, "v1,whsec_a2V5Pz4="},
 		{SecretFormat{Prefixes: []string{"whsec_"}, Encoding: "base64", Unprefixed: "utf8"}, "key?>"},
+		{SecretFormat{Named: true}, "id.1:key?>"},
+		{SecretFormat{Named: true, Encoding: "base64"}, "id:a2V5Pz4="},
+		{SecretFormat{Normalise: "nfkd"}, "\uff4b\uff45\uff59?>"}, // full-width letters
 	} {
-		if key, err := test.format.key(test.secret); string(key) != "key?>" || err != nil {
+		if key, err := test.format.pasted(test.secret); string(key) != "key?>" || err != nil {
 			t.Errorf("%+v %q: %q, %v", test.format, test.secret, key, err)
 		}
 	}
@@ -149,6 +165,13 @@ func TestClocks(t *testing.T) {
 		{clockUnixMS, "1600000000000", at},
 		{clockUnixMS, "1600000000123", at.Add(123 * time.Millisecond)},
 		{clockUnixMS, strings.Repeat("9", 18), time.Time{}},
+		{clockUnixAuto, "1600000000", at},
+		{clockUnixAuto, "1600000000123", at.Add(123 * time.Millisecond)},
+		{clockUnixAuto, strings.Repeat("9", 18), time.Time{}},
+		{clockDatetime, "2020-09-13 12:26:40", at},
+		{clockDatetime, "2020-09-13 12:26:40.0", time.Time{}},
+		{clockDatetime, "2020-09-13T12:26:40", time.Time{}},
+		{clockDatetime, "2020-9-13 012:26:40", time.Time{}},
 		{clockRFC3339, "2020-09-13T12:26:40Z", at},
 		{clockRFC3339, "2020-09-13T12:26:40.000000000Z", at},
 		{clockRFC3339, "2020-09-13T14:26:40+02:00", at},

@@ -21,6 +21,17 @@ type Provider struct {
 	Scheme    Scheme
 	Confirmed bool // by the vendor's own source, documents or vector
 
+	Secret  SecretInfo // what to paste
+	Options []Option   // what the scheme needs besides
+
+	// Handshakes are the requests by which the provider makes sure of the
+	// endpoint. They are answered here and are no events.
+	Handshakes []Handshake
+
+	// Synchronous says why the answer has to be the app's own, as with a command
+	// that a person waits for: such an endpoint cannot forward after the answer.
+	Synchronous string
+
 	Freshness Freshness
 	Dedupe    Dedupe
 	Answers   Answers
@@ -32,17 +43,58 @@ type Provider struct {
 	Sample Sample
 }
 
+// SecretInfo tells a person what the secret is.
+type SecretInfo struct {
+	Name  string // the provider's own word for it, such as "signing secret"
+	Where string // where to copy it from, such as "Developers > Webhooks > the endpoint"
+
+	// Optional: requests can be verified without one, with keys that the row has
+	// or fetches. A secret given all the same takes their place.
+	Optional bool
+
+	// Learnt: the provider hands it over in a handshake that enrols. Until then
+	// an endpoint without a secret refuses every event.
+	Learnt bool
+}
+
+// Option is a value that a scheme needs besides secrets, as {option:NAME}. It is
+// given by a subdirective of its name.
+type Option struct {
+	Name string // such as "webhook_id"
+	What string // what it is and where the provider shows it: the text of the error when it is missing
+
+	Required bool
+	Secret   bool   // never shown
+	Many     bool   // several may be given, separated by space, of which any counts
+	Paired   bool   // one for each secret, in their order
+	Pattern  string // a regular expression that the whole of each value has to match
+	Example  string // a value of this form
+}
+
 // Freshness says whose time a request carries, and how old it may be.
 type Freshness struct {
 	Origin    Origin
-	Tolerance Tolerance // zero where the time is not enforced
-	Optional  bool      // some genuine requests carry no time: they are let through
-	Unsigned  bool      // enforce a time outside the signature too, though anybody could renew it
+	Tolerance Tolerance     // zero where the time is not enforced
+	Leeway    time.Duration // for how long a token is taken after it expired, and before it is valid; 0: a minute; negative: for ever
+	Optional  bool          // some genuine requests carry no time: they are let through
+	Unsigned  bool          // enforce a time outside the signature too, though anybody could renew it
 	Why       string
 }
 
-// Check holds the time that an event gives against the time of its receipt.
+// tokenLeeway is the leeway where a row gives none: as much as two clocks may
+// differ.
+const tokenLeeway = time.Minute
+
+// Check holds the time that an event gives against the time of its receipt, and
+// so it does with the life of the token that vouches for it. The token comes
+// first: an expired one vouches for nothing, not for the time either. Its life
+// is judged whether or not a time is enforced, unless Leeway is negative. The
+// error wraps [ExpiredToken], [StaleTimestamp], [MissingTimestamp] or, also for a
+// token that is not valid yet, [FutureTimestamp].
 func (f Freshness) Check(e Event, received time.Time) error {
+	if err := f.checkToken(e, received); err != nil {
+		return err
+	}
 	switch {
 	case f.Tolerance == Tolerance{}:
 		return nil
@@ -54,6 +106,21 @@ func (f Freshness) Check(e Event, received time.Time) error {
 		return nil
 	}
 	return f.Tolerance.Check(e.Timestamp, received)
+}
+
+// checkToken judges the life of a token. At the very moment of its end it is
+// over (RFC 7519, section 4.1.4).
+func (f Freshness) checkToken(e Event, received time.Time) error {
+	leeway := cmp.Or(f.Leeway, tokenLeeway)
+	switch {
+	case leeway < 0:
+		return nil
+	case !e.Expires.IsZero() && !received.Before(e.Expires.Add(leeway)):
+		return refuse(ExpiredToken, "the token expired %s ago, and %s is allowed", received.Sub(e.Expires).Round(time.Second), leeway)
+	case !e.NotBefore.IsZero() && received.Before(e.NotBefore.Add(-leeway)):
+		return refuse(FutureTimestamp, "the token is valid in %s, and %s is allowed", e.NotBefore.Sub(received).Round(time.Second), leeway)
+	}
+	return nil
 }
 
 // Origin tells what moment a timestamp names.

@@ -1,10 +1,7 @@
 package verifiers
 
 import (
-	"mime"
 	"net/textproto"
-	"net/url"
-	"strings"
 	"unsafe"
 
 	"github.com/tidwall/gjson"
@@ -16,16 +13,26 @@ type reading struct {
 	r    *Request
 	body string // r.Body, seen as a string
 
-	secret    string  // what {secret} stands for
-	timestamp string  // what {timestamp} stands for: the sender's own spelling
-	id        string  // what {id} stands for
-	params    []param // the items of the signature's list
+	unpacked Request // what r is then, if the body came packed
+
+	secret    string            // what {secret} stands for
+	timestamp string            // what {timestamp} stands for: the sender's own spelling
+	id        string            // what {id} stands for
+	claims    string            // what {claim:…} looks at: the JSON of a verified token's claims
+	params    []param           // the items of the signature's list
+	options   map[string]string // the endpoint's
 
 	// repeated notes that something asked for was there more than once, so
 	// that it counts as absent: two parties could each read another one.
 	repeated bool
 
-	form int8 // whether the body is a form: 0 not yet known, 1 yes, -1 no
+	form  int8     // whether the body is a form: 0 not yet known, 1 yes, -1 no
+	parts *[]param // of a multipart body; nil: not yet known
+
+	documents []*Template // where the document may stand, if it is not the body
+	doc       string      // the document
+	docKnown  bool
+	docFound  bool // it stands in one of documents
 }
 
 // param is one item of a signature's list.
@@ -72,13 +79,34 @@ func (in *reading) param(key string) (string, bool) {
 	return in.one(value, n)
 }
 
-// json returns a string unescaped, and a number or a boolean as it is spelled.
-// Null, objects and arrays are no values. A form has no JSON.
+// json returns what stands in the document. A form that holds no document has
+// no JSON.
 func (in *reading) json(path string) (string, bool) {
-	if in.isForm() {
-		return "", false
+	if len(in.documents) == 0 {
+		if in.isForm() {
+			return "", false
+		}
+		return jsonValue(in.body, path)
 	}
-	switch result := gjson.Get(in.body, path); result.Type {
+	if doc := in.document(); in.docFound || !in.isForm() {
+		return jsonValue(doc, path)
+	}
+	return "", false
+}
+
+// claim returns what stands in a token's claims.
+func (in *reading) claim(path string) (string, bool) { return jsonValue(in.claims, path) }
+
+// option returns one of the endpoint's options.
+func (in *reading) option(name string) (string, bool) {
+	value := in.options[name]
+	return value, value != ""
+}
+
+// jsonValue returns a string unescaped, and a number or a boolean as it is
+// spelled. Null, objects and arrays are no values.
+func jsonValue(text, path string) (string, bool) {
+	switch result := gjson.Get(text, path); result.Type {
 	case gjson.String:
 		return result.Str, result.Str != ""
 	case gjson.Number, gjson.True, gjson.False:
@@ -87,93 +115,37 @@ func (in *reading) json(path string) (string, bool) {
 	return "", false
 }
 
-// formField returns a field of a urlencoded body.
-func (in *reading) formField(name string) (string, bool) {
-	if !in.isForm() {
-		return "", false
+// document returns the first document that is there, else the body.
+func (in *reading) document() string {
+	if !in.docKnown {
+		in.docKnown, in.doc = true, in.body
+		repeated := in.repeated
+		for i := range in.documents {
+			if doc, ok := in.documents[i].in(in); ok {
+				in.doc, in.docFound = doc, true
+				break
+			}
+		}
+		in.repeated = repeated // a document that is there twice is none
 	}
-	return in.one(field(in.body, name))
+	return in.doc
+}
+
+// validJSON tells whether what was read from the document as JSON can be trusted
+// to be what any other reader finds there. It holds for a form that has none, and
+// for a GET without a body.
+func (in *reading) validJSON() bool {
+	if len(in.documents) > 0 {
+		if doc := in.document(); in.docFound {
+			return validJSON(doc)
+		}
+	}
+	return in.isForm() || in.body == "" && in.r.Method == "GET" || validJSON(in.body)
 }
 
 // query returns a parameter of the URL.
 func (in *reading) query(name string) (string, bool) {
 	return in.one(field(queryOf(in.r.URL), name))
-}
-
-// isForm tells whether the body is a form. The Content-Type alone does not
-// decide, since it is hardly ever signed: an old request under another type
-// would have lost its ID and so pass for a new event. No form starts with a
-// bracket, which it would have to escape.
-func (in *reading) isForm() bool {
-	if in.form == 0 {
-		in.form = -1
-		if values := in.r.Header["Content-Type"]; len(values) > 0 && isFormType(values[0]) {
-			if i := skipSpace(in.r.Body, 0); i == len(in.r.Body) || in.r.Body[i] != '{' && in.r.Body[i] != '[' {
-				in.form = 1
-			}
-		}
-	}
-	return in.form > 0
-}
-
-func isFormType(contentType string) bool {
-	if contentType == "application/json" {
-		return false // the usual case, without parsing
-	}
-	kind, _, _ := mime.ParseMediaType(contentType)
-	return kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data"
-}
-
-// validJSON tells whether what was read from the body as JSON can be trusted
-// to be what any other reader finds there. It holds for a form, which has none.
-func (in *reading) validJSON() bool {
-	return in.isForm() || validJSON(in.body)
-}
-
-// field finds name in a urlencoded text and counts how often it is there. A
-// pair that cannot be decoded is not there.
-func field(encoded, name string) (value string, n int) {
-	for encoded != "" {
-		var pair string
-		pair, encoded, _ = strings.Cut(encoded, "&")
-		key, val, _ := strings.Cut(pair, "=")
-		if key != name {
-			if !strings.ContainsAny(key, "%+") {
-				continue
-			}
-			if key, err := url.QueryUnescape(key); err != nil || key != name {
-				continue
-			}
-		}
-		val, err := url.QueryUnescape(val)
-		if err != nil {
-			continue
-		}
-		if n++; n == 1 {
-			value = val
-		}
-	}
-	return value, n
-}
-
-// queryOf returns what stands after the URL's question mark.
-func queryOf(rawURL string) string {
-	rawURL, _, _ = strings.Cut(rawURL, "#")
-	_, query, _ := strings.Cut(rawURL, "?")
-	return query
-}
-
-// pathOf returns the URL's path in its original spelling.
-func pathOf(rawURL string) string {
-	rawURL, _, _ = strings.Cut(rawURL, "#")
-	rawURL, _, _ = strings.Cut(rawURL, "?")
-	if _, rest, ok := strings.Cut(rawURL, "://"); ok {
-		rawURL = strings.TrimLeftFunc(rest, func(c rune) bool { return c != '/' })
-		if rawURL == "" {
-			return "/"
-		}
-	}
-	return rawURL
 }
 
 // canonical returns the spelling under which [net/http.Header] keeps a name.

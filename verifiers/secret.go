@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"golang.org/x/text/unicode/norm"
 )
 
 // errNoSecret is what a scheme without a secret fails with.
@@ -41,13 +43,39 @@ func (f SecretFormat) check() error {
 			return fmt.Errorf("secret: unknown encoding %q: want utf8, base64 or hex", name)
 		}
 	}
+	switch f.Normalise {
+	case "", "nfkd":
+	default:
+		return fmt.Errorf("secret: unknown normal form %q: want nfkd", f.Normalise)
+	}
+	if f.Hash != "" && hashes[f.Hash] == nil {
+		return fmt.Errorf("secret: unknown hash %q", f.Hash)
+	}
 	if f.Unprefixed != "" && len(f.Prefixes) == 0 {
 		return errors.New("secret: an encoding for secrets without the prefix needs a prefix")
 	}
 	return nil
 }
 
-// key makes the key from what the user pasted.
+// pasted makes the key from what the user pasted, with its name if it has one.
+func (f SecretFormat) pasted(secret string) ([]byte, error) {
+	name, rest := f.splitName(secret)
+	if f.Named && (name == "" || rest == "") {
+		return nil, errors.New("it is not of the form NAME:SECRET; paste the whole key as the provider shows it")
+	}
+	return f.key(rest)
+}
+
+// splitName takes the name off a secret, if it bears one.
+func (f SecretFormat) splitName(secret string) (name, rest string) {
+	if !f.Named {
+		return "", secret
+	}
+	name, rest, _ = strings.Cut(secret, ":")
+	return name, rest
+}
+
+// key makes the key from a secret without its name.
 func (f SecretFormat) key(secret string) ([]byte, error) {
 	prefixed := false
 	for _, prefix := range f.Prefixes {
@@ -58,6 +86,9 @@ func (f SecretFormat) key(secret string) ([]byte, error) {
 	encoding := f.Encoding
 	if !prefixed && f.Unprefixed != "" {
 		encoding = f.Unprefixed
+	}
+	if f.Normalise == "nfkd" {
+		secret = norm.NFKD.String(secret)
 	}
 	key := []byte(secret)
 	var err error
@@ -75,6 +106,11 @@ func (f SecretFormat) key(secret string) ([]byte, error) {
 	}
 	if len(key) == 0 {
 		return nil, errors.New("nothing is left of it after its prefix")
+	}
+	if f.Hash != "" {
+		h := hashes[f.Hash]()
+		h.Write(key)
+		key = h.Sum(nil)
 	}
 	return append(key, f.Suffix...), nil
 }

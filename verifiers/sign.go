@@ -2,9 +2,11 @@ package verifiers
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,35 +21,54 @@ func (h HMAC) Sign(r *Request, secret string, now time.Time, id string) error {
 	if len(h.Variants) > 0 {
 		h = h.variant(h.Variants[0])
 	}
+	h.Options = firstKey(h.Options)
 	v, err := h.compile([]string{secret})
 	if err != nil {
 		return err
 	}
+	st := v.pool.Get().(*hmacState)
 	w := writing{r: r}
-	if err := w.facts(h.Facts, now, id); err != nil {
+	if err := w.fillOnce(v.names.place, v.names.first()); err != nil {
+		return fmt.Errorf("writing the key ID: %w", err)
+	}
+	hash, err := v.choice.write(&w)
+	if err != nil {
 		return err
 	}
-	st := v.pool.Get().(*hmacState)
-	in := &st.in
-	in.start(r)
-	in.params = w.params
-	if v.facts.time != nil {
-		in.timestamp, _ = v.facts.time.in(in)
+	return v.sign(&w, &st.in, h.Facts, now, id, func() ([]byte, error) {
+		err := st.compute(hash, 0)
+		return st.sum, err
+	})
+}
+
+// sign writes what belongs beside a signature, has it made, and writes it.
+func (s *signed) sign(w *writing, in *reading, f Facts, now time.Time, id string, make func() ([]byte, error)) error {
+	if err := w.facts(f, now, id); err != nil {
+		return err
 	}
-	for _, p := range v.facts.ids {
+	in.start(w.r)
+	if err := s.facts.open(in); err != nil {
+		return err
+	}
+	in.params = w.params
+	if s.facts.time != nil {
+		in.timestamp, _ = s.facts.time.in(in)
+	}
+	for _, p := range s.facts.ids {
 		if text, ok := p.in(in); ok {
 			in.id = text
 			break
 		}
 	}
-	if err := v.compute(st, 0, 0); err != nil {
+	sum, err := make()
+	if err != nil {
 		return fmt.Errorf("computing the signature: %w", err)
 	}
-	value, err := v.signature.write(v.signature.encoding.encode(st.sum), in)
+	value, err := s.signature.write(s.signature.encoding.encode(sum), in)
 	if err != nil {
 		return err
 	}
-	return w.put(v.signature.From, v.signature.Names[0], value)
+	return w.put(s.signature.From, s.signature.Names[0], value)
 }
 
 // write formats a signature as the provider would.
@@ -68,7 +89,9 @@ func (s *signature) write(sig string, in *reading) (string, error) {
 	}
 	key := ""
 	if len(s.Keys) > 0 {
-		key = s.Keys[0]
+		if key = s.Keys[0]; key == "*" {
+			key = "key" // any will do
+		}
 	}
 	return prefix + strings.Join(append(items, s.pair(key, sig)), s.Separator), nil
 }
@@ -88,12 +111,14 @@ type writing struct {
 
 // facts writes the time, and the ID unless it is there already.
 func (w *writing) facts(f Facts, now time.Time, id string) error {
-	if w.r.Header == nil {
-		w.r.Header = http.Header{}
-	}
 	c, err := f.compile()
 	if err != nil {
 		return err
+	}
+	for _, condition := range slices.Concat(f.Require, f.Addressee) {
+		if err := w.meet(condition, f.Options); err != nil {
+			return err
+		}
 	}
 	if c.time != nil {
 		if err := w.fill(c.time.Template, c.clock.format(now)); err != nil {
@@ -102,6 +127,9 @@ func (w *writing) facts(f Facts, now time.Time, id string) error {
 	}
 	in := reading{}
 	in.start(w.r)
+	if err := c.open(&in); err != nil {
+		return err
+	}
 	for _, p := range c.ids {
 		if text, ok := p.in(&in); ok && text != "" {
 			return nil
@@ -116,6 +144,37 @@ func (w *writing) facts(f Facts, now time.Time, id string) error {
 		}
 	}
 	return nil
+}
+
+// meet writes what a condition wants where the request has nothing there.
+func (w *writing) meet(c Condition, options map[string]string) error {
+	if c.Absent || len(c.Is) == 0 {
+		return nil
+	}
+	value := c.Is[0]
+	if name, ok := optionName(value); ok {
+		value, _, _ = strings.Cut(strings.TrimSpace(options[name]), " ")
+	}
+	t, err := ParseTemplate(c.Of)
+	if err != nil {
+		return err
+	}
+	return w.fillOnce(t, value)
+}
+
+// fillOnce makes a template stand for value unless it stands for something, or
+// there is no template or no value.
+func (w *writing) fillOnce(t *Template, value string) error {
+	if t == nil || value == "" {
+		return nil
+	}
+	in := reading{params: w.params}
+	in.start(w.r)
+	in.params = w.params
+	if _, ok := t.in(&in); ok {
+		return nil
+	}
+	return w.fill(t, value)
 }
 
 // kindOf returns what the only part of a template looks at.
@@ -145,10 +204,17 @@ func (w *writing) fill(t *Template, value string) error {
 func (w *writing) put(from, name, value string) error {
 	switch from {
 	case "", "header":
+		if w.r.Header == nil {
+			w.r.Header = http.Header{}
+		}
 		w.r.Header.Set(name, value)
 	case "query":
 		return w.putQuery(name, value)
 	case "form":
+		in := reading{}
+		if in.start(w.r); in.isMultipart() {
+			return errors.New("the signature belongs into a form; give it urlencoded, not as multipart")
+		}
 		pair := url.QueryEscape(name) + "=" + url.QueryEscape(value)
 		if len(w.r.Body) > 0 {
 			pair = "&" + pair

@@ -11,7 +11,9 @@ import (
 const (
 	maxSignatureValue = 16 << 10 // bytes of one header, field or string
 	maxSignatures     = 128      // candidates in one request
+	maxKeySignatures  = 8        // the same where each takes a public key's time
 	maxItems          = 256      // items of a list
+	maxGroups         = 8        // for each of which all keys are tried
 )
 
 // signature is a compiled [Signature].
@@ -22,24 +24,31 @@ type signature struct {
 	before   string // Prefix up to {hash}
 	after    string // and from there on
 	hashes   []string
+	most     int // candidates
 }
 
 // candidates are the signatures found in a request, decoded.
 type candidates struct {
-	list  []candidate
-	bytes []byte // what they were decoded into
-	bad   int    // entries that could not be decoded
+	list   []candidate
+	bytes  []byte // what they were decoded into
+	bad    int    // entries that could not be decoded
+	groups []group
 }
+
+// group is a part of candidates.list, and of the items beside them.
+type group struct{ first, last, firstParam, lastParam int }
 
 // candidate is a part of candidates.bytes, and the index of the hash that the
 // sender says it made it with.
 type candidate struct{ start, end, hash int }
 
-func (c *candidates) reset() { *c = candidates{list: c.list[:0], bytes: c.bytes[:0]} }
+func (c *candidates) reset() {
+	*c = candidates{list: c.list[:0], bytes: c.bytes[:0], groups: c.groups[:0]}
+}
 
 // compile checks where signatures stand. hashes are those the sender may choose.
 func (s Signature) compile(hashes []string) (*signature, error) {
-	c := &signature{Signature: s, hashes: hashes}
+	c := &signature{Signature: s, hashes: hashes, most: maxSignatures}
 	c.Names = slices.Clone(s.Names)
 	if len(s.Names) == 0 {
 		return nil, fmt.Errorf("signature: no name is given; say which header (or query parameter, form field, JSON path) holds it")
@@ -87,6 +96,9 @@ func (s *signature) compileFormat() error {
 	}
 	if s.Assign == "" {
 		for _, key := range s.Keys {
+			if key == "*" {
+				continue
+			}
 			if n, err := strconv.ParseUint(key, 10, 8); err != nil || strconv.FormatUint(n, 10) != key {
 				return fmt.Errorf("signature: without an assign, keys are positions such as 0 or 1, not %q", key)
 			}
@@ -102,7 +114,11 @@ func (s *signature) list() bool { return s.Separator != "" || s.Assign != "" }
 func (s *signature) find(in *reading, found *candidates) error {
 	found.reset()
 	in.repeated = false
+	first := ""
 	for _, name := range s.Names {
+		if first != "" && !s.All {
+			break
+		}
 		values := in.r.Header[name]
 		if s.From != "header" {
 			value, ok := s.elsewhere(in, name)
@@ -123,9 +139,14 @@ func (s *signature) find(in *reading, found *candidates) error {
 				return err
 			}
 		}
-		return s.verdict(name, found)
+		if first == "" {
+			first = name
+		}
 	}
-	return refuse(MissingSignature, "no %s %s", s.From, strings.Join(s.Names, " or "))
+	if first == "" {
+		return refuse(MissingSignature, "no %s %s", s.From, strings.Join(s.Names, " or "))
+	}
+	return s.verdict(first, found)
 }
 
 // present tells whether a header of the signature is there.
@@ -159,6 +180,29 @@ func (s *signature) parse(value string, in *reading, found *candidates) error {
 	if len(value) > maxSignatureValue {
 		return refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
 	}
+	if s.Groups == "" {
+		return s.parseOne(value, in, found)
+	}
+	for part := range strings.SplitSeq(value, s.Groups) {
+		if part = strings.TrimSpace(part); part == "" {
+			continue
+		}
+		if len(found.groups) >= maxGroups {
+			return refuse(MalformedSignature, "more than %d groups of signatures", maxGroups)
+		}
+		g := group{first: len(found.list), firstParam: len(in.params)}
+		if err := s.parseOne(part, in, found); err != nil {
+			return err
+		}
+		if g.last, g.lastParam = len(found.list), len(in.params); g.last > g.first {
+			found.groups = append(found.groups, g)
+		}
+	}
+	return nil
+}
+
+// parseOne takes a value apart that has no groups, or a group.
+func (s *signature) parseOne(value string, in *reading, found *candidates) error {
 	value, hash, ok := s.cutPrefix(value)
 	if !ok {
 		return refuse(MalformedSignature, "it does not start with %s", s.Prefix)
@@ -199,7 +243,7 @@ func (s *signature) item(item string, i, hash int, in *reading, found *candidate
 		}
 		key, value = strings.TrimSpace(key), strings.TrimSpace(value)
 	}
-	if len(s.Keys) == 0 || slices.Contains(s.Keys, key) {
+	if len(s.Keys) == 0 || slices.Contains(s.Keys, key) || s.Keys[0] == "*" {
 		return s.add(value, hash, found)
 	}
 	in.params = append(in.params, param{key, value})
@@ -223,8 +267,8 @@ func (s *signature) cutPrefix(value string) (rest string, hash int, ok bool) {
 // add decodes a signature. One that cannot be decoded is counted and skipped:
 // beside a good one it does no harm.
 func (s *signature) add(value string, hash int, found *candidates) error {
-	if len(found.list)+found.bad >= maxSignatures {
-		return refuse(MalformedSignature, "more than %d signatures", maxSignatures)
+	if len(found.list)+found.bad >= s.most {
+		return refuse(MalformedSignature, "more than %d signatures", s.most)
 	}
 	start := len(found.bytes)
 	bytes, ok := s.encoding.decode(found.bytes, value)

@@ -1,9 +1,6 @@
 package verifiers
 
 import (
-	"crypto/sha256"
-	"encoding/base64"
-	"encoding/hex"
 	"fmt"
 	"io"
 	"maps"
@@ -19,25 +16,44 @@ import (
 // except where a token's name says so. The tokens:
 //
 //	{body}                the body
+//	{body.base64}         the body in base64
 //	{body.sha256.hex}     its SHA-256, in lower-case hex
 //	{body.sha256.base64}  its SHA-256, in base64
-//	{body.base64}         the body in base64
+//	{body.sha256.raw}     its SHA-256, as the 32 bytes that it is
+//	{body.sha512.base64}  its SHA-512, in base64
+//	{body.crc32}          its CRC-32 (IEEE), as a decimal number; it covers
+//	                      nothing, since anybody can make a body to a CRC
+//	{document}            the text that Facts.Document finds, else the body
 //	{timestamp}           what Timestamp.From finds, as it was spelled
 //	{id}                  the event ID, as it was spelled
 //	{method}              the method
 //	{url}                 the public URL, whole
+//	{url.base}            the URL without its query
+//	{url.decoded}         the URL with these twelve decoded, in either case, and
+//	                      no others: %21 %24 %27 %28 %29 %2A %2C %2F %3A %3B %3F
+//	                      %40
+//	{host}                its host, with a port if it names one
 //	{path}                its path, still escaped
 //	{query}               its query, without the question mark
-//	{header:Name}         a header
+//	{query.sorted}        the query with its parameters sorted by name, each as
+//	                      it was spelled
 //	{query:name}          a parameter of the query, decoded
-//	{form:name}           a field of an urlencoded body, decoded
-//	{json:path}           a string, number or boolean at a path such as data.id
+//	{header:Name}         a header
+//	{form:name}           a field of an urlencoded or a multipart body, decoded
+//	{form.sorted}         all the fields' names and values, decoded, sorted by
+//	                      name and written one after the other; it covers no
+//	                      field, since it does not tell a name from a value
+//	{json:path}           a string, number or boolean of the document, at a path
+//	                      such as data.id
 //	                      (https://github.com/tidwall/gjson#path-syntax)
+//	{claim:path}          the same of a web token's claims
 //	{param:key}           an item of the signature's list
+//	{option:name}         one of the endpoint's options
 //	{secret}              the secret, for schemes that hash it in
 //
 // "{{" and "}}" stand for braces. A part that is absent, empty, or there more
-// than once makes the template fail; {body}, {query} and {path} may be empty.
+// than once makes the template fail; what stands for a whole body, path, query or
+// form may be empty.
 type Template struct {
 	text  string
 	parts []part
@@ -49,59 +65,6 @@ type part struct {
 	name    string // of the token; empty: a literal
 	arg     string
 	kind    *tokenKind
-}
-
-// tokenKind says what a token stands for. A new token is a line in tokens.
-type tokenKind struct {
-	read func(in *reading, arg string) (value string, ok bool)
-	arg  func(arg string) (string, error) // checks and normalises; nil: the token takes none
-	from source
-}
-
-// source is the part of a request that a token looks at. Who signs the whole
-// part signs every token that looks at it.
-type source int8
-
-const (
-	fromElsewhere source = iota // covered only where the token itself is signed
-	fromBody                    // all of the body
-	fromField                   // something in the body
-	fromJSON                    // something in a body that has to be JSON
-	fromURL                     // all of the URL
-	fromQuery                   // all of the URL's query
-	fromPath                    // the URL's path
-)
-
-var tokens = map[string]*tokenKind{
-	"body":               {from: fromBody, read: func(in *reading, _ string) (string, bool) { return in.body, true }},
-	"body.base64":        {from: fromBody, read: func(in *reading, _ string) (string, bool) { return base64.StdEncoding.EncodeToString(in.r.Body), true }},
-	"body.sha256.hex":    {from: fromBody, read: bodySum(hex.EncodeToString)},
-	"body.sha256.base64": {from: fromBody, read: bodySum(base64.StdEncoding.EncodeToString)},
-	"timestamp":          {read: func(in *reading, _ string) (string, bool) { return in.timestamp, in.timestamp != "" }},
-	"id":                 {read: func(in *reading, _ string) (string, bool) { return in.id, in.id != "" }},
-	"method":             {read: func(in *reading, _ string) (string, bool) { return in.r.Method, in.r.Method != "" }},
-	"url":                {from: fromURL, read: func(in *reading, _ string) (string, bool) { return in.r.URL, in.r.URL != "" }},
-	"path":               {from: fromPath, read: func(in *reading, _ string) (string, bool) { return pathOf(in.r.URL), true }},
-	"query":              {read: readQuery, from: fromQuery, arg: optional},
-	"header":             {read: (*reading).header, arg: headerName},
-	"param":              {read: (*reading).param, arg: anyName},
-	"form":               {read: (*reading).formField, from: fromField, arg: anyName},
-	"json":               {read: (*reading).json, from: fromJSON, arg: jsonPath},
-	"secret":             {read: func(in *reading, _ string) (string, bool) { return in.secret, true }},
-}
-
-func readQuery(in *reading, name string) (string, bool) {
-	if name == "" {
-		return queryOf(in.r.URL), true
-	}
-	return in.query(name)
-}
-
-func bodySum(encode func([]byte) string) func(*reading, string) (string, bool) {
-	return func(in *reading, _ string) (string, bool) {
-		sum := sha256.Sum256(in.r.Body)
-		return encode(sum[:]), true
-	}
 }
 
 // ParseTemplate reads a template. See [Template] for its syntax.
@@ -169,6 +132,13 @@ func (t *Template) has(name string) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.name == name })
 }
 
+// includes tells whether every token of another is a token of the template.
+func (t *Template) includes(other *Template) bool {
+	return !slices.ContainsFunc(other.parts, func(want part) bool {
+		return want.kind != nil && !slices.ContainsFunc(t.parts, func(p part) bool { return p.name == want.name && p.arg == want.arg })
+	})
+}
+
 // reads tells whether any of the template's tokens looks there.
 func (t *Template) reads(from source) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.kind.from == from })
@@ -176,7 +146,7 @@ func (t *Template) reads(from source) bool {
 
 // constant tells whether the template is the same for every request.
 func (t *Template) constant() bool {
-	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.name != "secret" })
+	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.kind.from != fromEndpoint })
 }
 
 // writeTo writes the text for a request. It fails, naming the part, where one
@@ -212,7 +182,9 @@ func (t *Template) in(in *reading) (string, bool) {
 // shares tells whether the text from [Template.in] may share the memory of the
 // request's body.
 func (t *Template) shares() bool {
-	return t.reads(fromBody) || t.reads(fromField) || t.reads(fromJSON)
+	return slices.ContainsFunc(t.parts, func(p part) bool {
+		return p.kind != nil && p.kind.from >= fromBody && p.kind.from <= fromJSON || p.name == "claim" || p.name == "form.sorted"
+	})
 }
 
 func optional(arg string) (string, error) { return arg, nil }

@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"crypto/subtle"
 	"encoding/base64"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"strings"
@@ -27,6 +28,10 @@ type Token struct {
 	// Prefix stands before the secret.
 	Prefix string `json:"prefix,omitempty"`
 
+	// Hash is the hash of the secret that is sent instead of it, such as sha256,
+	// in lower-case hex.
+	Hash string `json:"hash,omitempty"`
+
 	Facts
 }
 
@@ -41,6 +46,7 @@ type tokenVerifier struct {
 	place        *signature // finds the value; nil for bearer and basic
 	sums         [][sha256.Size]byte
 	facts        facts
+	signsJSON    bool // the token, or what is required beside it, cannot be found without JSON
 	readsJSON    bool
 	pool         sync.Pool // of *reading
 }
@@ -61,17 +67,21 @@ func (t Token) Verifier(secrets ...string) (Verifier, error) {
 		}
 		v.from = v.place.From
 	}
+	if t.Hash != "" && hashes[t.Hash] == nil {
+		return nil, fmt.Errorf("token: unknown hash %q", t.Hash)
+	}
 	var err error
 	if v.facts, err = t.Facts.compile(); err != nil {
 		return nil, err
 	}
 	v.facts.cover(coverage{everything: true})
-	v.readsJSON = v.from == "json" || v.facts.reads(fromJSON)
+	v.signsJSON = v.from == "json" || anyReads(v.facts.required, fromJSON)
+	v.readsJSON = v.facts.reads(fromJSON)
 	keys, err := keysOf(secrets, func(secret string) ([]byte, error) {
 		if t.From == "basic" && !strings.Contains(secret, ":") {
 			return nil, errors.New("it has no colon; write it as user:password")
 		}
-		return []byte(secret), nil
+		return []byte(t.sent(secret)), nil
 	})
 	if err != nil {
 		return nil, err
@@ -80,6 +90,16 @@ func (t Token) Verifier(secrets ...string) (Verifier, error) {
 		v.sums = append(v.sums, sha256.Sum256(key))
 	}
 	return v, nil
+}
+
+// sent returns what is sent of a secret.
+func (t Token) sent(secret string) string {
+	if t.Hash == "" {
+		return secret
+	}
+	h := hashes[t.Hash]()
+	h.Write([]byte(secret))
+	return hex.EncodeToString(h.Sum(nil))
 }
 
 // Verify checks a request.
@@ -93,11 +113,17 @@ func (v *tokenVerifier) Verify(_ context.Context, r *Request) (Event, error) {
 }
 
 func (v *tokenVerifier) verify(in *reading) (Event, error) {
-	if v.from == "json" && !in.validJSON() {
+	if err := v.facts.open(in); err != nil {
+		return Event{}, err
+	}
+	if v.signsJSON && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
 	}
 	value, err := v.find(in)
 	if err != nil {
+		return Event{}, err
+	}
+	if err := v.facts.require(in); err != nil {
 		return Event{}, err
 	}
 	if len(value) > maxSignatureValue {
@@ -106,8 +132,11 @@ func (v *tokenVerifier) verify(in *reading) (Event, error) {
 	if !v.match(value) {
 		return Event{}, refuse(WrongSignature, "it is none of the secrets")
 	}
-	if v.readsJSON && v.from != "json" && !in.validJSON() {
+	if v.readsJSON && !v.signsJSON && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
+	}
+	if err := v.facts.address(in); err != nil {
+		return Event{}, err
 	}
 	ev := Event{Content: in.r.Body}
 	if err := v.facts.readTime(in, &ev); err != nil {
@@ -187,6 +216,7 @@ func (t Token) Sign(r *Request, secret string, now time.Time, id string) error {
 	if _, err := t.Verifier(secret); err != nil {
 		return err
 	}
+	secret = t.sent(secret)
 	w := writing{r: r}
 	if err := w.facts(t.Facts, now, id); err != nil {
 		return err

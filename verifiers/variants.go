@@ -6,28 +6,54 @@ import (
 	"strings"
 )
 
+// variant is the verifier of a scheme with one set of header names.
+type variant interface {
+	Verifier
+	parts() *signed
+}
+
 // variants are the verifiers of a scheme with several sets of header names.
-type variants []*hmacVerifier
+type variants []variant
+
+// compileVariants compiles a scheme for each beginning of header names, or as it
+// is where there are none.
+func compileVariants(starts []string, compile func(start string) (variant, error)) (Verifier, error) {
+	if len(starts) == 0 {
+		return compile("")
+	}
+	var all variants
+	for _, start := range starts {
+		v, err := compile(start)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, v)
+	}
+	return all, nil
+}
 
 // Verify checks a request under the first set of names of which it has all.
 // Where none is whole, the one with the signature is judged.
 func (all variants) Verify(ctx context.Context, r *Request) (Event, error) {
 	best, most := all[0], 0
 	for _, v := range all {
-		n := v.countHeaders(r)
-		if n == len(v.needs) {
+		s := v.parts()
+		n := s.countHeaders(r)
+		if n == len(s.needs) {
 			return v.Verify(ctx, r)
 		}
-		if n > most && v.signature.present(r) {
+		if n > most && s.signature.present(r) {
 			best, most = v, n
 		}
 	}
 	return best.Verify(ctx, r)
 }
 
-// countHeaders returns how many of the headers that v needs are there.
-func (v *hmacVerifier) countHeaders(r *Request) (n int) {
-	for _, name := range v.needs {
+func (s *signed) parts() *signed { return s }
+
+// countHeaders returns how many of the headers that are needed are there.
+func (s *signed) countHeaders(r *Request) (n int) {
+	for _, name := range s.needs {
 		if len(r.Header[name]) > 0 && r.Header[name][0] != "" {
 			n++
 		}
@@ -37,46 +63,69 @@ func (v *hmacVerifier) countHeaders(r *Request) (n int) {
 
 // variant puts the beginning of header names in its place.
 func (h HMAC) variant(start string) HMAC {
-	name := func(names []string) []string {
-		names = slices.Clone(names)
-		for i, n := range names {
-			if rest, ok := strings.CutPrefix(n, "*"); ok {
-				names[i] = start + rest
-			}
-		}
-		return names
-	}
-	token := func(texts []string) []string {
-		texts = slices.Clone(texts)
-		for i, t := range texts {
-			texts[i] = strings.ReplaceAll(t, "{header:*", "{header:"+start)
-		}
-		return texts
+	if len(h.Variants) == 0 {
+		return h
 	}
 	h.Variants = nil
-	h.Signature.Names = name(h.Signature.Names)
-	h.Content = token([]string{h.Content})[0]
-	h.Timestamp.From = token([]string{h.Timestamp.From})[0]
-	h.EventID, h.EventType = token(h.EventID), token(h.EventType)
+	h.Signature.Names = startNames(start, h.Signature.Names)
+	h.Content = startTokens(start, h.Content)
+	h.KeyID = startTokens(start, h.KeyID)
+	h.HashFrom.From = startTokens(start, h.HashFrom.From)
+	h.Facts = h.Facts.variant(start)
 	return h
 }
 
+func (f Facts) variant(start string) Facts {
+	all := func(texts []string) []string {
+		texts = slices.Clone(texts)
+		for i, t := range texts {
+			texts[i] = startTokens(start, t)
+		}
+		return texts
+	}
+	conditions := func(of []Condition) []Condition {
+		of = slices.Clone(of)
+		for i := range of {
+			of[i].Of = startTokens(start, of[i].Of)
+		}
+		return of
+	}
+	f.Timestamp.From = startTokens(start, f.Timestamp.From)
+	f.EventID, f.EventType, f.Document = all(f.EventID), all(f.EventType), all(f.Document)
+	f.Require, f.Addressee = conditions(f.Require), conditions(f.Addressee)
+	return f
+}
+
+func startNames(start string, names []string) []string {
+	names = slices.Clone(names)
+	for i, n := range names {
+		if rest, ok := strings.CutPrefix(n, "*"); ok {
+			names[i] = start + rest
+		}
+	}
+	return names
+}
+
+func startTokens(start, text string) string {
+	return strings.ReplaceAll(text, "{header:*", "{header:"+start)
+}
+
 // listNeeds makes out which headers have to be there.
-func (v *hmacVerifier) listNeeds() {
-	if v.signature.From == "header" && len(v.signature.Names) == 1 {
-		v.needs = append(v.needs, v.signature.Names[0])
+func (s *signed) listNeeds() {
+	if s.signature.From == "header" && len(s.signature.Names) == 1 {
+		s.needs = append(s.needs, s.signature.Names[0])
 	}
-	needed := []*Template{v.content}
-	if v.usesTime {
-		needed = append(needed, v.facts.time.Template)
+	needed := []*Template{s.content}
+	if s.usesTime {
+		needed = append(needed, s.facts.time.Template)
 	}
-	if v.usesID && len(v.facts.ids) == 1 {
-		needed = append(needed, v.facts.ids[0].Template)
+	if s.usesID && len(s.facts.ids) == 1 {
+		needed = append(needed, s.facts.ids[0].Template)
 	}
 	for _, t := range needed {
 		for _, p := range t.parts {
 			if p.name == "header" {
-				v.needs = append(v.needs, p.arg)
+				s.needs = append(s.needs, p.arg)
 			}
 		}
 	}

@@ -43,9 +43,13 @@ type Event struct {
 	Timestamp time.Time // the time the sender gave; zero where it gives none
 	Signed    Fields    // which of the above, and of the request, the signature covers
 
+	// Expires and NotBefore bound the life of the token that vouches for the
+	// request; zero where there is no token or it does not say.
+	Expires, NotBefore time.Time
+
 	// Content is what identifies the event when its ID does not: the body if
-	// the signature covers it, else the signed content. It may alias the
-	// request's body.
+	// the signature covers it or is a credential that covers nothing, else the
+	// signed content. It may alias the request's body.
 	Content []byte
 }
 

@@ -1,0 +1,150 @@
+package verifiers
+
+import (
+	"crypto/sha256"
+	"crypto/subtle"
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// condition is a compiled [Condition]: of Facts.Require and Facts.Addressee, and
+// of a handshake's When and Guard.
+type condition struct {
+	of     *Template
+	is     [][sha256.Size]byte // digests, so that a secret option's value is compared in constant time
+	like   *regexp.Regexp
+	begins string
+	absent bool
+	fold   bool
+
+	// ungiven: what it compares with are options that the endpoint does not give.
+	// An addressee that nobody named is anybody; a token that nobody set is nobody's.
+	ungiven bool
+}
+
+// compile joins a condition with an endpoint's options.
+func (c Condition) compile(options map[string]string) (*condition, error) {
+	of, err := factTemplate(c.Of, "")
+	if err != nil {
+		return nil, fmt.Errorf("condition: %w", err)
+	}
+	compiled := &condition{of: of, begins: c.Begins, absent: c.Absent, fold: c.Fold}
+	ways := 0
+	for _, given := range []bool{len(c.Is) > 0, c.Like != "", c.Begins != ""} {
+		if given {
+			ways++
+		}
+	}
+	switch {
+	case c.Absent && ways > 0:
+		return nil, fmt.Errorf("condition on %s: what is absent cannot be compared", of)
+	case ways > 1:
+		return nil, fmt.Errorf("condition on %s: values, an expression and a beginning exclude each other", of)
+	case c.Fold && c.Begins != "":
+		return nil, fmt.Errorf("condition on %s: a beginning is compared as it is", of)
+	}
+	values := 0
+	for _, is := range c.Is {
+		all := []string{is}
+		if name, ok := optionName(is); ok {
+			all = strings.Fields(options[name])
+		}
+		for _, value := range all {
+			compiled.is = append(compiled.is, compiled.digest(value))
+		}
+		values += len(all)
+	}
+	compiled.ungiven = len(c.Is) > 0 && values == 0
+	if c.Like != "" {
+		flags := ""
+		if c.Fold {
+			flags = "(?i)"
+		}
+		if _, err = regexp.Compile(c.Like); err == nil { // by itself, for the sake of the error
+			compiled.like, err = regexp.Compile(flags + `\A(?:` + c.Like + `)\z`)
+		}
+		if err != nil {
+			return nil, fmt.Errorf("condition on %s: %w", of, err)
+		}
+	}
+	return compiled, nil
+}
+
+// compileConditions compiles several, all of which will have to hold.
+func compileConditions(all []Condition, options map[string]string) ([]*condition, error) {
+	var compiled []*condition
+	for _, c := range all {
+		one, err := c.compile(options)
+		if err != nil {
+			return nil, err
+		}
+		compiled = append(compiled, one)
+	}
+	return compiled, nil
+}
+
+// optionName returns NAME of a text that is "{option:NAME}" and nothing else.
+func optionName(text string) (string, bool) {
+	name, ok := strings.CutPrefix(text, "{option:")
+	if !ok || !strings.HasSuffix(name, "}") {
+		return "", false
+	}
+	return name[:len(name)-1], true
+}
+
+// holds tells whether the request meets the condition. One that compares with
+// options that are not given is not met; see ungiven.
+func (c *condition) holds(in *reading) bool {
+	in.repeated = false
+	text, ok := c.of.in(in)
+	if c.absent {
+		return !ok && !in.repeated
+	}
+	return ok && c.accepts(text)
+}
+
+// accepts tells whether a text is what the condition wants.
+func (c *condition) accepts(text string) bool {
+	switch {
+	case len(c.is) > 0:
+		sum, equal := c.digest(text), 0
+		for i := range c.is {
+			equal |= subtle.ConstantTimeCompare(sum[:], c.is[i][:])
+		}
+		return equal == 1
+	case c.ungiven:
+		return false
+	case c.like != nil:
+		return c.like.MatchString(text)
+	case c.begins != "":
+		return strings.HasPrefix(text[skipSpace(bytesOf(text), 0):], c.begins)
+	}
+	return true
+}
+
+func (c *condition) digest(text string) [sha256.Size]byte {
+	if c.fold {
+		text = strings.ToLower(text)
+	}
+	return sha256.Sum256([]byte(text))
+}
+
+// allHold tells whether a request meets all of the conditions.
+func allHold(conditions []*condition, in *reading) bool {
+	return !slices.ContainsFunc(conditions, func(c *condition) bool { return !c.holds(in) })
+}
+
+// Unaddressed returns the options by which an endpoint could name itself as the
+// addressee and does not, so that it takes events that were meant for others.
+func (f Facts) Unaddressed() (names []string) {
+	for _, c := range f.Addressee {
+		for _, is := range c.Is {
+			if name, ok := optionName(is); ok && f.Options[name] == "" && !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	return names
+}

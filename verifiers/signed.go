@@ -1,0 +1,253 @@
+package verifiers
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+)
+
+// signed is what schemes with a signature over part of a request have in common,
+// compiled: where the signature stands, what is under it, and what the request
+// says about its event. How signatures are made is the scheme's own.
+type signed struct {
+	signature *signature
+	content   *Template
+	facts     facts
+
+	covers      Fields // Body and URL; the rest depends on what a request has
+	usesID      bool   // the content has {id}
+	usesTime    bool   // the content has the time, not just the body it stands in
+	signsJSON   bool   // the signature or the content cannot be found without JSON
+	readsJSON   bool
+	contentBody bool     // the body is covered, so that it is the event's content
+	contentDoc  bool     // the document is, which may be the body or not
+	needs       []string // headers without which there can be no signature
+}
+
+// signedState is what verifying one request needs besides the request.
+type signedState struct {
+	in    reading
+	found candidates
+}
+
+// matcher tells whether one of the signatures that were found is right. The
+// error of a wrong one wraps [WrongSignature].
+type matcher interface {
+	match(ctx context.Context) error
+}
+
+// compile checks the parts. hashes are those that the sender may choose, if the
+// signature's prefix tells. The templates besides are the scheme's own, such as
+// that of the key's ID.
+func (s *signed) compile(sig Signature, hashes []string, content string, f Facts, besides ...*Template) (err error) {
+	if s.signature, err = sig.compile(hashes); err != nil {
+		return err
+	}
+	if s.facts, err = f.compile(); err != nil {
+		return err
+	}
+	if err := s.compileContent(content, besides); err != nil {
+		return fmt.Errorf("signed content: %w", err)
+	}
+	s.listNeeds()
+	return nil
+}
+
+// compileContent checks the signed content and derives what it covers.
+func (s *signed) compileContent(text string, besides []*Template) error {
+	content, err := ParseTemplate(text)
+	if err != nil {
+		return err
+	}
+	switch {
+	case content.constant():
+		return errors.New("it contains nothing of the request; the usual one is {body}")
+	case content.has("timestamp") && s.facts.time == nil:
+		return errors.New("it contains {timestamp} but the scheme does not say where the timestamp stands")
+	case content.has("id") && len(s.facts.ids) == 0:
+		return errors.New("it contains {id} but the scheme does not say where the event ID stands")
+	}
+	for _, p := range content.parts {
+		if p.name == "option" && s.facts.options[p.arg] == "" {
+			return fmt.Errorf("it contains the option %s, which is not given", p.arg)
+		}
+	}
+	s.content = content
+	covered := coverageOf(content, &s.facts)
+	s.facts.cover(covered)
+	s.covers = Fields{Body: covered.body, URL: covered.url}
+	s.contentBody = covered.body
+	s.contentDoc = !covered.body && content.has("document")
+	s.usesID = content.has("id")
+	if s.usesID {
+		for i := range s.facts.ids {
+			s.facts.ids[i].signed = true // whichever is found is what {id} inserts
+		}
+	}
+	if s.facts.time != nil {
+		single := coverage{single: covered.single}
+		s.usesTime = single.covers(s.facts.time.Template) && !s.facts.time.constant()
+	}
+	if err := s.facts.vouch(covered); err != nil {
+		return err
+	}
+	return s.checkReads(besides)
+}
+
+// checkReads makes out who reads what.
+func (s *signed) checkReads(besides []*Template) error {
+	all := append(slices.Clone(besides), s.content)
+	for _, c := range s.facts.required {
+		all = append(all, c.of)
+	}
+	s.signsJSON = s.signature.From == "json"
+	for _, t := range all {
+		s.signsJSON = s.signsJSON || t.reads(fromJSON)
+	}
+	for _, c := range s.facts.addressee {
+		all = append(all, c.of)
+	}
+	for _, p := range s.facts.places() {
+		all = append(all, p.Template)
+	}
+	if !s.signature.list() && slices.ContainsFunc(all, func(t *Template) bool { return t.has("param") }) {
+		return errors.New("a template contains {param:…} but the signature is not a list; add a separator")
+	}
+	if s.usesTime && s.content.has("timestamp") && s.facts.time.reads(fromJSON) {
+		s.signsJSON = true
+	}
+	if s.usesID && slices.ContainsFunc(s.facts.ids, func(p place) bool { return p.reads(fromJSON) }) {
+		s.signsJSON = true
+	}
+	s.readsJSON = s.signsJSON || s.facts.reads(fromJSON)
+	return nil
+}
+
+// verify reads a request, has its signatures matched, and says what it is.
+func (s *signed) verify(ctx context.Context, st *signedState, m matcher) (Event, error) {
+	in := &st.in
+	if err := s.facts.open(in); err != nil {
+		return Event{}, err
+	}
+	if s.signsJSON && !in.validJSON() {
+		return Event{}, refuse(MalformedBody, "it is not JSON")
+	}
+	if err := s.signature.find(in, &st.found); err != nil {
+		return Event{}, err
+	}
+	if len(st.found.groups) > 0 {
+		return s.verifyGroups(ctx, st, m)
+	}
+	return s.verifyFound(ctx, st, m)
+}
+
+// verifyGroups takes each group of signatures, with the items beside them, as if
+// it were the only one.
+func (s *signed) verifyGroups(ctx context.Context, st *signedState, m matcher) (ev Event, err error) {
+	list, params := st.found.list, st.in.params
+	for i, g := range st.found.groups {
+		st.found.list, st.in.params = list[g.first:g.last], params[g.firstParam:g.lastParam]
+		var wrong error
+		if ev, wrong = s.verifyFound(ctx, st, m); wrong == nil {
+			err = nil
+			break
+		}
+		if i == 0 || ReasonOf(wrong) == WrongSignature {
+			err = wrong
+		}
+	}
+	st.found.list, st.in.params = list, params
+	return ev, err
+}
+
+func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (Event, error) {
+	in, ev := &st.in, Event{Signed: s.covers}
+	if err := s.facts.require(in); err != nil {
+		return Event{}, err
+	}
+	if err := s.prepare(in, &ev); err != nil {
+		return Event{}, err
+	}
+	if err := m.match(ctx); err != nil {
+		return Event{}, err
+	}
+	if s.readsJSON && !s.signsJSON && !in.validJSON() {
+		return Event{}, refuse(MalformedBody, "it is not JSON")
+	}
+	if err := s.facts.address(in); err != nil {
+		return Event{}, err
+	}
+	if !s.usesTime {
+		if err := s.facts.readTime(in, &ev); err != nil {
+			return Event{}, err
+		}
+	}
+	if err := s.facts.readRest(in, &ev); err != nil {
+		return Event{}, err
+	}
+	ev.Content = in.r.Body
+	if s.contentDoc {
+		in.document()
+		ev.Signed.Body = !in.docFound
+	}
+	if !ev.Signed.Body {
+		var content contentBuffer
+		in.secret = "" // identifies no event
+		s.content.writeTo(&content, in)
+		ev.Content = content
+	}
+	return ev, nil
+}
+
+// contentBuffer is the smallest buffer that is a writer.
+type contentBuffer []byte
+
+func (b *contentBuffer) Write(p []byte) (int, error) {
+	*b = append(*b, p...)
+	return len(p), nil
+}
+
+// prepare finds the time and the ID that the content needs, each in the
+// sender's own spelling.
+func (s *signed) prepare(in *reading, ev *Event) error {
+	if s.usesTime {
+		if err := s.facts.readTime(in, ev); err != nil {
+			return err
+		}
+		if ev.Timestamp.IsZero() {
+			return refuse(MissingTimestamp, "no %s", s.facts.time)
+		}
+		in.timestamp, _ = s.facts.time.in(in)
+	}
+	if !s.usesID {
+		return nil
+	}
+	in.repeated = false
+	for i := range s.facts.ids {
+		id, ok := s.facts.ids[i].in(in)
+		switch {
+		case in.repeated:
+			return refuse(MalformedSignature, "the signed event ID %s is there more than once", s.facts.ids[i])
+		case !ok || id == "":
+			continue
+		case len(id) > maxFact:
+			return refuse(MalformedSignature, "the signed event ID is longer than %d bytes", maxFact)
+		}
+		in.id = id
+		return nil
+	}
+	return refuse(MissingSignature, "no %s, which is part of the signed content", s.facts.ids[0])
+}
+
+// absence is the error of a request that lacks part of the signed content.
+func absence(in *reading, absent *part) error {
+	name := absent.name
+	if absent.arg != "" {
+		name += ":" + absent.arg
+	}
+	if in.repeated {
+		return refuse(MalformedSignature, "the signed {%s} is there more than once", name)
+	}
+	return refuse(MissingSignature, "no {%s}, which is part of the signed content", name)
+}

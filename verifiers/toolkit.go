@@ -1,0 +1,265 @@
+package verifiers
+
+import (
+	"crypto"
+	"fmt"
+	"net/url"
+	"strings"
+	"time"
+)
+
+// This file is for schemes that data cannot describe: a type of one's own that
+// implements [Scheme], here or in somebody else's module. What it exports is what
+// the schemes of this package are made of, so that all of them refuse the same
+// things for the same reasons. A scheme of one's own embeds [Facts], checks the
+// signature itself, and then has a [FactReader] tell the rest of the event.
+
+// Refuse makes the error of a refused request. The detail is for logs: it may
+// name what was expected, but never what a secret or a signature is.
+func Refuse(reason Reason, detail string, args ...any) error {
+	return refuse(reason, detail, args...)
+}
+
+// SecretKeys turns each of an endpoint's secrets into a key. It fails, naming the one
+// by its number, where there is none, where one is empty, and where key fails.
+// An error of key must not repeat the secret.
+func SecretKeys(secrets []string, key func(secret string) ([]byte, error)) ([][]byte, error) {
+	return keysOf(secrets, key)
+}
+
+// Key makes the key from what the user pasted, as [HMAC] would.
+func (f SecretFormat) Key(secret string) ([]byte, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	return f.pasted(secret)
+}
+
+// PublicKeys reads what a user pastes for a public key: PEM, a certificate, DER in
+// base64, a JWK, or the 32 bytes of an Ed25519 key. There may be several in one
+// text. Keys that nobody should rely on are refused.
+func PublicKeys(text string) ([]crypto.PublicKey, error) {
+	parsed, err := parsePublicKeys(text)
+	if err != nil {
+		return nil, err
+	}
+	keys := make([]crypto.PublicKey, len(parsed))
+	for i := range parsed {
+		keys[i] = parsed[i].PublicKey
+	}
+	return keys, nil
+}
+
+// ValidJSON tells whether a body is one JSON value that every parser reads alike:
+// no value may be taken from a body before.
+func ValidJSON(body []byte) bool { return validJSON(stringOf(body)) }
+
+// DecodeText decodes a signature: encoding is hex, base64, base64url or
+// base64_hex, and what is accepted of them is what [Signature] accepts.
+func DecodeText(encoding, text string) ([]byte, bool) {
+	e, err := encodingOf(encoding)
+	if err != nil || text == "" || len(text) > maxSignatureValue {
+		return nil, false
+	}
+	return e.decode(nil, text)
+}
+
+// HeaderOf returns the only value of a header that holds a signature or a part of
+// what is signed. A header that is absent or empty is a [MissingSignature]; one
+// that is there more than once, or is too long, a [MalformedSignature].
+func HeaderOf(r *Request, name string) (string, error) {
+	values := r.Header[canonical(name)]
+	switch {
+	case len(values) > 1:
+		return "", refuse(MalformedSignature, "the header %s is there more than once", name)
+	case len(values) == 0 || values[0] == "":
+		return "", refuse(MissingSignature, "no header %s", name)
+	case len(values[0]) > maxSignatureValue:
+		return "", refuse(MalformedSignature, "the header %s is longer than %d bytes", name, maxSignatureValue)
+	}
+	return values[0], nil
+}
+
+// Pair is a name and a value, decoded.
+type Pair struct{ Name, Value string }
+
+// FormOf returns the fields of an urlencoded body, in their order. It does not ask
+// for the Content-Type, which is hardly ever signed. A body that another reader
+// might take for something else is a [MalformedBody].
+func FormOf(r *Request) ([]Pair, error) {
+	if i := skipSpace(r.Body, 0); i < len(r.Body) && (r.Body[i] == '{' || r.Body[i] == '[') || strings.HasPrefix(stringOf(r.Body), "--") {
+		return nil, refuse(MalformedBody, "it is not an urlencoded form")
+	}
+	pairs, ok := pairsOf(stringOf(r.Body))
+	if !ok {
+		return nil, refuse(MalformedBody, "it is not an urlencoded form")
+	}
+	return pairs, nil
+}
+
+// QueryOf returns the parameters of a URL, in their order. One that cannot be
+// decoded is a [MalformedSignature], since who asks does so for what is signed.
+func QueryOf(rawURL string) ([]Pair, error) {
+	pairs, ok := pairsOf(queryOf(rawURL))
+	if !ok {
+		return nil, refuse(MalformedSignature, "the URL's query cannot be decoded")
+	}
+	return pairs, nil
+}
+
+// PathOf returns the path of a URL in its original spelling.
+func PathOf(rawURL string) string { return pathOf(rawURL) }
+
+// HostOf returns the host of a URL, and its port if it names one.
+func HostOf(rawURL string) string { return hostOf(rawURL) }
+
+// pairsOf decodes an urlencoded text. A semicolon that is not escaped, which some
+// readers take for a separator, makes it fail, and so does an escape of nothing.
+func pairsOf(encoded string) ([]Pair, bool) {
+	if strings.Contains(encoded, ";") {
+		return nil, false
+	}
+	var pairs []Pair
+	for encoded != "" {
+		var pair string
+		if pair, encoded, _ = strings.Cut(encoded, "&"); pair == "" {
+			continue
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, false
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, false
+		}
+		pairs = append(pairs, Pair{name, value})
+	}
+	return pairs, true
+}
+
+// Covered tells a [FactReader] what stands under a signature, so that it can tell
+// which of the facts do.
+type Covered struct {
+	Body  bool // all of the body
+	URL   bool // all of the URL
+	Query bool // every parameter of the query
+	Form  bool // every field of the form, though not its spelling
+	JSON  bool // every member of a JSON document, though not its spelling
+
+	// Places are templates of which every token is covered, such as "{json:id}".
+	Places []string
+}
+
+// FactReader reads an event off a request that was found genuine. It is safe for
+// concurrent use.
+type FactReader struct {
+	facts facts
+	body  bool
+	url   bool
+	json  bool
+}
+
+// Reader compiles the facts for a scheme whose signature covers so much.
+func (f Facts) Reader(covered Covered) (*FactReader, error) {
+	c, err := f.compile()
+	if err != nil {
+		return nil, err
+	}
+	cover := coverage{
+		body: covered.Body,
+		url:  covered.URL, query: covered.URL || covered.Query, path: covered.URL,
+		single: map[[2]string]bool{},
+	}
+	for _, text := range covered.Places {
+		t, err := ParseTemplate(text)
+		if err != nil {
+			return nil, fmt.Errorf("covered: %w", err)
+		}
+		cover.add(t, &c)
+	}
+	c.each(func(t *Template) {
+		for _, p := range t.parts {
+			if covered.Form && p.name == "form" || covered.JSON && p.name == "json" {
+				cover.single[[2]string{p.name, p.arg}] = true
+			}
+		}
+	})
+	c.cover(cover)
+	if err := c.vouch(cover); err != nil {
+		return nil, err
+	}
+	return &FactReader{
+		facts: c,
+		body:  covered.Body,
+		url:   covered.URL,
+		json:  c.reads(fromJSON),
+	}, nil
+}
+
+// each visits the templates of all facts.
+func (f *facts) each(visit func(*Template)) {
+	if f.time != nil {
+		visit(f.time.Template)
+	}
+	for _, places := range [][]place{f.ids, f.types} {
+		for _, p := range places {
+			visit(p.Template)
+		}
+	}
+	for _, c := range f.addressee {
+		visit(c.of)
+	}
+}
+
+// Read fills in the event's time, ID and type, and what of it is signed. It fails
+// where the scheme's conditions do not hold.
+func (f *FactReader) Read(r *Request, ev *Event) error {
+	var in reading
+	in.start(r)
+	if err := f.facts.open(&in); err != nil {
+		return err
+	}
+	if err := f.facts.require(&in); err != nil {
+		return err
+	}
+	if f.json && !in.validJSON() {
+		return refuse(MalformedBody, "it is not JSON")
+	}
+	if err := f.facts.address(&in); err != nil {
+		return err
+	}
+	ev.Signed.Body, ev.Signed.URL = f.body, f.url
+	if err := f.facts.readTime(&in, ev); err != nil {
+		return err
+	}
+	return f.facts.readRest(&in, ev)
+}
+
+// Write puts the time, and the event ID unless it is there already, to where
+// requests carry them outside the body. Sign calls it before it signs.
+func (f Facts) Write(r *Request, now time.Time, id string) error {
+	w := writing{r: r}
+	return w.facts(f, now, id)
+}
+
+// Put writes a value to where a scheme looks for it: from is header, query, form
+// or json, and name the place there. In JSON there has to be a value already.
+func Put(r *Request, from, name, value string) error {
+	w := writing{r: r}
+	return w.put(from, name, value)
+}
+
+// ParseTime reads a time in one of the formats of [Timestamp]. A text that is not
+// one is a [MalformedTimestamp].
+func ParseTime(format, text string) (time.Time, error) {
+	c, err := clockOf(format)
+	if err != nil {
+		return time.Time{}, err
+	}
+	t, ok := c.parse(text)
+	if !ok {
+		return time.Time{}, refuse(MalformedTimestamp, "it is not a time in the format %s", c)
+	}
+	return t, nil
+}
