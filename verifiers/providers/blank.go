@@ -12,6 +12,8 @@ const blankWindow = 72 * time.Hour
 const blankWhy = "Only what the endpoint configures is used: with no event_id nothing is deduplicated, " +
 	"unless it is said that bodies are unique."
 
+func init() { register(genericHMAC) }
+
 // genericHMAC is for senders that are not in the catalogue: the endpoint says
 // where the signature stands, and whatever else differs from the usual.
 func genericHMAC() verifiers.Provider {
@@ -22,6 +24,7 @@ func genericHMAC() verifiers.Provider {
 		Scheme: verifiers.HMAC{
 			Content: "{body}",
 		},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "the sender's settings of the webhook"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
@@ -33,6 +36,8 @@ func genericHMAC() verifiers.Provider {
 	}
 }
 
+func init() { register(genericToken) }
+
 // genericToken is for senders that are not in the catalogue and send a secret.
 func genericToken() verifiers.Provider {
 	return verifiers.Provider{
@@ -40,6 +45,7 @@ func genericToken() verifiers.Provider {
 		Title:     "Any sender with a static token",
 		Why:       "Which header (or other place) holds the token has to be said.",
 		Scheme:    verifiers.Token{},
+		Secret:    verifiers.SecretInfo{Name: "token", Where: "the sender's settings of the webhook; for basic, user:password"},
 		Freshness: verifiers.Freshness{Why: "Senders that do not sign rarely say when they sent; give a tolerance where one does."},
 		Dedupe:    verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
 		Sample:    blankSample,
@@ -49,4 +55,35 @@ func genericToken() verifiers.Provider {
 var blankSample = verifiers.Sample{
 	IDPrefix: "evt_",
 	Body:     `{"id":"{id}","type":"test","timestamp":"{time}"}`,
+}
+
+func init() {
+	for _, algorithm := range []string{"ed25519", "ecdsa", "rsa"} {
+		register(func() verifiers.Provider { return genericKey(algorithm) })
+	}
+}
+
+// genericKey is for senders that are not in the catalogue and sign with a private
+// key.
+func genericKey(algorithm string) verifiers.Provider {
+	title := map[string]string{"ed25519": "Ed25519", "ecdsa": "ECDSA", "rsa": "RSA (PKCS #1 v1.5)"}[algorithm]
+	scheme := verifiers.PublicKey{Algorithm: algorithm, Content: "{body}"}
+	if algorithm != "ed25519" {
+		scheme.Signature.Encoding = "base64"
+	}
+	return verifiers.Provider{
+		Name:   algorithm,
+		Title:  "Any sender that signs with " + title,
+		Why:    "What is signed is the body, until the endpoint says otherwise. Where the signature stands has to be said.",
+		Scheme: scheme,
+		Secret: verifiers.SecretInfo{Name: "public key", Where: "wherever the sender publishes it"},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.AttemptTime,
+			Tolerance: perAttempt,
+			Why: "Enforced once a timestamp is configured and signed. Where it is the event's own time, " +
+				"give a tolerance that outlasts the sender's retries.",
+		},
+		Dedupe: verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
+		Sample: blankSample,
+	}
 }

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(generic) }
+
 // generic is the plainest of the signed kinds: a bare HMAC of the body.
 func generic() verifiers.Provider {
 	return verifiers.Provider{
@@ -21,6 +23,7 @@ func generic() verifiers.Provider {
 				EventType: []string{"{json:type}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "the sender's settings of the webhook"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: eventTime(4 * time.Hour),

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(github) }
+
 func github() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "github",
@@ -30,6 +32,7 @@ func github() verifiers.Provider {
 				EventType: []string{"{header:X-GitHub-Event}"},
 			},
 		},
+		Secret:    verifiers.SecretInfo{Name: "secret", Where: "Settings > Webhooks > the webhook > Secret, where you chose it"},
 		Freshness: verifiers.Freshness{Why: "GitHub sends no time."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,

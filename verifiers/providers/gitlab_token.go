@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(gitlabToken) }
+
 // gitlabToken is GitLab with a secret token, as all of its versions have it.
 func gitlabToken() verifiers.Provider {
 	return verifiers.Provider{
@@ -25,6 +27,7 @@ func gitlabToken() verifiers.Provider {
 				EventType: []string{"{header:X-Gitlab-Event}"},
 			},
 		},
+		Secret:    verifiers.SecretInfo{Name: "secret token", Where: "Settings > Webhooks > the webhook > Secret token, where you chose it"},
 		Freshness: verifiers.Freshness{Why: "GitLab sends no time with a token."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(paddle) }
+
 func paddle() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "paddle",
@@ -31,6 +33,7 @@ func paddle() verifiers.Provider {
 				EventType: []string{"{json:event_type}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "endpoint secret key", Where: "Developer tools > Notifications > the destination; it starts with pdl_ntfset_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -2,7 +2,11 @@ package providers_test
 
 import (
 	"encoding/json"
+	"errors"
 	"reflect"
+	"regexp"
+	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -10,29 +14,48 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// secretFor returns a secret of the form a scheme wants.
-func secretFor(s verifiers.Scheme) string {
-	if h, ok := s.(verifiers.HMAC); ok && h.Secret.Encoding == "base64" {
-		return "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
-	}
-	return "correct horse battery staple"
-}
-
-// filled completes the blank rows, which say nothing of where to look.
+// filled completes the blank rows, which say nothing of where to look, and gives
+// a scheme the options that it cannot do without.
 func filled(t *testing.T, p verifiers.Provider) verifiers.Scheme {
 	t.Helper()
+	const facts = `"event_id":["{json:id}"],"event_type":["{json:type}"]`
 	fields := map[string]string{
-		"hmac":  `{"signature":{"names":["X-Signature"]},"event_id":["{json:id}"],"event_type":["{json:type}"]}`,
-		"token": `{"names":["X-Token"],"event_id":["{json:id}"],"event_type":["{json:type}"]}`,
+		"hmac":    `{"signature":{"names":["X-Signature"]},` + facts + `}`,
+		"token":   `{"names":["X-Token"],` + facts + `}`,
+		"jwt":     `{"names":["X-Token"],"algorithms":["HS256"],` + facts + `}`,
+		"ed25519": `{"signature":{"names":["X-Signature"]},` + facts + `}`,
+		"ecdsa":   `{"signature":{"names":["X-Signature"],"encoding":"base64"},` + facts + `}`,
+		"rsa":     `{"signature":{"names":["X-Signature"],"encoding":"base64"},` + facts + `}`,
 	}[p.Name]
 	if fields == "" {
-		return p.Scheme
+		fields = "{}"
 	}
 	s, err := verifiers.Override(p.Scheme, json.RawMessage(fields))
 	if err != nil {
 		t.Fatal(err)
 	}
+	given := map[string]string{}
+	for _, o := range p.Options {
+		if o.Required || o.Paired {
+			given[o.Name], _, _ = strings.Cut(o.Example, " ")
+		}
+	}
+	if len(given) == 0 {
+		return s
+	}
+	options, err := json.Marshal(map[string]any{"options": given})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if s, err = verifiers.Override(s, options); err != nil {
+		t.Fatal(err)
+	}
 	return s
+}
+
+// blank tells whether a row says next to nothing, so that the endpoint has to.
+func blank(p verifiers.Provider) bool {
+	return slices.Contains([]string{"hmac", "token", "jwt", "ed25519", "ecdsa", "rsa"}, p.Name)
 }
 
 // TestSample signs every sample and wants it to be accepted, as of now.
@@ -41,33 +64,71 @@ func TestSample(t *testing.T) {
 	for _, p := range providers.All() {
 		t.Run(p.Name, func(t *testing.T) {
 			scheme := filled(t, p)
-			secret := secretFor(scheme)
+			if _, ok := scheme.(verifiers.Signer); !ok {
+				if !p.Secret.Optional && p.Why == "" {
+					t.Error("nobody can sign for it, and the row does not say why")
+				}
+				return
+			}
 			id := p.Sample.NewID()
-			r := p.Sample.Request("https://hooks.example.com/in?a=b", now, id)
-			if err := scheme.(verifiers.Signer).Sign(r, secret, now, id); err != nil {
-				t.Fatal(err)
-			}
-			v, err := scheme.Verifier(secret)
-			if err != nil {
-				t.Fatal(err)
-			}
-			ev, err := v.Verify(t.Context(), r)
-			if err != nil {
-				t.Fatal(err)
-			}
-			if ev.Type == "" || ev.ID == "" {
-				t.Errorf("no type or no ID: %+v", ev)
-			}
-			if p.Freshness.Tolerance != (verifiers.Tolerance{}) && p.Name != "hmac" {
-				if !ev.Signed.Timestamp {
-					t.Error("a tolerance for a time that is not signed")
+			var errs []error
+			for _, c := range credentials() {
+				// Most forms of secrets are not what the scheme wants, and some
+				// are a private key as well as a public one.
+				ev, err := signAndVerify(t, scheme, p.Sample.Request("https://hooks.example.com/in?a=b", now, id), c, now, id)
+				if err == nil {
+					checkSample(t, p, scheme, ev, now)
+					return
 				}
-				if err := p.Freshness.Tolerance.Check(ev.Timestamp, now); err != nil {
-					t.Errorf("%v at %v: %v", ev.Timestamp, now, err)
+				if !slices.ContainsFunc(errs, func(other error) bool { return other.Error() == err.Error() }) {
+					errs = append(errs, err)
 				}
 			}
+			t.Fatal(errors.Join(errs...))
 		})
 	}
+}
+
+// signAndVerify signs a request and verifies it.
+func signAndVerify(t *testing.T, s verifiers.Scheme, r *verifiers.Request, c credential, now time.Time, id string) (ev verifiers.Event, err error) {
+	if err := s.(verifiers.Signer).Sign(r, c.signs, now, id); err != nil {
+		return ev, err
+	}
+	v, err := s.Verifier(c.secret)
+	if err != nil {
+		return ev, err
+	}
+	return v.Verify(t.Context(), r)
+}
+
+// checkSample wants of a sample's event what the row promises of all events.
+func checkSample(t *testing.T, p verifiers.Provider, scheme verifiers.Scheme, ev verifiers.Event, now time.Time) {
+	field := reflect.ValueOf(scheme).FieldByName("Facts")
+	if !field.IsValid() {
+		t.Fatal("the scheme does not embed verifiers.Facts")
+	}
+	facts := field.Interface().(verifiers.Facts)
+	if promised(facts.EventID) && ev.ID == "" {
+		t.Errorf("no ID: %+v", ev)
+	}
+	if promised(facts.EventType) && ev.Type == "" {
+		t.Errorf("no type: %+v", ev)
+	}
+	if p.Freshness.Tolerance != (verifiers.Tolerance{}) && !blank(p) && !ev.Signed.Timestamp && !p.Freshness.Unsigned {
+		t.Error("a tolerance for a time that is not signed")
+	}
+	if blank(p) {
+		return
+	}
+	if err := p.Freshness.Check(ev, now); err != nil {
+		t.Errorf("%v at %v: %v", ev.Timestamp, now, err)
+	}
+}
+
+// promised tells whether a sample has to have what stands in one of the places. A
+// sample has no URL of its own.
+func promised(places []string) bool {
+	return slices.ContainsFunc(places, func(place string) bool { return !strings.Contains(place, "{query:") })
 }
 
 // TestRows checks what has to hold in every row.
@@ -98,7 +159,58 @@ func TestRows(t *testing.T) {
 			if d.Why == "" || p.Title == "" || p.Sample.Body == "" {
 				t.Error("the row lacks a title, the reason of its dedupe rule, or a sample")
 			}
+			if len(p.Docs) == 0 && !blank(p) && !slices.Contains([]string{"generic", "taskflow", "toolify"}, p.Name) {
+				t.Error("the row does not say where its facts come from")
+			}
 		})
+	}
+}
+
+var optionToken = regexp.MustCompile(`\{option:([^}]*)\}`)
+
+// TestOptions wants every option that a row's templates use to be among its
+// options, and the reverse, which holds for data: code may use one in any way.
+func TestOptions(t *testing.T) {
+	for _, p := range providers.All() {
+		text, err := json.Marshal([]any{p.Scheme, p.Handshakes})
+		if err != nil {
+			t.Fatal(err)
+		}
+		used := map[string]bool{}
+		for _, m := range optionToken.FindAllStringSubmatch(string(text), -1) {
+			used[m[1]] = true
+		}
+		for _, o := range p.Options {
+			data := false
+			switch s := p.Scheme.(type) {
+			case verifiers.HMAC:
+				data, used["key"] = true, used["key"] || s.KeyID != ""
+			case verifiers.JWT:
+				data, used["key"] = true, used["key"] || s.KeyID != ""
+			case verifiers.PublicKey:
+				data, used["key"] = true, used["key"] || s.Keys.KeyID != ""
+			case verifiers.Token:
+				data = true
+			}
+			if data && !used[o.Name] {
+				t.Errorf("%s: nothing uses the option %s", p.Name, o.Name)
+			}
+			delete(used, o.Name)
+			if o.What == "" || o.Required && o.Example == "" {
+				t.Errorf("%s: the option %s lacks what it is, or an example", p.Name, o.Name)
+			}
+			if o.Pattern != "" {
+				for _, value := range strings.Fields(o.Example) {
+					if ok, err := regexp.MatchString("^(?:"+o.Pattern+")$", value); !ok || err != nil {
+						t.Errorf("%s: the example of the option %s does not match its pattern (%v)", p.Name, o.Name, err)
+					}
+				}
+			}
+		}
+		delete(used, "key") // naming one's keys is optional
+		for name := range used {
+			t.Errorf("%s: a template uses the option %s, which the row does not have", p.Name, name)
+		}
 	}
 }
 

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(shopify) }
+
 func shopify() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "shopify",
@@ -29,6 +31,7 @@ func shopify() verifiers.Provider {
 				EventType: []string{"{header:X-Shopify-Topic}", "{header:Shopify-Topic}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "client secret", Where: "the app's settings; for webhooks made in the admin pages, Settings > Notifications > Webhooks"},
 		Freshness: verifiers.Freshness{
 			Origin: verifiers.EventTime,
 			Why:    "X-Shopify-Triggered-At is outside the signature, and a retry does not renew it: it is reported, not enforced.",

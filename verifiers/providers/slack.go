@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(slack) }
+
 func slack() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "slack",
@@ -29,6 +31,23 @@ func slack() verifiers.Provider {
 				EventType: []string{"{json:event.type}", "{json:type}"},
 			},
 		},
+		Handshakes: []verifiers.Handshake{
+			{
+				Name: "url_verification",
+				When: []verifiers.Condition{
+					{Of: "{json:type}", Is: []string{"url_verification"}},
+				},
+				Verified: true,
+				Body:     "{json:challenge}",
+			},
+			{
+				Name: "ssl_check", // asks for nothing but an answer, and is not always signed
+				When: []verifiers.Condition{
+					{Of: "{form:ssl_check}", Is: []string{"1"}},
+				},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "api.slack.com > Your Apps > the app > Basic Information > App Credentials"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(square) }
+
 func square() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "square",
@@ -29,6 +31,7 @@ func square() verifiers.Provider {
 				EventType: []string{"{json:type}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "signature key", Where: "Developer Console > the application > Webhooks > Subscriptions > the subscription"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: eventTime(76 * time.Hour),

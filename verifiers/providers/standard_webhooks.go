@@ -32,6 +32,8 @@ func standardScheme(starts ...string) verifiers.HMAC {
 const standardWhy = "The time is that of the attempt and is signed anew on each. " +
 	"The ID stays the same on all of them and is signed beside the body."
 
+func init() { register(standardWebhooks) }
+
 func standardWebhooks() verifiers.Provider {
 	return verifiers.Provider{
 		Name:      "standard-webhooks",
@@ -39,6 +41,7 @@ func standardWebhooks() verifiers.Provider {
 		Docs:      []string{"https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"},
 		Confirmed: true,
 		Scheme:    standardScheme("webhook-"),
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the sender's page for the endpoint; it starts with whsec_, or is what follows that"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(stripe) }
+
 func stripe() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "stripe",
@@ -31,6 +33,7 @@ func stripe() verifiers.Provider {
 				EventType: []string{"{json:type}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "Stripe Dashboard > Developers > Webhooks > the endpoint > Signing secret; it starts with whsec_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(svix) }
+
 // svix is Standard Webhooks under the names that its first implementation used.
 func svix() verifiers.Provider {
 	return verifiers.Provider{
@@ -19,6 +21,7 @@ func svix() verifiers.Provider {
 			"all three have to come from one set.",
 		Confirmed: true,
 		Scheme:    standardScheme("svix-", "webhook-"),
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the endpoint in the App Portal > Signing Secret; it starts with whsec_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(taskflow) }
+
 func taskflow() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "taskflow",
@@ -25,6 +27,7 @@ func taskflow() verifiers.Provider {
 				EventType: []string{"{json:type}", "{header:X-TaskFlow-Event}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "TaskFlow's settings of the webhook"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: eventTime(8 * time.Hour),

@@ -6,6 +6,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
+func init() { register(toolify) }
+
 // toolify sends its API key instead of a signature.
 func toolify() verifiers.Provider {
 	return verifiers.Provider{
@@ -22,6 +24,7 @@ func toolify() verifiers.Provider {
 				EventType: []string{"{json:event}"},
 			},
 		},
+		Secret: verifiers.SecretInfo{Name: "API key", Where: "Toolify's settings"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: eventTime(30 * time.Minute),

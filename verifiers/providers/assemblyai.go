@@ -1,0 +1,40 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(assemblyAI) }
+
+func assemblyAI() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "assemblyai",
+		Title: "AssemblyAI",
+		Docs: []string{
+			"https://www.assemblyai.com/docs/deployment/webhooks-for-pre-recorded-audio",
+			"https://www.assemblyai.com/docs/deployment/webhooks-for-streaming-speech-to-text",
+		},
+		Why: "Nothing is signed: whoever asks for a transcript also chooses a header's name and value for its callback. " +
+			"The name here is the one in AssemblyAI's examples; override names where you chose another. " +
+			"Any 4xx ends the retries, so an event that arrives under a wrong secret is lost.",
+		Confirmed: true,
+		Scheme: verifiers.Token{
+			Names: []string{"X-My-Webhook-Secret"},
+			Facts: verifiers.Facts{
+				EventID:   []string{"{json:transcript_id}:{json:status}"},
+				EventType: []string{"{json:status}"},
+			},
+		},
+		Secret:    verifiers.SecretInfo{Name: "webhook_auth_header_value", Where: "your own request for the transcript"},
+		Freshness: verifiers.Freshness{Why: "The body has no time."},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 24 * time.Hour,
+			Why:    "There is no ID, but a transcript comes to a status once. The token vouches for both.",
+		},
+		Retries: verifiers.Retries{Deadline: 10 * time.Second, Attempts: 10},
+		Sample:  verifiers.Sample{Body: `{"transcript_id":"{id}","status":"completed"}`},
+	}
+}

@@ -1,0 +1,54 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(btcpay) }
+
+func btcpay() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "btcpay",
+		Title: "BTCPay Server",
+		Docs: []string{
+			"https://docs.btcpayserver.org/API/Greenfield/v1/#tag/Webhooks",
+			"https://github.com/btcpayserver/btcpayserver/blob/master/BTCPayServer/Plugins/Webhooks/WebhookSender.cs",
+		},
+		Why: "Any 4xx but 408 and 429 ends the retries, so an event that arrives while a wrong secret is configured has to be " +
+			"redelivered by hand, in the settings of the store.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:  []string{"BTCPay-Sig"},
+				Prefix: "sha256=",
+			},
+			Content: "{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:timestamp}"},
+				EventID:   []string{"{json:originalDeliveryId}", "{json:deliveryId}"},
+				EventType: []string{"{json:type}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "the store > Settings > Webhooks > the webhook"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "Whether a retry renews the time is not documented.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       24 * time.Hour,
+			UniqueBodies: true,
+			Why:          "originalDeliveryId is the same on every delivery of an event; deliveryId beside it is not, and makes each another body.",
+		},
+		Retries: verifiers.Retries{ // after 10 s, 1 m, and 10 m six times
+			Attempts: 9,
+			Horizon:  time.Hour + 70*time.Second,
+		},
+		Sample: verifiers.Sample{
+			Body: `{"deliveryId":"{id}","webhookId":"hook1001","originalDeliveryId":"{id}","isRedelivery":false,"type":"InvoiceSettled",` +
+				`"timestamp":{unix},"storeId":"store1001","invoiceId":"inv1001"}`,
+		},
+	}
+}

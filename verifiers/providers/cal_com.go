@@ -1,0 +1,47 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(calCom) }
+
+func calCom() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "cal-com",
+		Title: "Cal.com",
+		Docs: []string{
+			"https://cal.com/docs/developing/guides/automation/webhooks",
+			"https://github.com/calcom/cal.com/blob/main/packages/features/webhooks/lib/sendPayload.ts",
+		},
+		Why:       "A webhook without a secret sends the words no-secret-provided for a signature: it is malformed.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{Names: []string{"X-Cal-Signature-256"}},
+			Content:   "{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:createdAt}", Format: "rfc3339"},
+				EventType: []string{"{json:triggerEvent}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "your own: Settings > Developer > Webhooks > the webhook"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "A webhook with a template of its own need not have the time: it is reported, not enforced.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       24 * time.Hour,
+			UniqueBodies: true,
+			Why: "Cal.com never tries again, so what comes twice is a replay; the time and the booking tell bodies apart. " +
+				"If a template of yours leaves both out, turn dedupe off.",
+		},
+		Retries: verifiers.Retries{Attempts: 1},
+		Sample: verifiers.Sample{
+			Body: `{"triggerEvent":"BOOKING_CREATED","createdAt":"{time}","payload":{"type":"60min","title":"60min between Pro and John",` +
+				`"startTime":"{time}","uid":"{id}","bookingId":91,"status":"ACCEPTED"}}`,
+		},
+	}
+}

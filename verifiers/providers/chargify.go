@@ -1,0 +1,34 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(chargify) }
+
+func chargify() verifiers.Provider {
+	scheme := overBody("hex", "X-Chargify-Webhook-Signature-Hmac-Sha-256")
+	scheme.EventID = []string{"{form:id}"}
+	scheme.EventType = []string{"{form:event}"}
+	return verifiers.Provider{
+		Name:      "chargify",
+		Title:     "Maxio Advanced Billing (Chargify)",
+		Docs:      []string{"https://gist.github.com/mediocretes/511f49ce2febaf245df1"},
+		Why:       "The body is a form, and its bytes are signed as they stand. The older signature in the query is ignored.",
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "shared key", Where: "the site's settings, where webhooks are turned on"},
+		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The form has the webhook's ID, so no two events have the same body.",
+		},
+		Sample: verifiers.Sample{
+			Type: "application/x-www-form-urlencoded",
+			Body: `id={id}&event=payment_success&payload[site][id]=1001&payload[site][subdomain]=example&payload[transaction][id]=2002`,
+		},
+	}
+}

@@ -1,0 +1,39 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(checkoutCom) }
+
+func checkoutCom() verifiers.Provider {
+	return verifiers.Provider{
+		Name:      "checkout-com",
+		Title:     "Checkout.com",
+		Docs:      []string{"https://www.checkout.com/docs/workflows/set-up-your-webhook-receiver"},
+		Why:       "Only the bytes as received will do: parsing and writing the body anew changes the precision of its numbers.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{Names: []string{"Cko-Signature"}},
+			Content:   "{body}",
+			Facts: verifiers.Facts{
+				EventID:   []string{"{json:id}"},
+				EventType: []string{"{json:type}"},
+			},
+		},
+		Secret:    verifiers.SecretInfo{Name: "signature key", Where: "the webhook action of the workflow; you chose it there"},
+		Freshness: verifiers.Freshness{Why: "The body's created_on is the event's own time, which a retry does not renew."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       96 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The ID (evt_…) stands in the signed body.",
+		},
+		Sample: verifiers.Sample{
+			IDPrefix: "evt_",
+			Body:     `{"id":"{id}","type":"payment_captured","version":"1.0.0","created_on":"{time}","data":{"id":"pay_1001","amount":1000,"currency":"GBP"}}`,
+		},
+	}
+}

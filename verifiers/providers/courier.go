@@ -1,0 +1,45 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(courier) }
+
+func courier() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "courier",
+		Title: "Courier (outbound webhooks)",
+		Docs:  []string{"https://www.courier.com/docs/platform/workspace/outbound-webhooks"},
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:     []string{"Courier-Signature"},
+				Separator: ",",
+				Assign:    "=",
+				Keys:      []string{"signature"},
+			},
+			Content: "{timestamp}.{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{param:t}", Format: "unix_ms"},
+				EventType: []string{"{json:type}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "Settings > Outbound Webhooks > the webhook"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.AttemptTime,
+			Why:    "It is not known what limit Courier wants, nor whether a retry renews the signed time: it is reported, not enforced.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The ID in the body is the message's, the same in all that becomes of it; its status and times tell bodies apart.",
+		},
+		Sample: verifiers.Sample{
+			Body: `{"type":"message:updated","data":{"id":"{id}","event":"WELCOME","status":"DELIVERED","recipient":"user-1",` +
+				`"enqueued":{unix}000,"sent":{unix}000,"delivered":{unix}000,"providers":[{"provider":"sendgrid","status":"DELIVERED"}]}}`,
+		},
+	}
+}

@@ -1,0 +1,32 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(cryptopay) }
+
+func cryptopay() verifiers.Provider {
+	scheme := overBody("hex", "X-Cryptopay-Signature")
+	scheme.EventType = []string{"{json:type}.{json:event}"}
+	return verifiers.Provider{
+		Name:      "cryptopay",
+		Title:     "Cryptopay",
+		Docs:      []string{"https://github.com/juspay/hyperswitch/blob/main/crates/hyperswitch_connectors/src/connectors/cryptopay.rs"},
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "callback secret", Where: "the project's API settings"},
+		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       24 * time.Hour,
+			UniqueBodies: true,
+			Why:          "There is no event ID. A body has the whole state of what it is about.",
+		},
+		Sample: verifiers.Sample{
+			Body: `{"type":"Invoice","event":"status_changed","data":{"id":"{id}","status":"completed","price_amount":"10.0",` +
+				`"price_currency":"EUR","created_at":"{time}"}}`,
+		},
+	}
+}

@@ -1,0 +1,63 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(dropboxSign) }
+
+func dropboxSign() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "dropbox-sign",
+		Title: "Dropbox Sign",
+		Docs: []string{
+			"https://developers.hellosign.com/docs/events/walkthrough/",
+			"https://github.com/hellosign/hellosign-openapi/blob/main/sdks/node/model/eventCallbackHelper.ts",
+		},
+		Why: "The event stands in the field json of a form. Only its time and its type are signed: of all else nothing is proved, " +
+			"and all events of one type in one second have the same signature.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{From: "json", Names: []string{"event.event_hash"}},
+			Content:   "{json:event.event_time}{json:event.event_type}",
+			Facts: verifiers.Facts{
+				Document:  []string{"{form:json}"},
+				Timestamp: verifiers.Timestamp{From: "{json:event.event_time}"},
+				EventID: []string{
+					"{json:signature_request.signature_request_id}:{json:event.event_metadata.related_signature_id}",
+					"{json:signature_request.signature_request_id}",
+					"{json:template.template_id}",
+					"{json:account.account_id}",
+					"{json:account_guid}",
+				},
+				EventType: []string{"{json:event.event_type}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "API key", Where: "Settings > API"},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.EventTime,
+			Tolerance: eventTime(72 * time.Hour),
+			Why: "A retry does not renew the time, and the last one comes after 30 hours. The limit is there because the body is not signed: " +
+				"a signature must not serve for ever.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 96 * time.Hour,
+			Why: "What the event is about, outside the signature, counts together with the time and the type inside. " +
+				"Those two by themselves can be the same for several events.",
+		},
+		Answers: verifiers.Answers{
+			Success: verifiers.Answer{Status: 200, Type: "text/plain", Body: "Hello API Event Received"},
+		},
+		Retries: verifiers.Retries{ // 5 m, 15 m, 45 m, 2 h 15 m, 6 h 45 m, 20 h 15 m after one another
+			Attempts: 7,
+			Horizon:  30*time.Hour + 20*time.Minute,
+		},
+		Sample: verifiers.Sample{
+			Body: `{"event":{"event_time":"{unix}","event_type":"signature_request_signed","event_hash":"","event_metadata":` +
+				`{"related_signature_id":"ad4d8a769b555fa5ef38691465d426682bf2c992"}},"signature_request":{"signature_request_id":"{id}","title":"NDA"}}`,
+		},
+	}
+}

@@ -1,0 +1,36 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(fourthwall) }
+
+func fourthwall() verifiers.Provider {
+	scheme := overBody("base64", "X-Fourthwall-Hmac-SHA256", "X-Fourthwall-Hmac-Apps-SHA256")
+	scheme.EventID = []string{"{json:id}"}
+	scheme.EventType = []string{"{json:type}"}
+	return verifiers.Provider{
+		Name:      "fourthwall",
+		Title:     "Fourthwall",
+		Docs:      []string{"https://docs.fourthwall.com/webhooks/signature-verification"},
+		Why:       "A shop's webhooks and those of a platform's app have different headers and different secrets.",
+		Confirmed: true,
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the shop's settings, For developers > Webhooks, or the app's settings"},
+		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       24 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The documents do not say whether the ID in the body stays the same; the body has its own time.",
+		},
+		Sample: verifiers.Sample{
+			IDPrefix: "weve_",
+			Body: `{"testMode":false,"id":"{id}","webhookId":"whk_1001","shopId":"sh_1001","type":"ORDER_PLACED","apiVersion":"V1",` +
+				`"createdAt":"{time}","data":{"id":"ord_1001","friendlyId":"D3XRZPUX"}}`,
+		},
+	}
+}

@@ -1,0 +1,45 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(intercom) }
+
+func intercom() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "intercom",
+		Title: "Intercom",
+		Docs:  []string{"https://developers.intercom.com/docs/webhooks"},
+		Why:   "Intercom signs with SHA-1 and has nothing newer; as HMAC it is not known to be broken.",
+		Scheme: verifiers.HMAC{
+			Hash:      "sha1",
+			Signature: verifiers.Signature{Names: []string{"X-Hub-Signature"}, Prefix: "sha1="},
+			Content:   "{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:created_at}"},
+				EventID:   []string{"{json:id}"},
+				EventType: []string{"{json:topic}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "client secret", Where: "Developer Hub > the app > Basic information"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "The time is that of the notification, not of the attempt, and how long Intercom tries is not known: it is reported, not enforced.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The notification's ID stands in the signed body, which also counts the attempts and so is no key itself.",
+		},
+		Sample: verifiers.Sample{
+			IDPrefix: "notif_",
+			Body: `{"type":"notification_event","app_id":"abc123","data":{"type":"notification_event_data","item":{"type":"conversation","id":"1234"}},` +
+				`"links":{},"id":"{id}","topic":"conversation.user.created","delivery_status":"pending","delivery_attempts":1,` +
+				`"delivered_at":0,"first_sent_at":{unix},"created_at":{unix},"self":null}`,
+		},
+	}
+}

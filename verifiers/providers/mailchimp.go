@@ -1,0 +1,48 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(mailchimp) }
+
+func mailchimp() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "mailchimp",
+		Title: "Mailchimp Marketing",
+		Docs:  []string{"https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/"},
+		Why: "Mailchimp signs nothing. The secret is one of your own that stands in the URL you register, as ?token=…, " +
+			"and is worth as much as the URL is kept secret.",
+		Scheme: verifiers.Token{
+			From:  "query",
+			Names: []string{"token"},
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{form:fired_at}", Format: "datetime"},
+				EventType: []string{"{form:type}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "token", Where: "your own: append ?token=… to the URL under Audience > Settings > Webhooks"},
+		Handshakes: []verifiers.Handshake{{
+			Name:   "url_check",
+			Method: "GET",
+			When:   []verifiers.Condition{{Of: "{query:token}"}},
+		}},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "The time is the event's own, and how long Mailchimp goes on trying is not known: it is reported, not enforced.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why:          "An event has no ID, but its body names the time, the list and the member.",
+		},
+		Sample: verifiers.Sample{
+			Type: "application/x-www-form-urlencoded",
+			Body: "type=subscribe&fired_at=2009-03-26+21%3A35%3A57&data%5Bid%5D=8a25ff1d98&data%5Blist_id%5D=a6b5da1054&" +
+				"data%5Bemail%5D=api%40example.com&data%5Bemail_type%5D=html&data%5Bip_opt%5D=192.0.2.1",
+		},
+	}
+}

@@ -1,0 +1,54 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(mailgun) }
+
+func mailgun() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "mailgun",
+		Title: "Mailgun",
+		Docs: []string{
+			"https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
+			"https://github.com/mailgun/mailgun-go/blob/master/webhooks.go",
+		},
+		Why: "The signature stands in the body and covers a time and a token, not the event: who has seen one request can send " +
+			"another body with them, until the token is used or the time is up. " +
+			"A subaccount's events also carry a signature by the parent's key, which is not looked at.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{From: "json", Names: []string{"signature.signature"}},
+			Content:   "{json:signature.timestamp}{json:signature.token}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:signature.timestamp}"},
+				EventID:   []string{"{json:signature.token}"},
+				EventType: []string{"{json:event-data.event}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "HTTP webhook signing key", Where: "Account > API Security"},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.EventTime,
+			Tolerance: eventTime(24 * time.Hour),
+			Why: "A retry carries the time and the token of the first attempt, and the last of them comes after 8 hours. " +
+				"The limit is there because the body is not signed: no token must outlive the memory of its use.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       48 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The token is signed, is the same on every attempt and is to be taken once only; the event's own ID is not signed.",
+		},
+		Retries: verifiers.Retries{ // 10 m, 10 m, 15 m, 30 m, 1 h, 2 h, 4 h after one another
+			Attempts: 8,
+			Horizon:  8*time.Hour + 5*time.Minute,
+		},
+		Sample: verifiers.Sample{
+			Body: `{"signature":{"token":"{id}","timestamp":"{unix}","signature":""},"event-data":{"id":"CPgfbmQMTCKtHW6uIWtuVe",` +
+				`"timestamp":{unix},"event":"delivered","recipient":"alice@example.com","recipient-domain":"example.com","log-level":"info"}}`,
+		},
+	}
+}

@@ -1,0 +1,44 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(plivoV2) }
+
+func plivoV2() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "plivo-v2",
+		Title: "Plivo (signature V2)",
+		Docs: []string{
+			"https://www.plivo.com/docs/messaging/concepts/signature-validation",
+			"https://github.com/plivo/plivo-go/blob/master/utils.go",
+		},
+		Why: "Only the URL, without its query, and a nonce are signed: nothing of what the request says. " +
+			"Behind anything that changes scheme, host or path, say what Plivo calls with public_url. " +
+			"An answer URL of a call wants XML back: leave out forward there.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{Names: []string{"X-Plivo-Signature-V2"}, Encoding: "base64"},
+			Content:   "{url.base}{header:X-Plivo-Signature-V2-Nonce}",
+			Facts:     verifiers.Facts{EventType: []string{"{form:CallStatus}", "{form:Status}"}},
+		},
+		Secret:    verifiers.SecretInfo{Name: "auth token", Where: "Plivo Console > Overview"},
+		Methods:   []string{"GET", "POST"},
+		Freshness: verifiers.Freshness{Why: "Plivo sends no time."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       24 * time.Hour,
+			UniqueBodies: true,
+			Why: "The nonce is used once, so a signed content that comes again is a replay. " +
+				"A retry of Plivo's has a nonce of its own; the app can tell it by the ID of the call or message.",
+		},
+		Sample: verifiers.Sample{
+			Type:   "application/x-www-form-urlencoded",
+			Header: map[string]string{"X-Plivo-Signature-V2-Nonce": "{unix}"},
+			Body:   "From=14155550100&MessageUUID={id}&Status=delivered&To=14155550101&Units=1",
+		},
+	}
+}

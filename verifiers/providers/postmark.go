@@ -1,0 +1,38 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(postmark) }
+
+func postmark() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "postmark",
+		Title: "Postmark",
+		Docs: []string{
+			"https://postmarkapp.com/developer/webhooks/webhooks-overview",
+			"https://postmarkapp.com/developer/api/webhooks-api",
+		},
+		Why:       "Postmark does not sign. It sends the user and the password that stand in the webhook's URL or settings, which prove nothing of the body.",
+		Confirmed: true,
+		Scheme: verifiers.Token{
+			From:  "basic",
+			Facts: verifiers.Facts{EventType: []string{"{json:RecordType}"}},
+		},
+		Secret:    verifiers.SecretInfo{Name: "basic auth credentials, as user:password", Where: "Server > Message Stream > Webhooks > the webhook"},
+		Freshness: verifiers.Freshness{Why: "Each kind of event has its own time of the event, under a name of its own, and none of the attempt."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       48 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The message's ID is the same in all that happens to the message. What happened, and when, tells bodies apart.",
+		},
+		Sample: verifiers.Sample{
+			Body: `{"RecordType":"Delivery","ServerID":23,"MessageStream":"outbound","MessageID":"{id}","Recipient":"john@example.com",` +
+				`"Tag":"welcome-email","DeliveredAt":"{time}","Details":"Test delivery webhook details"}`,
+		},
+	}
+}

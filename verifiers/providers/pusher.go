@@ -1,0 +1,51 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(pusher) }
+
+func pusher() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "pusher",
+		Title: "Pusher Channels",
+		Docs: []string{
+			"https://pusher.com/docs/channels/server_api/webhooks/",
+			"https://github.com/pusher/pusher-http-go/blob/master/webhook_test.go",
+		},
+		Why:       "X-Pusher-Key tells which of the app's keys signed. Give the keys as well as the secrets, and only the secret of that key counts.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{Names: []string{"X-Pusher-Signature"}},
+			KeyID:     "{header:X-Pusher-Key}",
+			Content:   "{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:time_ms}", Format: "unix_ms"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "Channels > the app > App Keys"},
+		Options: []verifiers.Option{{
+			Name:    "key",
+			What:    "the key beside each secret, at Channels > the app > App Keys",
+			Paired:  true,
+			Example: "278d425bdf160c739803",
+		}},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "Whether a retry renews time_ms is not documented.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why:          "There is no ID, but the signed body has a time in milliseconds beside its events.",
+		},
+		Sample: verifiers.Sample{
+			Header: map[string]string{"X-Pusher-Key": "278d425bdf160c739803"},
+			Body:   `{"time_ms":{unix}000,"events":[{"name":"channel_occupied","channel":"orders-{id}"}]}`,
+		},
+	}
+}

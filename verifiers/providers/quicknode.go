@@ -1,0 +1,51 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(quicknode) }
+
+func quicknode() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "quicknode",
+		Title: "QuickNode Streams and Webhooks",
+		Docs: []string{
+			"https://www.quicknode.com/guides/quicknode-products/streams/validating-incoming-streams-webhook-messages",
+			"https://github.com/quiknode-labs/qn-guide-examples",
+		},
+		Why: "Bodies may come with Content-Encoding: gzip, and what is signed is what they were before. " +
+			"The pings that QuickNode sends without a signature are refused: what could tell them from anybody's request is not documented.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:          []string{"x-qn-signature"},
+				Prefix:         "sha256=",
+				OptionalPrefix: true,
+			},
+			Content: "{id}{timestamp}{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{header:x-qn-timestamp}"},
+				EventID:   []string{"{header:x-qn-nonce}"},
+				Inflate:   true,
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "security token", Where: "the settings of the stream or webhook"},
+		Freshness: verifiers.Freshness{
+			Origin:    verifiers.AttemptTime,
+			Tolerance: perAttempt,
+			Why:       "The time is that of sending, and is signed.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 24 * time.Hour,
+			Why: "The nonce is signed, so a captured request passes once. What is in a body is the choice of the stream's filter, " +
+				"so equal bodies need not be one event.",
+		},
+		Sample: verifiers.Sample{
+			Body: `{"data":[{"blockNumber":"0x13a1f1c","logs":[]}],"metadata":{"network":"ethereum-mainnet","dataset":"block"}}`,
+		},
+	}
+}

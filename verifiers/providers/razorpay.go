@@ -1,0 +1,49 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(razorpay) }
+
+func razorpay() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "razorpay",
+		Title: "Razorpay",
+		Docs: []string{
+			"https://razorpay.com/docs/webhooks/validate-test/",
+			"https://razorpay.com/docs/webhooks/best-practices/",
+		},
+		Why:       "While a secret is changed, retries of older events are still signed with the old one: keep both for a day.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{Names: []string{"X-Razorpay-Signature"}},
+			Content:   "{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:created_at}"},
+				EventID:   []string{"{header:x-razorpay-event-id}"},
+				EventType: []string{"{json:event}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "Account & Settings > Webhooks; you chose it there, and it is not the API key's secret"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "The time is the event's own, which a day of retries does not renew.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why: "The event ID is what Razorpay says to deduplicate by. It is outside the signature, so it counts together with the body, " +
+				"which has the event's time and the whole of what it is about.",
+		},
+		Retries: verifiers.Retries{Horizon: 24 * time.Hour},
+		Sample: verifiers.Sample{
+			Header: map[string]string{"x-razorpay-event-id": "{id}"},
+			Body: `{"entity":"event","account_id":"acc_1001","event":"payment.captured","contains":["payment"],` +
+				`"payload":{"payment":{"entity":{"id":"pay_1001","amount":5000,"currency":"INR","status":"captured"}}},"created_at":{unix}}`,
+		},
+	}
+}

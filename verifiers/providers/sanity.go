@@ -1,0 +1,52 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(sanity) }
+
+func sanity() verifiers.Provider {
+	return verifiers.Provider{
+		Name:  "sanity",
+		Title: "Sanity",
+		Docs: []string{
+			"https://www.sanity.io/docs/webhooks",
+			"https://github.com/sanity-io/webhook-toolkit",
+		},
+		Why:       "The signature is base64url without padding, and its time is in milliseconds.",
+		Confirmed: true,
+		Scheme: verifiers.HMAC{
+			Signature: verifiers.Signature{
+				Names:     []string{"sanity-webhook-signature"},
+				Separator: ",",
+				Assign:    "=",
+				Keys:      []string{"v1"},
+				Encoding:  "base64url",
+			},
+			Content: "{timestamp}.{body}",
+			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{param:t}", Format: "unix_ms"},
+				EventID:   []string{"{header:Idempotency-Key}"},
+				EventType: []string{"{header:Sanity-Operation}"},
+			},
+		},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "the settings of the webhook at sanity.io/manage; you chose it there"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "Whether a retry renews the time is not documented, and Sanity's library only asks that it is later than the year 2020.",
+		},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 72 * time.Hour,
+			Why: "The idempotency key is outside the signature, so it counts together with the body. " +
+				"What is in a body is the webhook's own choice: two events may look alike.",
+		},
+		Sample: verifiers.Sample{
+			Header: map[string]string{"Sanity-Operation": "update", "Sanity-Dataset": "production"},
+			Body:   `{"_id":"article-1001","_type":"article","_rev":"{uuid}","title":"Spring","_updatedAt":"{time}"}`,
+		},
+	}
+}

@@ -1,0 +1,44 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(tebex) }
+
+func tebex() verifiers.Provider {
+	scheme := overBody("hex", "X-Signature")
+	scheme.EventID = []string{"{json:id}"}
+	scheme.EventType = []string{"{json:type}"}
+	scheme.Content = "{body.sha256.hex}"
+	return verifiers.Provider{
+		Name:  "tebex",
+		Title: "Tebex",
+		Docs:  []string{"https://docs.tebex.io/developers/webhooks"},
+		Why: "What is signed is not the body but the SHA-256 of it, in lower-case hex. The webhooks of the affiliate API are made " +
+			"otherwise.",
+		Confirmed: true,
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the creator panel, Integrations > Webhooks"},
+		Handshakes: []verifiers.Handshake{{
+			Name:     "validation",
+			When:     []verifiers.Condition{{Of: "{json:type}", Is: []string{"validation.webhook"}}},
+			Verified: true,
+			Type:     "application/json",
+			Body:     `{{"id":"{json:id}"}}`,
+		}},
+		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByID,
+			Window:       72 * time.Hour,
+			UniqueBodies: true,
+			Why:          "The ID stands in the signed body.",
+		},
+		Sample: verifiers.Sample{
+			Body: `{"id":"{id}","type":"payment.completed","date":"{time}","subject":{"transaction_id":"tbx-1001","status":{"id":1,` +
+				`"description":"Complete"}}}`,
+		},
+	}
+}

@@ -1,0 +1,35 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(tink) }
+
+func tink() verifiers.Provider {
+	scheme := timedList("X-Tink-Signature", "t", "v1")
+	scheme.EventID = []string{timeAndBody}
+	scheme.EventType = []string{"{json:event}"}
+	return verifiers.Provider{
+		Name:   "tink",
+		Title:  "Tink",
+		Docs:   []string{"https://github.com/formancehq/payments"},
+		Scheme: scheme,
+		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "the answer that made the webhook endpoint; it is shown once"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    renewedUnknown,
+		},
+		Dedupe: verifiers.Dedupe{
+			By:     verifiers.ByID,
+			Window: 24 * time.Hour,
+			Why:    timeAndBodyWhy,
+		},
+		Sample: verifiers.Sample{
+			Body: `{"context":{"userId":"user-1001","externalUserId":"{id}"},"content":{"credentialsId":"credentials-1001",` +
+				`"credentialsStatus":"UPDATED","finished":{unix}000},"event":"refresh:finished"}`,
+		},
+	}
+}

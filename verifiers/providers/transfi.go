@@ -1,0 +1,30 @@
+package providers
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+func init() { register(transfi) }
+
+func transfi() verifiers.Provider {
+	scheme := overBody("hex", "X-Transfi-Hmac-Hash")
+	return verifiers.Provider{
+		Name:      "transfi",
+		Title:     "TransFi",
+		Docs:      []string{"https://docs.transfi.com"},
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the dashboard, where the webhook is set up"},
+		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
+		Dedupe: verifiers.Dedupe{
+			By:           verifiers.ByDigest,
+			Window:       24 * time.Hour,
+			UniqueBodies: true,
+			Why:          "No event ID is documented. A body has the order and its status.",
+		},
+		Sample: verifiers.Sample{
+			Body: `{"entityId":"user-1001","entityType":"individual","status":"fund_settled","order":{"orderId":"{id}","type":"payin"}}`,
+		},
+	}
+}
