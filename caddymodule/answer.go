@@ -51,7 +51,7 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, 
 	case verifiers.BodyTooLarge:
 		return caddyhttp.Error(http.StatusRequestEntityTooLarge, reason)
 	case verifiers.MethodNotAllowed:
-		w.Header().Set("Allow", strings.Join(h.methods, ", "))
+		w.Header().Set("Allow", strings.Join(h.allowed(), ", "))
 		return caddyhttp.Error(http.StatusMethodNotAllowed, reason)
 	case verifiers.MalformedBody:
 		return caddyhttp.Error(http.StatusBadRequest, reason)

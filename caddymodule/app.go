@@ -49,6 +49,7 @@ var readTimeout = 30 * time.Second
 //			store pebble <folder>
 //			max_backlog <size>
 //			max_in_flight <size>
+//			private_keys            # fetch providers' keys from private addresses, too
 //		}
 //	}
 type App struct {
@@ -64,6 +65,11 @@ type App struct {
 	// all endpoints together. Beyond it senders get 503 with Retry-After.
 	// Default: 256 MiB.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
+
+	// PrivateKeys lets providers' keys be fetched from private addresses too, for
+	// senders on the same network. Otherwise whoever controls a name could make the
+	// gateway call its neighbours.
+	PrivateKeys bool `json:"private_keys,omitempty"`
 
 	logger  *zap.Logger
 	metrics *metrics

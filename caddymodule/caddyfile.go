@@ -69,6 +69,11 @@ func (h *Handler) unmarshalOption(d httpcaddyfile.Helper, guest caddy.Module) (e
 			h.Dedupe = new(Dedupe)
 		}
 		err = oneArg(d.Dispenser, &h.Dedupe.Replays)
+	case "enrol":
+		h.Enrol = true
+		if d.NextArg() {
+			err = d.ArgErr()
+		}
 	case "forward":
 		if h.Forward != nil {
 			return d.Err("an endpoint has one `forward`")
@@ -188,8 +193,13 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			app.MaxBacklog, err = size(d)
 		case "max_in_flight":
 			app.MaxInFlight, err = size(d)
+		case "private_keys":
+			app.PrivateKeys = true
+			if d.NextArg() {
+				err = d.ArgErr()
+			}
 		default:
-			err = d.Errf("unknown subdirective %q; there are store, max_backlog and max_in_flight", d.Val())
+			err = d.Errf("unknown subdirective %q; there are store, max_backlog, max_in_flight and private_keys", d.Val())
 		}
 		if err != nil {
 			return nil, err

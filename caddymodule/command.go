@@ -17,18 +17,19 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhook",
-		Usage: "providers|sign|send|verify",
+		Usage: "providers|sign|send|verify|learnt",
 		Short: "Signs, sends and verifies webhooks",
 		Long: `
 Tools around the webhook gateway. They need no running gateway.
 
 providers lists the senders that the gateway knows. sign makes a request signed
 as the provider would sign it, send sends it as well, and verify tells whether
-the gateway would accept a captured request, and if not, why.`,
+the gateway would accept a captured request, and if not, why. learnt prints the
+secrets that a provider has handed over.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = noArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			cmd.AddCommand(providersCommand(), signCommand(), sendCommand(), verifyCommand())
+			cmd.AddCommand(providersCommand(), signCommand(), sendCommand(), verifyCommand(), learntCommand())
 		},
 	})
 }
@@ -67,11 +68,12 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 			return nil, fmt.Errorf("--option %s: %s", name, strings.TrimSuffix(err.Error(), ", at --option:1"))
 		}
 	}
-	if c.secrets = list(fl, "secret"); len(c.secrets) == 0 {
-		return nil, fmt.Errorf("--secret is missing")
-	}
-	if err := c.provider.join(c.secrets...); err != nil {
+	c.secrets = list(fl, "secret")
+	if err := c.provider.settle(nil, len(c.secrets)); err != nil {
 		return nil, err
+	}
+	if len(c.secrets) == 0 && !c.provider.needsNoSecret() {
+		return nil, fmt.Errorf("--secret is missing: %s", secretOf(row))
 	}
 	if now := fl.String("now"); now != "" {
 		var err error

@@ -53,7 +53,10 @@ func newSigning(fl caddycmd.Flags) (*signing, error) {
 	if err != nil {
 		return nil, err
 	}
-	if len(c.secrets) > 1 {
+	switch n := len(c.secrets); {
+	case n == 0:
+		return nil, errors.New("--secret is missing: to sign like the provider takes a key of your own, the private one in PEM if there are two")
+	case n > 1:
 		return nil, errors.New("a request is signed with one --secret")
 	}
 	s := &signing{command: c, id: fl.String("id")}
@@ -81,7 +84,10 @@ func (s *signing) request(now time.Time) (*verifiers.Request, error) {
 	if s.body != nil {
 		r.Body = s.body
 	}
-	return r, signer.Sign(r, s.secrets[0], now, id)
+	if err := signer.Sign(r, s.secrets[0], now, id); err != nil {
+		return nil, fmt.Errorf("provider %s: %w%s", row.Name, err, s.provider.secretHint(err))
+	}
+	return r, nil
 }
 
 func printSigned(fl caddycmd.Flags) error {

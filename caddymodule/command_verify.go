@@ -63,6 +63,9 @@ func verify(fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
+	if err := c.provider.join(c.secrets...); err != nil {
+		return err
+	}
 	h := &Handler{logger: zap.NewNop()}
 	if err := h.adopt(c.provider); err != nil {
 		return err
@@ -83,7 +86,7 @@ func verify(fl caddycmd.Flags) error {
 	}
 	r.URL = cmp.Or(c.url, r.URL)
 
-	event, err := h.judge(context.Background(), r, c.now)
+	event, err := h.judge(context.Background(), h.guest.verifier, r, c.now)
 	result := verification{Verified: err == nil, EventID: event.ID, EventType: event.Type, Reason: verifiers.ReasonOf(err)}
 	if !event.Timestamp.IsZero() {
 		result.Timestamp = event.Timestamp.UTC().Format(time.RFC3339Nano)
@@ -118,7 +121,7 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 	if err == nil {
 		return
 	}
-	switch _, wrong := h.verifier.Verify(context.Background(), r); {
+	switch _, wrong := h.guest.verifier.Verify(context.Background(), r); {
 	case wrong == nil && result.Reason == verifiers.MissingTimestamp:
 		fmt.Fprintln(w, "The signature is right. There is no time where the provider puts it; --tolerance off does without.")
 		return // any change would be accepted, and so explain nothing

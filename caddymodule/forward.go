@@ -34,6 +34,7 @@ func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, 
 		EventID:    event.ID,
 		EventType:  event.Type,
 		Timestamp:  event.Timestamp,
+		Signed:     about.signed,
 
 		Method:       r.Method,
 		URI:          r.URL.RequestURI(),

@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/url"
 	"strings"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -37,6 +38,8 @@ func init() {
 //		replays    refuse|allow          # default: the provider's
 //		max_body   <size>                # default: the provider's, else 10MiB
 //		public_url <url>                 # for providers that sign it
+//		enrol                            # learn secrets that the provider hands over
+//		<option>   <value...>            # what the provider needs besides
 //		forward    <upstream...>         # or a block of HTTP handlers
 //		…                                # what the provider's scheme has
 //	}
@@ -64,6 +67,11 @@ type Handler struct {
 	// Default: the provider's, else 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
+	// Enrol lets the provider hand its secret over, where it does so in a first
+	// request: whoever sends that request while Enrol is set is believed from then
+	// on. Secrets that were learnt stay when it is taken off again, as it should be.
+	Enrol bool `json:"enrol,omitempty"`
+
 	// Forward is what runs after the answer, until it succeeds. Without it the
 	// next handler answers the sender.
 	Forward *Forward `json:"forward,omitempty"`
@@ -73,7 +81,9 @@ type Handler struct {
 	server      *caddyhttp.Server
 	fingerprint [sha256.Size]byte // of the configuration, to tell endpoints of one name apart
 
-	verifier  verifiers.Verifier
+	guest     guest     // as configured
+	provider  *Provider // nil where the guest is of another make
+	taught    atomic.Pointer[guest]
 	row       verifiers.Provider
 	methods   []string
 	freshness verifiers.Freshness
@@ -88,7 +98,7 @@ type Handler struct {
 
 // Tolerance is how far a signed time may lie from now.
 type Tolerance struct {
-	// Off accepts any time.
+	// Off accepts any time, and tokens that have expired.
 	Off bool `json:"off,omitempty"`
 	// Past is the greatest age.
 	Past caddy.Duration `json:"past,omitempty"`
@@ -156,7 +166,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.adopt(mod); err != nil {
 		return err
 	}
-	for _, settle := range []func() error{h.settleTolerance, h.settleDedupe, h.settlePublicURL} {
+	for _, settle := range []func() error{h.settleTolerance, h.settleDedupe, h.settlePublicURL, h.settleRow} {
 		if err := settle(); err != nil {
 			return fmt.Errorf("endpoint %q: %w", h.Name, err)
 		}
@@ -181,7 +191,8 @@ func (h *Handler) adopt(mod any) error {
 	if !ok {
 		return fmt.Errorf("module %T verifies nothing: it is no verifiers.Verifier", mod)
 	}
-	h.verifier = v
+	h.guest = guestOf(v)
+	h.provider, _ = mod.(*Provider)
 	if c, ok := mod.(Catalogued); ok {
 		h.row = c.Row()
 	} else {
@@ -216,6 +227,7 @@ func (h *Handler) settleTolerance() error {
 	case t == nil:
 	case t.Off:
 		*limit = verifiers.Tolerance{}
+		h.freshness.Leeway = -1
 	case t.Past <= 0 || t.Future < 0:
 		return errors.New("a tolerance is a positive duration, such as `tolerance 5m`, or `off`")
 	default:

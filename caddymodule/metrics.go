@@ -18,6 +18,8 @@ const metricsNamespace, metricsSubsystem = "caddy", "webhook_gateway"
 // values survive reloads.
 type metrics struct {
 	requests  *prometheus.CounterVec
+	greeted   *prometheus.CounterVec
+	denied    *prometheus.CounterVec
 	accepting *prometheus.HistogramVec
 	attempts  *prometheus.CounterVec
 	attempt   *prometheus.HistogramVec
@@ -40,6 +42,10 @@ var collectors = sync.OnceValue(func() *metrics {
 		requests: counter("requests_total",
 			"Requests by outcome (accepted, duplicate, replayed, refused, unavailable, failed, aborted) and, where refused, by reason.",
 			"endpoint", "outcome", "reason"),
+		greeted: counter("handshakes_total",
+			"Handshakes that were answered as the provider expects.", "endpoint", "handshake"),
+		denied: counter("handshakes_denied_total",
+			"Handshakes that were refused: a wrong token, or a secret while the endpoint does not enrol.", "endpoint", "handshake"),
 		accepting: histogram("accept_duration_seconds",
 			"Time from the request to the moment its event is durable, or was passed on.",
 			prometheus.ExponentialBuckets(0.0005, 2, 15)),
@@ -59,7 +65,7 @@ func registerMetrics(registry *prometheus.Registry) *metrics {
 	if registry == nil {
 		return m
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.accepting, m.attempts, m.attempt, m.delivery, m.stores} {
+	for _, c := range []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.stores} {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			panic(err) // two collectors of one name: a mistake in this file
 		}
@@ -75,6 +81,7 @@ type endpointMetrics struct {
 	accepting                     prometheus.Observer
 	outcomes                      map[queue.Outcome]prometheus.Counter
 	attempting, delivering        prometheus.Observer
+	greeted, denied               *prometheus.CounterVec // by handshake
 }
 
 func (m *metrics) endpoint(name string) endpointMetrics {
@@ -87,6 +94,8 @@ func (m *metrics) endpoint(name string) endpointMetrics {
 		outcomes:   make(map[queue.Outcome]prometheus.Counter),
 		attempting: m.attempt.WithLabelValues(name),
 		delivering: m.delivery.WithLabelValues(name),
+		greeted:    m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
+		denied:     m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
 	}
 	for _, r := range verifiers.Reasons {
 		e.refusals[r] = m.requests.WithLabelValues(name, "refused", string(r))

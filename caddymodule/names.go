@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/verifiers"
 )
 
 // headerPrefix begins the names of the headers that tell the upstream what the
@@ -33,6 +34,7 @@ func removeSpoofed(h http.Header) {
 type facts struct {
 	endpoint, provider string
 	eventID, eventType string
+	signed             string // what the signature covers
 	messageID          string
 	attempt            int // 1: the first; 0: none was made yet
 	receivedAt         time.Time
@@ -47,6 +49,7 @@ func (f *facts) headers(h http.Header) {
 		{headerPrefix + "Provider", f.provider},
 		{headerPrefix + "Event-Id", headerValue(f.eventID)},
 		{headerPrefix + "Event-Type", headerValue(f.eventType)},
+		{headerPrefix + "Signed", f.signed},
 		{headerPrefix + "Message-Id", f.messageID},
 		{headerPrefix + "Attempt", strconv.Itoa(f.attempt)},
 		{headerPrefix + "Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano)},
@@ -78,6 +81,8 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 			return headerValue(f.eventID), true
 		case "event_type":
 			return headerValue(f.eventType), true
+		case "signed":
+			return f.signed, true
 		case "message_id":
 			return f.messageID, true
 		case "attempt":
@@ -88,6 +93,31 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 		return nil, false
 	})
 }
+
+// signedWords names the fields that are under the signature. The same few
+// combinations come again and again, so none of them is composed twice.
+func signedWords(f verifiers.Fields) string {
+	i := 0
+	for bit, set := range []bool{f.ID, f.Type, f.Timestamp, f.Body, f.URL} {
+		if set {
+			i |= 1 << bit
+		}
+	}
+	return allSigned[i]
+}
+
+var allSigned = func() (all [32]string) {
+	for i := range all {
+		var words []string
+		for bit, word := range []string{"id", "type", "timestamp", "body", "url"} {
+			if i&(1<<bit) != 0 {
+				words = append(words, word)
+			}
+		}
+		all[i] = strings.Join(words, " ")
+	}
+	return all
+}()
 
 // maxHeaderValue bounds what an event's own words may add to a header.
 const maxHeaderValue = 1024
@@ -126,7 +156,7 @@ func factsOf(d *queue.Delivery) *facts {
 	m := d.Message
 	return &facts{
 		endpoint: m.Endpoint, provider: m.Provider,
-		eventID: m.EventID, eventType: m.EventType,
+		eventID: m.EventID, eventType: m.EventType, signed: m.Signed,
 		messageID: m.ID.String(), attempt: d.Attempts + 1, receivedAt: m.ReceivedAt,
 	}
 }

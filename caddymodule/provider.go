@@ -5,6 +5,8 @@ import (
 	"encoding/json"
 	"fmt"
 	"maps"
+	"slices"
+	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 
@@ -17,9 +19,16 @@ import (
 // unknown module and a third party can add one by registering a module there.
 func init() {
 	for _, row := range providers.All() {
-		caddy.RegisterModule(&Provider{row: row})
+		caddy.RegisterModule(NewProvider(row))
 	}
 }
+
+// NewProvider makes a module of a row, for whoever ships one of their own:
+//
+//	func init() { caddy.RegisterModule(caddymodule.NewProvider(row)) }
+//
+// Its name has to be one that the catalogue does not have.
+func NewProvider(row verifiers.Provider) *Provider { return &Provider{row: row} }
 
 // A Catalogued verifier is a guest module that brings a row: how its provider
 // behaves, from which an endpoint takes its defaults.
@@ -30,13 +39,17 @@ type Catalogued interface {
 
 // Provider is a built-in provider at one endpoint: a row of the catalogue, what
 // the configuration overrides of its scheme, and the endpoint's secrets. In
-// JSON the scheme's fields stand beside the secrets.
+// JSON the provider's options and the scheme's fields stand beside the secrets.
 type Provider struct {
 	Secrets []string
-	Options map[string]json.RawMessage // of the scheme, by JSON name
+	Options map[string]json.RawMessage // the provider's own, and fields of its scheme by JSON name
 
-	row      verifiers.Provider // with the overrides, once provisioned
-	verifier verifiers.Verifier
+	row        verifiers.Provider // with the overrides, once provisioned
+	given      map[string]string  // the provider's options, resolved
+	app        *App               // nil for the commands
+	secrets    []string           // resolved
+	verifier   verifiers.Verifier
+	handshakes *verifiers.Handshakes
 }
 
 // CaddyModule returns the Caddy module information.
@@ -79,33 +92,113 @@ func (p *Provider) MarshalJSON() ([]byte, error) {
 	return json.Marshal(fields)
 }
 
-// Provision joins the scheme with the secrets, whose placeholders it resolves.
-func (p *Provider) Provision(caddy.Context) error {
+// Provision joins the scheme with the options and the secrets, whose
+// placeholders it resolves.
+func (p *Provider) Provision(ctx caddy.Context) (err error) {
+	if p.app, err = appOf(ctx); err != nil {
+		return err
+	}
 	repl := caddy.NewReplacer()
+	resolve := func(s string) (string, error) { return repl.ReplaceOrErr(s, true, true) }
 	secrets := make([]string, len(p.Secrets))
 	for i, s := range p.Secrets {
-		var err error
-		secrets[i], err = repl.ReplaceOrErr(s, true, true)
-		if err != nil {
+		if secrets[i], err = resolve(s); err != nil {
 			return fmt.Errorf("secret %d of %d: %w; set it, or take it off the `secret` line", i+1, len(p.Secrets), err)
 		}
+	}
+	if err := p.settle(resolve, len(secrets)); err != nil {
+		return err
 	}
 	return p.join(secrets...)
 }
 
-// join builds the verifier; it is all of Provision that does not need Caddy.
-func (p *Provider) join(secrets ...string) (err error) {
-	if p.row.Scheme, err = override(p.row.Scheme, p.Options); err != nil {
+// settle applies the options to the row. It is a part of join for those who have
+// no use for a verifier.
+func (p *Provider) settle(resolve func(string) (string, error), secrets int) error {
+	given, fields, err := p.splitOptions(resolve, secrets)
+	if err != nil {
 		return fmt.Errorf("provider %s: %w", p.row.Name, err)
 	}
-	if len(secrets) == 0 {
-		return fmt.Errorf("provider %s: no secret; add `secret {env.YOUR_SECRET}`, "+
-			"with what %s shows for this webhook", p.row.Name, p.row.Title)
+	if len(given) > 0 {
+		if fields["options"], err = json.Marshal(given); err != nil {
+			return err
+		}
 	}
-	if p.verifier, err = p.row.Scheme.Verifier(secrets...); err != nil {
+	if p.row.Scheme, err = override(p.row.Scheme, fields); err != nil {
 		return fmt.Errorf("provider %s: %w", p.row.Name, err)
 	}
+	if s, ok := p.row.Scheme.(verifiers.Fetching); ok {
+		p.row.Scheme = s.WithKeySource(p.app.keySource())
+	}
+	p.given = given
 	return nil
+}
+
+// join builds the verifier; with settle it is all of Provision that does not
+// need Caddy.
+func (p *Provider) join(secrets ...string) (err error) {
+	switch {
+	case len(secrets) > 0 || p.needsNoSecret():
+		if p.verifier, err = p.row.Scheme.Verifier(secrets...); err != nil {
+			return fmt.Errorf("provider %s: %w%s", p.row.Name, err, p.secretHint(err))
+		}
+	case p.row.Secret.Learnt:
+		p.verifier = untaught{}
+	default:
+		return fmt.Errorf("provider %s: no secret; add `secret {env.YOUR_SECRET}`, with %s", p.row.Name, secretOf(p.row))
+	}
+	if p.handshakes, err = verifiers.CompileHandshakes(p.row.Handshakes, p.given, secrets...); err != nil {
+		return fmt.Errorf("provider %s: %w", p.row.Name, err)
+	}
+	p.secrets = secrets
+	return nil
+}
+
+// needsNoSecret tells whether keys are known without one: the row's, or what the
+// endpoint says of where they are published.
+func (p *Provider) needsNoSecret() bool {
+	switch s := p.row.Scheme.(type) {
+	case verifiers.PublicKey:
+		return p.row.Secret.Optional || s.Keys.URL != "" || len(s.Static) > 0
+	case verifiers.JWT:
+		return p.row.Secret.Optional || s.Keys.URL != ""
+	}
+	return p.row.Secret.Optional
+}
+
+// with returns the provider with further secrets, which were learnt.
+func (p *Provider) with(learnt []string) (*Provider, error) {
+	taught := *p
+	return &taught, taught.join(append(slices.Clone(p.secrets), learnt...)...)
+}
+
+// secretOf says in the provider's words what its secret is.
+func secretOf(row verifiers.Provider) string {
+	s := row.Secret
+	switch {
+	case s.Name == "" && s.Where == "":
+		return "what " + row.Title + " shows for this webhook"
+	case s.Name == "":
+		return "what " + row.Title + " shows under " + s.Where
+	case s.Where == "":
+		return "the " + s.Name + " of " + row.Title
+	}
+	return "the " + s.Name + " of " + row.Title + " (" + s.Where + ")"
+}
+
+// secretHint adds to a complaint about a secret what the provider gives.
+func (p *Provider) secretHint(err error) string {
+	if p.row.Secret.Name == "" || !strings.HasPrefix(err.Error(), "secret ") {
+		return ""
+	}
+	return "; it has to be " + secretOf(p.row)
+}
+
+// untaught is the verifier of an endpoint that has not learnt its secret yet.
+type untaught struct{}
+
+func (untaught) Verify(context.Context, *verifiers.Request) (verifiers.Event, error) {
+	return verifiers.Event{}, fmt.Errorf("%w: the endpoint has not learnt a secret yet", verifiers.WrongSignature)
 }
 
 // override applies options of a configuration to a scheme.
@@ -125,12 +218,21 @@ func (p *Provider) Verify(ctx context.Context, r *verifiers.Request) (verifiers.
 	return p.verifier.Verify(ctx, r)
 }
 
+// Handshake lets a scheme answer handshakes that data cannot describe.
+func (p *Provider) Handshake(r *verifiers.Request) (verifiers.HandshakeReply, bool, error) {
+	if s, ok := p.verifier.(verifiers.Handshaker); ok {
+		return s.Handshake(r)
+	}
+	return verifiers.HandshakeReply{}, false, nil
+}
+
 // Row returns the provider's row, with the scheme as overridden.
 func (p *Provider) Row() verifiers.Provider { return p.row }
 
 var (
-	_ caddy.Provisioner = (*Provider)(nil)
-	_ Catalogued        = (*Provider)(nil)
-	_ json.Marshaler    = (*Provider)(nil)
-	_ json.Unmarshaler  = (*Provider)(nil)
+	_ caddy.Provisioner    = (*Provider)(nil)
+	_ Catalogued           = (*Provider)(nil)
+	_ verifiers.Handshaker = (*Provider)(nil)
+	_ json.Marshaler       = (*Provider)(nil)
+	_ json.Unmarshaler     = (*Provider)(nil)
 )

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"maps"
 	"slices"
@@ -14,6 +15,7 @@ import (
 // field of its scheme:
 //
 //	secret        <secret...>
+//	<option>      <value...>              # the provider's own, such as verify_token
 //	hash          sha256|sha1|sha384|sha512|md5
 //	signature     header|query|form|json <name> [<attribute>...]
 //	signed        <template>
@@ -23,14 +25,24 @@ import (
 //	secret_format [encoding <encoding>] [prefixes <prefix...>] [suffix <suffix>]
 //	digest
 //	variants      <prefix...>
+//	document      <template...>           # where the JSON stands, if not in the body
+//	inflate                               # unpack a body in gzip first
+//	require       <template> [is <value...>|like <regexp>|absent] [fold]
 //	token         header|query|form|json <name> [or <name>] [prefix <prefix>]
-//	token         bearer|basic
+//	token         bearer|basic            # basic is not for a JSON web token
+//	algorithm     ed25519|ecdsa|rsa       # of a public key
+//	algorithms    <name...>               # that a JSON web token may be signed with
+//	keys          <url> [format jwks|pem|json] [path <path>] [pin <regexp...>] [key_id <template>]
+//	key_id        <template>              # which secret counts, by the option key
+//	body_hash     <claim> [hash <hash>] [encoding <encoding>] [optional]
+//	url_hash      <claim> [hash <hash>] [encoding <encoding>] [optional]
 //
 // The attributes of signature are or (another name; the first that is present
-// counts), prefix, separator, assign, keys, encoding, layout, repeated and
-// optional_prefix. Instead of a place, `template <text>`
-// composes a time, an ID or a type of several. event_id and event_type may be
-// given more than once: the first that is present counts.
+// counts), all (any that is present counts), prefix, groups, separator, assign,
+// keys, encoding, layout, repeated and optional_prefix. Instead of a place,
+// `template <text>` composes a time, an ID or a type of several. event_id,
+// event_type, document, algorithms and require may be given more than once: of
+// the first three, the first that is present counts.
 func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 	name := d.Val()
 	if name == "secret" {
@@ -39,6 +51,12 @@ func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 			return d.Err("an empty secret would let everybody in; write `secret {env.NAME}`")
 		}
 		p.Secrets = append(p.Secrets, args...)
+		return nil
+	}
+	if o, ok := p.option(name); ok {
+		if err := p.giveOption(o, d.RemainingArgs()); err != nil {
+			return d.Err(err.Error())
+		}
 		return nil
 	}
 	parse, ok := optionParsers[name]
@@ -58,14 +76,14 @@ func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 		if err != nil {
 			return err
 		}
-		if list, ok := value.([]string); ok && options[key] != nil {
-			if raw, err = extend(options[key], list); err != nil {
+		if before := options[key]; len(before) > 0 && before[0] == '[' && raw[0] == '[' {
+			if raw, err = extend(before, raw); err != nil {
 				return err
 			}
 		}
 		options[key] = raw
 	}
-	if _, err := override(p.row.Scheme, options); err != nil {
+	if _, err := override(p.row.Scheme, p.ofScheme(options)); err != nil {
 		return d.Errf("%s does not go with provider %s: %v", name, p.row.Name, err)
 	}
 	p.Options = options
@@ -73,12 +91,21 @@ func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 }
 
 // extend adds to a list that an earlier line began.
-func extend(before json.RawMessage, list []string) (json.RawMessage, error) {
-	var all []string
-	if err := json.Unmarshal(before, &all); err != nil {
+func extend(before, after json.RawMessage) (json.RawMessage, error) {
+	var all, more []json.RawMessage
+	if err := errors.Join(json.Unmarshal(before, &all), json.Unmarshal(after, &more)); err != nil {
 		return nil, err
 	}
-	return json.Marshal(append(all, list...))
+	return json.Marshal(append(all, more...))
+}
+
+// ofScheme leaves the provider's own options out.
+func (p *Provider) ofScheme(options map[string]json.RawMessage) map[string]json.RawMessage {
+	fields := maps.Clone(options)
+	for _, o := range p.row.Options {
+		delete(fields, o.Name)
+	}
+	return fields
 }
 
 // An optionParser reads the rest of a line as fields of the scheme.
@@ -95,6 +122,15 @@ var optionParsers = map[string]optionParser{
 	"signature":     parseSignature,
 	"secret_format": parseSecretFormat,
 	"token":         parseToken,
+	"document":      parseList,
+	"inflate":       parseFlag,
+	"require":       parseRequire,
+	"algorithm":     parseText,
+	"algorithms":    parseList,
+	"keys":          parseKeys,
+	"key_id":        parseText,
+	"body_hash":     parseClaimHash,
+	"url_hash":      parseClaimHash,
 }
 
 func parseText(d *caddyfile.Dispenser, name string) (map[string]any, error) {
@@ -114,6 +150,9 @@ func parseList(d *caddyfile.Dispenser, name string) (map[string]any, error) {
 	args := d.RemainingArgs()
 	if len(args) == 0 {
 		return nil, d.ArgErr()
+	}
+	for i := range args {
+		args[i] = longhand(args[i])
 	}
 	return map[string]any{name: args}, nil
 }
@@ -172,7 +211,7 @@ func parseSignature(d *caddyfile.Dispenser, name string) (map[string]any, error)
 	fields := make(map[string]any)
 	err := parseNames(d, fields, map[string]attribute{
 		"prefix": oneValue, "separator": oneValue, "assign": oneValue, "encoding": oneValue, "layout": oneValue,
-		"keys": manyValues, "repeated": bareWord, "optional_prefix": bareWord,
+		"groups": oneValue, "keys": manyValues, "repeated": bareWord, "optional_prefix": bareWord, "all": bareWord,
 	})
 	return map[string]any{name: fields}, err
 }
@@ -186,85 +225,47 @@ func parseSecretFormat(d *caddyfile.Dispenser, _ string) (map[string]any, error)
 	fields := make(map[string]any)
 	return map[string]any{"secret": fields}, parseAttributes(d, fields, map[string]attribute{
 		"encoding": oneValue, "unprefixed": oneValue, "suffix": oneValue, "prefixes": manyValues,
+		"normalise": oneValue, "hash": oneValue, "named": bareWord,
 	})
 }
 
-// An attribute is a word within a line, followed by its values.
-type attribute int
-
-const (
-	bareWord attribute = iota
-	oneValue
-	manyValues
-)
-
-// parseNames reads `<from> [<name>] <attribute>...`, where the attribute `or`
-// gives further names.
-func parseNames(d *caddyfile.Dispenser, fields map[string]any, known map[string]attribute) error {
+// parseRequire reads a condition.
+func parseRequire(d *caddyfile.Dispenser, name string) (map[string]any, error) {
+	fields := make(map[string]any)
 	if !d.NextArg() {
-		return d.ArgErr()
+		return nil, d.Errf("%s what? Write `%s <template> is <value>` or the like", name, name)
 	}
-	from := d.Val()
-	fields["from"] = from
-	var names []string
-	if from != "bearer" && from != "basic" {
-		if !d.NextArg() {
-			return d.Errf("%s needs a name", from)
-		}
-		names = append(names, d.Val())
-	}
-	known["or"] = manyValues
-	if err := parseAttributes(d, fields, known); err != nil {
-		return err
-	}
-	if more, ok := fields["or"].([]string); ok {
-		names = append(names, more...)
-		delete(fields, "or")
-	}
-	if len(names) > 0 {
-		fields["names"] = names
-	}
-	return nil
+	fields["of"] = longhand(d.Val())
+	err := parseAttributes(d, fields, map[string]attribute{
+		"is": manyValues, "like": oneValue, "absent": bareWord, "fold": bareWord,
+	})
+	return map[string]any{name: []any{fields}}, err
 }
 
-// parseAttributes reads attributes to the end of the line.
-func parseAttributes(d *caddyfile.Dispenser, fields map[string]any, known map[string]attribute) error {
-	for d.NextArg() {
-		name := d.Val()
-		kind, ok := known[name]
-		if !ok {
-			names := slices.Sorted(maps.Keys(known))
-			return d.Errf("unknown word %q; here may stand %s", name, strings.Join(names, ", "))
-		}
-		switch kind {
-		case bareWord:
-			fields[name] = true
-		case oneValue:
-			if !d.NextArg() {
-				return d.Errf("%s needs a value", name)
-			}
-			fields[name] = d.Val()
-		case manyValues:
-			values := untilAttribute(d, known)
-			if len(values) == 0 {
-				return d.Errf("%s needs a value", name)
-			}
-			fields[name] = values
-		}
+// parseKeys reads where keys are fetched from.
+func parseKeys(d *caddyfile.Dispenser, name string) (map[string]any, error) {
+	fields := make(map[string]any)
+	if !d.NextArg() {
+		return nil, d.Errf("%s needs the URL of the keys", name)
 	}
-	return nil
+	fields["url"] = longhand(d.Val())
+	err := parseAttributes(d, fields, map[string]attribute{
+		"format": oneValue, "path": oneValue, "pin": manyValues, "key_id": oneValue,
+	})
+	return map[string]any{name: fields}, err
 }
 
-// untilAttribute reads arguments up to the next word that is an attribute.
-func untilAttribute(d *caddyfile.Dispenser, known map[string]attribute) (values []string) {
-	for d.NextArg() {
-		if _, ok := known[d.Val()]; ok {
-			d.Prev()
-			break
-		}
-		values = append(values, d.Val())
+// parseClaimHash reads a claim that binds a token to a part of the request.
+func parseClaimHash(d *caddyfile.Dispenser, name string) (map[string]any, error) {
+	fields := make(map[string]any)
+	if !d.NextArg() {
+		return nil, d.Errf("%s needs the name of the claim", name)
 	}
-	return values
+	fields["claim"] = d.Val()
+	err := parseAttributes(d, fields, map[string]attribute{
+		"hash": oneValue, "encoding": oneValue, "optional": bareWord,
+	})
+	return map[string]any{name: fields}, err
 }
 
 // longhand undoes what the Caddyfile's shorthands make of a template's tokens.
@@ -279,6 +280,13 @@ func (p *Provider) optionFlag(option string) error {
 	name, value, ok := strings.Cut(option, "=")
 	if !ok || name == "secret" {
 		return fmt.Errorf("option %q is not of the form name=value", option)
+	}
+	if o, ok := p.option(name); ok { // not a Caddyfile's words: they may contain anything
+		values := []string{value}
+		if o.Many || o.Paired {
+			values = strings.Fields(value)
+		}
+		return p.giveOption(o, values)
 	}
 	tokens, err := caddyfile.Tokenize([]byte(name+" "+value), "--option")
 	if err != nil {

@@ -21,7 +21,8 @@ import (
 )
 
 // ServeHTTP takes one webhook: size, method, signature, freshness, and then
-// either keeps and answers it or passes it on.
+// either keeps and answers it or passes it on. Handshakes are answered on the
+// way, before the signature or after it.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	received := time.Now()
 	removeSpoofed(r.Header)
@@ -42,11 +43,28 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	defer in.release()
 
-	event, err := h.check(w, r, &in, received)
+	guest, err := h.current(r.Context(), shared)
+	if err != nil {
+		return h.unavailable(w, r, about, err)
+	}
+	if err := in.read(w, r, h.MaxBody); err != nil {
+		return h.refused(w, r, about, len(in.body), err)
+	}
+	req := &verifiers.Request{Method: r.Method, URL: h.calledURL(r), Header: r.Header, Body: in.body}
+	if answered, err := h.greet(w, r, shared, about, guest, req, false); answered {
+		return err
+	}
+	event, err := h.judge(r.Context(), guest.verifier, req, received)
 	if err != nil {
 		return h.refused(w, r, about, len(in.body), err)
 	}
-	about.eventID, about.eventType = event.ID, event.Type
+	if answered, err := h.greet(w, r, shared, about, guest, req, true); answered {
+		return err
+	}
+	if !slices.Contains(h.methods, r.Method) {
+		return h.refused(w, r, about, len(in.body), verifiers.MethodNotAllowed)
+	}
+	about.eventID, about.eventType, about.signed = event.ID, event.Type, signedWords(event.Signed)
 	id := h.identify(event)
 	if h.Forward == nil {
 		if in.timeout > 0 { // reached meanwhile, it would cancel the request
@@ -57,25 +75,16 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.accept(w, r, shared, id, about, event, in.body)
 }
 
-// check does all that has to be true before an event may leave a trace.
-func (h *Handler) check(w http.ResponseWriter, r *http.Request, in *inFlight, received time.Time) (verifiers.Event, error) {
-	if err := in.read(w, r, h.MaxBody); err != nil {
-		return verifiers.Event{}, err
-	}
-	return h.judge(r.Context(), &verifiers.Request{
-		Method: r.Method, URL: h.calledURL(r), Header: r.Header, Body: in.body,
-	}, received)
-}
-
-// judge checks a whole request as of the time of its receipt.
-func (h *Handler) judge(ctx context.Context, r *verifiers.Request, received time.Time) (verifiers.Event, error) {
+// judge checks a whole request as of the time of its receipt: all that has to be
+// true before an event may leave a trace.
+func (h *Handler) judge(ctx context.Context, v verifiers.Verifier, r *verifiers.Request, received time.Time) (verifiers.Event, error) {
 	if int64(len(r.Body)) > h.MaxBody {
 		return verifiers.Event{}, verifiers.BodyTooLarge
 	}
-	if !slices.Contains(h.methods, r.Method) {
+	if !slices.Contains(h.methods, r.Method) && !h.guest.handshakes.Verified(r.Method) {
 		return verifiers.Event{}, verifiers.MethodNotAllowed
 	}
-	event, err := h.verifier.Verify(ctx, r)
+	event, err := v.Verify(ctx, r)
 	if err != nil {
 		return event, err
 	}

@@ -29,6 +29,7 @@ type shared struct {
 	window   *dedupe.Window
 	attempts *queue.Limit // of attempts in flight, all endpoints together
 	buffered atomic.Int64 // bytes of request bodies in memory
+	learnt   learnt
 }
 
 // openShared returns the state for this app's store with a reference that its

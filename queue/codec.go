@@ -20,6 +20,7 @@ const (
 	flagTLS = 1 << iota
 	flagTrustedProxy
 	flagTimestamp
+	flagSigned
 	flagsKnown = 1<<iota - 1
 )
 
@@ -46,6 +47,9 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	if !m.Timestamp.IsZero() {
 		flags |= flagTimestamp
 	}
+	if m.Signed != "" {
+		flags |= flagSigned
+	}
 	dst = append(dst, flags)
 	dst = appendTime(dst, m.ReceivedAt)
 	if !m.Timestamp.IsZero() {
@@ -53,6 +57,9 @@ func AppendMessage(dst []byte, m *Message) []byte {
 	}
 	for _, s := range m.texts() {
 		dst = appendString(dst, *s)
+	}
+	if m.Signed != "" {
+		dst = appendString(dst, m.Signed)
 	}
 	values := 0
 	for _, v := range m.Header {
@@ -74,7 +81,7 @@ func AppendMessage(dst []byte, m *Message) []byte {
 // EncodedSize returns a size that the binary form of m does not exceed, so that
 // one allocation is enough for it.
 func EncodedSize(m *Message) int {
-	n := 1 + 4 + len(m.ID) + 1 + 4*binary.MaxVarintLen64 + 2*binary.MaxVarintLen32 + len(m.Body)
+	n := 1 + 4 + len(m.ID) + 1 + 4*binary.MaxVarintLen64 + 3*binary.MaxVarintLen32 + len(m.Signed) + len(m.Body)
 	for _, s := range m.texts() {
 		n += binary.MaxVarintLen32 + len(*s)
 	}
@@ -125,6 +132,11 @@ func DecodeMessage(b []byte) (*Message, error) {
 	}
 	for _, s := range m.texts() {
 		*s = r.text()
+	}
+	if flags&flagSigned != 0 {
+		if m.Signed = r.text(); m.Signed == "" {
+			r.fail("a flag without its text")
+		}
 	}
 	m.Header = r.header()
 	if r.err == nil && r.rest != "" {

@@ -13,7 +13,7 @@ func sample() *Message {
 	received := time.Date(2026, 11, 22, 1, 2, 3, 456789012, time.UTC)
 	return &Message{
 		ID: NewID(received), ReceivedAt: received, Endpoint: "stripe", Provider: "stripe", EventID: "evt_1", EventType: "invoice.paid",
-		Timestamp: received.Add(-time.Second), Method: "POST", URI: "/stripe?a=%20b", Host: "example.com", Proto: "HTTP/1.1",
+		Timestamp: received.Add(-time.Second), Signed: "id body", Method: "POST", URI: "/stripe?a=%20b", Host: "example.com", Proto: "HTTP/1.1",
 		RemoteAddr: "192.0.2.1:1", ClientIP: "2001:db8::1", TLS: true, TrustedProxy: true,
 		Header: http.Header{"A": {"1", "2"}, "B": {""}, "C": {}}, Body: []byte("{\"a\":1}\x00\xff"),
 	}
@@ -23,7 +23,9 @@ func TestCodec(t *testing.T) {
 	empty := &Message{ReceivedAt: time.Unix(0, 0).UTC(), Body: []byte{}}
 	old := sample()
 	old.Timestamp = time.Date(1, 2, 3, 4, 5, 6, 7, time.UTC) // no 64 bits of nanoseconds hold it
-	for _, m := range []*Message{sample(), empty, old} {
+	plain := sample()
+	plain.Signed = "" // as in records from before there was such a field
+	for _, m := range []*Message{sample(), empty, old, plain} {
 		b := AppendMessage([]byte("before"), m)[len("before"):]
 		if limit := EncodedSize(m); len(b) > limit {
 			t.Errorf("%d bytes, said to be at most %d", len(b), limit)

@@ -24,6 +24,7 @@ type Message struct {
 	EventID   string // empty where the provider gives none
 	EventType string
 	Timestamp time.Time // what the sender gave; zero: none
+	Signed    string    // the words for what its signature covers, such as "id body"
 
 	Method       string
 	URI          string // path and query as the gateway's routes saw them

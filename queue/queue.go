@@ -157,3 +157,24 @@ type Buried struct {
 
 // ErrNotFound: there is no such dead letter.
 var ErrNotFound = errors.New("no such dead letter")
+
+// A Keeper is a [Store] that also keeps the secrets which providers hand over in
+// handshakes. It is an interface of its own, so that a store may do without.
+type Keeper interface {
+	// Learn makes a secret of the endpoint durable: when it returns without an
+	// error, the secret survives what a message does. One that is kept already is
+	// not kept twice. The error wraps [ErrTooMany] beyond [MaxLearnt] secrets, and
+	// those of Accept otherwise.
+	Learn(ctx context.Context, endpoint, secret string) error
+	// Learnt returns the endpoint's secrets, the oldest first.
+	Learnt(ctx context.Context, endpoint string) ([]string, error)
+	// Forget removes a secret of the endpoint, if it is there.
+	Forget(ctx context.Context, endpoint, secret string) error
+}
+
+// MaxLearnt is how many secrets are kept for one endpoint. Each of them costs a
+// hash for every forged request.
+const MaxLearnt = 100
+
+// ErrTooMany: the endpoint has learnt as many secrets as are kept.
+var ErrTooMany = errors.New("too many secrets have been learnt")

@@ -22,6 +22,7 @@ import (
 //	z lane id                a dead letter
 //	k key                    a dedupe key: when it expires
 //	x expiry key             the same by time, for the sweep
+//	s endpoint secret        a secret that was learnt in a handshake; both as digests
 //
 // lane is the start of the SHA-256 of the destination's name; times are
 // nanoseconds since 1970, big-endian, so that they sort.
@@ -34,6 +35,7 @@ const (
 	kindDead    = 'z'
 	kindKey     = 'k'
 	kindExpiry  = 'x'
+	kindSecret  = 's'
 )
 
 // format is what the format record of this version holds.

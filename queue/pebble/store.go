@@ -93,6 +93,7 @@ type Store struct {
 	keys    atomic.Int64 // recorded since the count began
 	counted atomic.Bool  // the keys on disk are in keys, too
 	sweeper sweeper
+	secrets chan struct{} // holds one while they are changed
 
 	current atomic.Pointer[database] // nil while there is none
 
@@ -124,6 +125,7 @@ func Open(o Options) (*Store, error) {
 		closing: make(chan struct{}),
 		locks:   newStripes(),
 		sweeper: sweeper{early: make(chan struct{}, 1)},
+		secrets: make(chan struct{}, 1),
 	}
 	s.fresh.left.Store(o.freshSize)
 	s.SetMaxBacklog(o.MaxBacklog)

@@ -62,6 +62,8 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Claim wakes when due", (*bench).claimWakesWhenDue},
 		{"Claim wakes for each of many", (*bench).claimWakesMany},
 		{"Accept ends with its context", (*bench).acceptCancelled},
+		{"Learns secrets", (*bench).learns},
+		{"Learns so many secrets", (*bench).learnsBounded},
 		{"Refuses when closed", (*bench).closed},
 	} {
 		t.Run(test.name, func(t *testing.T) {

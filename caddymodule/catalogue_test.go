@@ -1,0 +1,216 @@
+package caddymodule
+
+import (
+	"cmp"
+	"context"
+	"crypto"
+	"crypto/ecdsa"
+	"crypto/ed25519"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/rsa"
+	"crypto/x509"
+	"encoding/pem"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+	"github.com/hookwicket/hookwicket/verifiers/providers"
+)
+
+// credential is what signs, and what an endpoint is given to verify with.
+type credential struct{ signs, secret string }
+
+// credentials are of every form that a provider has: each takes the first that
+// suits it.
+var credentials = sync.OnceValue(func() (all []credential) {
+	for _, s := range []string{
+		"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "a plain secret", "cGxhaW4gc2VjcmV0IGluIGJhc2U2NA==",
+		strings.Repeat("0123456789abcdef", 4), "user:password", "user:cGFzc3dvcmQ=",
+	} {
+		all = append(all, credential{s, s})
+	}
+	_, ed, _ := ed25519.GenerateKey(rand.Reader)
+	p256, _ := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	p521, _ := ecdsa.GenerateKey(elliptic.P521(), rand.Reader)
+	rsa2048, _ := rsa.GenerateKey(rand.Reader, 2048)
+	for _, key := range []crypto.Signer{ed, p256, p521, rsa2048} {
+		private, err := x509.MarshalPKCS8PrivateKey(key)
+		public, err2 := x509.MarshalPKIXPublicKey(key.Public())
+		if err := errors.Join(err, err2); err != nil {
+			panic(err)
+		}
+		all = append(all, credential{
+			string(pem.EncodeToMemory(&pem.Block{Type: "PRIVATE KEY", Bytes: private})),
+			string(pem.EncodeToMemory(&pem.Block{Type: "PUBLIC KEY", Bytes: public})),
+		})
+	}
+	return all
+})
+
+// blanks are the lines that the rows need which say nothing of where to look.
+var blanks = map[string][]string{
+	"hmac":    {"signature=header X-Acme-Signature prefix sha256=", "timestamp=header X-Acme-Timestamp", "signed={timestamp}.{body}", "event_id=json id"},
+	"token":   {"token=header X-Acme-Token", "event_id=json id"},
+	"jwt":     {"token=bearer", "algorithms=HS256", "event_id=json id"},
+	"ed25519": {"signature=header X-Acme-Signature", "timestamp=header X-Acme-Timestamp", "signed={timestamp}.{body}", "event_id=json id"},
+	"ecdsa":   {"signature=header X-Acme-Signature encoding base64", "timestamp=header X-Acme-Timestamp", "signed={timestamp}.{body}", "event_id=json id"},
+	"rsa":     {"signature=header X-Acme-Signature encoding base64", "timestamp=header X-Acme-Timestamp", "signed={timestamp}.{body}", "event_id=json id"},
+}
+
+// optionsFor returns what the command line says for a row.
+func optionsFor(row verifiers.Provider) []string {
+	lines := slices.Clone(blanks[row.Name])
+	for _, o := range row.Options {
+		if o.Required || o.Paired {
+			first, _, _ := strings.Cut(o.Example, " ")
+			lines = append(lines, o.Name+"="+first)
+		}
+	}
+	return lines
+}
+
+// signerFor makes what the commands sign with, if the credential suits the row.
+func signerFor(row verifiers.Provider, url string, c credential) (*signing, *Provider, error) {
+	make := func(secret string) (*Provider, error) {
+		p := &Provider{row: row}
+		for _, o := range optionsFor(row) {
+			if err := p.optionFlag(o); err != nil {
+				return nil, err
+			}
+		}
+		return p, p.settle(nil, 1)
+	}
+	signs, err := make(c.signs)
+	if err != nil {
+		return nil, nil, err
+	}
+	verifies, err := make(c.secret)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err := verifies.join(c.secret); err != nil {
+		return nil, nil, err
+	}
+	s := &signing{command: &command{provider: signs, secrets: []string{c.signs}, url: url}}
+	now := time.Now()
+	r, err := s.request(now)
+	if err != nil {
+		return nil, nil, err
+	}
+	ev, err := verifies.Verify(context.Background(), r)
+	if err != nil {
+		return nil, nil, err
+	}
+	return s, verifies, verifies.row.Freshness.Check(ev, now)
+}
+
+// TestCatalogue signs for every provider as the commands do, and sends it to an
+// endpoint of that provider: it is accepted, answered as the row says, and given
+// to the upstream once.
+func TestCatalogue(t *testing.T) {
+	up := newUpstream(t)
+	var site strings.Builder
+	type endpoint struct {
+		row  verifiers.Provider
+		sign *signing
+	}
+	var endpoints []endpoint
+	for _, row := range providers.All() {
+		if _, ok := row.Scheme.(verifiers.Signer); !ok {
+			continue
+		}
+		var failures []error
+		for _, c := range credentials() {
+			s, _, err := signerFor(row, "/"+row.Name, c)
+			if err != nil {
+				failures = append(failures, err)
+				continue
+			}
+			endpoints = append(endpoints, endpoint{row, s})
+			fmt.Fprintf(&site, "webhook_gateway /%s %s {\n\tsecret `%s`\n", row.Name, row.Name, c.secret)
+			for _, o := range optionsFor(row) {
+				name, value, _ := strings.Cut(o, "=")
+				if name == "signed" {
+					value = `"` + value + `"`
+				}
+				fmt.Fprintf(&site, "\t%s %s\n", name, value)
+			}
+			if row.Synchronous == "" {
+				fmt.Fprintf(&site, "\tforward %s\n", up.addr)
+			}
+			site.WriteString("}\n")
+			failures = nil
+			break
+		}
+		if failures != nil {
+			t.Errorf("%s: no credential suits it: %v", row.Name, errors.Join(failures...))
+		}
+	}
+	g := start(t, setup{site: site.String() + "respond 200"})
+	for _, e := range endpoints {
+		t.Run(e.row.Name, func(t *testing.T) {
+			up.t, g.t = t, t
+			e.sign.url = "http://" + g.addr + "/" + e.row.Name
+			r, err := e.sign.request(time.Now())
+			if err != nil {
+				t.Fatal(err)
+			}
+			hr, err := httpRequest(r, r.URL)
+			if err != nil {
+				t.Fatal(err)
+			}
+			a := g.send(hr)
+			if e.row.Synchronous != "" {
+				if a.status != 200 {
+					t.Errorf("answered %v", a)
+				}
+				return
+			}
+			if want := e.row.Answers.Success; a.status != cmp.Or(want.Status, 200) || a.body != want.Body {
+				t.Fatalf("answered %v", a)
+			}
+			got := up.next()
+			if string(got.body) != string(r.Body) || got.Header.Get("Webhook-Gateway-Provider") != e.row.Name {
+				t.Errorf("the upstream got %q with %v", got.body, got.Header)
+			}
+		})
+	}
+	up.t, g.t = t, t
+	g.drained()
+	up.nothing()
+}
+
+// TestCatalogueRows holds what the gateway wants of the rows.
+func TestCatalogueRows(t *testing.T) {
+	reserved := []string{
+		"secret", "name", "tolerance", "dedupe", "replays", "max_body", "public_url", "enrol", "forward", "provider", "secrets", "options",
+	}
+	for _, row := range providers.All() {
+		options := make(map[string]string)
+		for _, o := range row.Options {
+			options[o.Name], _, _ = strings.Cut(o.Example, " ")
+			if slices.Contains(reserved, o.Name) {
+				t.Errorf("%s: the option %s is a subdirective of every endpoint", row.Name, o.Name)
+			}
+		}
+		if _, err := verifiers.CompileHandshakes(row.Handshakes, options); err != nil {
+			t.Errorf("%s: %v", row.Name, err)
+		}
+		names := make(map[string]bool)
+		for _, h := range row.Handshakes {
+			if h.Name == "" || names[h.Name] {
+				t.Errorf("%s: a handshake without a name of its own: %q", row.Name, h.Name)
+			}
+			names[h.Name] = true
+			if h.Enrols != "" && !row.Secret.Learnt {
+				t.Errorf("%s: the handshake %s hands over a secret that the row does not learn", row.Name, h.Name)
+			}
+		}
+	}
+}
