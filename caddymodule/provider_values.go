@@ -71,7 +71,7 @@ func optionValues(raw json.RawMessage) (values []string, err error) {
 // shows a value.
 func checkOption(o verifiers.Option, values []string, secrets int) error {
 	switch n := len(values); {
-	case n == 0 && o.Required:
+	case n == 0 && o.Required && (!o.Fetching || secrets == 0):
 		return fmt.Errorf("it is missing; add `%s %s`: %s", o.Name, exampleOf(o), o.What)
 	case n == 0:
 		return nil

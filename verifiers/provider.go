@@ -64,6 +64,7 @@ type Option struct {
 	What string // what it is and where the provider shows it: the text of the error when it is missing
 
 	Required bool
+	Fetching bool   // needed only to fetch keys: not where the endpoint has a secret
 	Secret   bool   // never shown
 	Many     bool   // several may be given, separated by space, of which any counts
 	Paired   bool   // one for each secret, in their order

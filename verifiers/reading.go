@@ -2,6 +2,8 @@ package verifiers
 
 import (
 	"net/textproto"
+	"strconv"
+	"strings"
 	"unsafe"
 
 	"github.com/tidwall/gjson"
@@ -21,6 +23,10 @@ type reading struct {
 	claims    string            // what {claim:…} looks at: the JSON of a verified token's claims
 	params    []param           // the items of the signature's list
 	options   map[string]string // the endpoint's
+
+	// pieces: what is signed are values out of a JSON document, not the whole of it,
+	// so that each has to be the only one of its name.
+	pieces bool
 
 	// repeated notes that something asked for was there more than once, so
 	// that it counts as absent: two parties could each read another one.
@@ -82,16 +88,62 @@ func (in *reading) param(key string) (string, bool) {
 // json returns what stands in the document. A form that holds no document has
 // no JSON.
 func (in *reading) json(path string) (string, bool) {
-	if len(in.documents) == 0 {
-		if in.isForm() {
-			return "", false
+	doc := in.body
+	if len(in.documents) > 0 {
+		doc = in.document()
+	}
+	if !in.docFound && in.isForm() {
+		return "", false
+	}
+	if in.pieces && repeatedMember(gjson.Parse(doc), path) {
+		in.repeated = true
+		return "", false
+	}
+	return jsonValue(doc, path)
+}
+
+// repeatedMember tells whether a JSON path passes a name that an object has more
+// than once, or also in other letters, which some parsers take for the same. Who
+// may add to a body could so have one value verified and another one read.
+func repeatedMember(value gjson.Result, path string) bool {
+	name, rest, more := cutPath(path)
+	var next gjson.Result
+	n := 0
+	value.ForEach(func(key, member gjson.Result) bool {
+		switch {
+		case !value.IsObject():
+			if strconv.Itoa(n) == name {
+				next = member
+			}
+			n++
+			return true
+		case strings.EqualFold(key.Str, name):
+			next = member
+			n++
 		}
-		return jsonValue(in.body, path)
+		return true
+	})
+	if value.IsObject() && n > 1 {
+		return true
 	}
-	if doc := in.document(); in.docFound || !in.isForm() {
-		return jsonValue(doc, path)
+	return more && next.Exists() && repeatedMember(next, rest)
+}
+
+// cutPath parts the first name of a JSON path from the rest.
+func cutPath(path string) (name, rest string, more bool) {
+	var b strings.Builder
+	for i := 0; i < len(path); i++ {
+		switch c := path[i]; {
+		case c == '\\' && i+1 < len(path):
+			i++
+			b.WriteByte(path[i])
+		case c == '.' || c == '|':
+			return b.String(), path[i+1:], true
+		default:
+			b.WriteByte(c)
+		}
 	}
-	return "", false
+	return b.String(), "", false
 }
 
 // claim returns what stands in a token's claims.

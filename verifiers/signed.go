@@ -22,6 +22,7 @@ type signed struct {
 	readsJSON   bool
 	contentBody bool     // the body is covered, so that it is the event's content
 	contentDoc  bool     // the document is, which may be the body or not
+	pieces      bool     // values out of the document are, but not all of it
 	needs       []string // headers without which there can be no signature
 }
 
@@ -79,6 +80,7 @@ func (s *signed) compileContent(text string, besides []*Template) error {
 	s.covers = Fields{Body: covered.body, URL: covered.url}
 	s.contentBody = covered.body
 	s.contentDoc = !covered.body && content.has("document")
+	s.pieces = !covered.body && !s.contentDoc && content.has("json")
 	s.usesID = content.has("id")
 	if s.usesID {
 		for i := range s.facts.ids {
@@ -163,6 +165,7 @@ func (s *signed) verifyGroups(ctx context.Context, st *signedState, m matcher) (
 
 func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (Event, error) {
 	in, ev := &st.in, Event{Signed: s.covers}
+	in.pieces = s.pieces
 	if err := s.facts.require(in); err != nil {
 		return Event{}, err
 	}

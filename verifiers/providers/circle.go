@@ -41,7 +41,8 @@ func circleNotifications() verifiers.Provider {
 			Optional: true,
 		},
 		Options: []verifiers.Option{
-			{Name: "api_key", What: "an API key, with which Circle's public keys are fetched", Secret: true, Required: true, Example: "TEST_API_KEY:1001:example"},
+			{Name: "api_key", What: "an API key, with which Circle's public keys are fetched", Secret: true, Required: true, Fetching: true,
+				Example: "TEST_API_KEY:1001:example"},
 			{Name: "subscription_id", What: "the ID of the subscription to notifications: events of others are refused", Many: true,
 				Example: "00000000-0000-4000-8000-000000000000"},
 		},
