@@ -70,7 +70,7 @@ type handshake struct {
 	denied       int
 	when, guard  []*condition
 	readsJSON    bool
-	options      []param
+	options      map[string]string // of several values the first, which goes with the first secret
 	*reply
 }
 
@@ -89,7 +89,7 @@ func CompileHandshakes(all []Handshake, options map[string]string, secrets ...st
 }
 
 func (h Handshake) compile(options map[string]string, secrets []string) (*handshake, error) {
-	c := &handshake{name: h.Name, method: h.Method, verified: h.Verified, denied: h.Denied}
+	c := &handshake{name: h.Name, method: h.Method, verified: h.Verified, denied: h.Denied, options: map[string]string{}}
 	if c.method == "" {
 		c.method = http.MethodPost
 	}
@@ -97,7 +97,7 @@ func (h Handshake) compile(options map[string]string, secrets []string) (*handsh
 		c.denied = http.StatusForbidden
 	}
 	for name, value := range options {
-		c.options = append(c.options, param{"option:" + name, value})
+		c.options[name], _, _ = strings.Cut(value, " ")
 	}
 	var err error
 	if c.when, err = compileConditions(h.When, options); err != nil {
@@ -166,7 +166,7 @@ func (h *handshake) answer(in *reading) (HandshakeReply, bool) {
 	if !allHold(h.when, in) || h.readsJSON && !in.validJSON() {
 		return HandshakeReply{}, false
 	}
-	in.params = append(in.params[:0], h.options...)
+	in.options = h.options
 	answer := HandshakeReply{Name: h.name}
 	err := errGuard
 	if allHold(h.guard, in) {

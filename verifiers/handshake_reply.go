@@ -59,10 +59,10 @@ type reply struct {
 	pins    []*regexp.Regexp
 }
 
-// replyTemplate parses a template of an answer. What an answer knows besides the
-// request, the proof and the endpoint's options, is handed to it as parameters.
+// replyTemplate parses a template of an answer. The proof, which an answer has
+// besides the request, is handed to it as a parameter.
 func replyTemplate(text string) (*Template, error) {
-	return ParseTemplate(strings.NewReplacer("{proof}", "{param:proof}", "{option:", "{param:option:").Replace(text))
+	return ParseTemplate(strings.ReplaceAll(text, "{proof}", "{param:proof}"))
 }
 
 func (h Handshake) compileReply(options map[string]string, secrets []string) (*reply, error) {
