@@ -1,0 +1,191 @@
+package providers
+
+import (
+	"crypto/hmac"
+	"crypto/sha1"
+	"crypto/sha256"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// twilioScheme signs the URL and the fields of a form. Where the body is something
+// else, the URL has its hash.
+type twilioScheme struct {
+	verifiers.Facts
+}
+
+var (
+	_ verifiers.Scheme = twilioScheme{}
+	_ verifiers.Signer = twilioScheme{}
+)
+
+// bodyHash is the parameter of the URL that has the hash of a body.
+const bodyHash = "bodySHA256"
+
+// Verifier makes the scheme's verifier.
+func (s twilioScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
+	keys, err := verifiers.SecretKeys(secrets, asText)
+	if err != nil {
+		return nil, err
+	}
+	form, err := s.Reader(verifiers.Covered{})
+	if err != nil {
+		return nil, err
+	}
+	body, err := s.Reader(verifiers.Covered{URL: true, Body: true})
+	if err != nil {
+		return nil, err
+	}
+	return verifierFunc(func(r *verifiers.Request) (verifiers.Event, error) {
+		signature, err := inHeader(r, "X-Twilio-Signature", "base64")
+		if err != nil {
+			return verifiers.Event{}, err
+		}
+		hashed, fields, err := twilioParts(r)
+		if err != nil {
+			return verifiers.Event{}, err
+		}
+		for _, u := range twilioURLs(r.URL) {
+			if !signedBy(sha1.New, keys, signature, u, fields) {
+				continue
+			}
+			if hashed {
+				return told(body, r, verifiers.Event{Content: r.Body})
+			}
+			return told(form, r, verifiers.Event{Content: []byte(u + fields)})
+		}
+		return verifiers.Event{}, wrongSignature()
+	}), nil
+}
+
+// twilioParts returns what follows the URL in the signed content. hashed tells that
+// the URL has the body's hash, which is right.
+func twilioParts(r *verifiers.Request) (hashed bool, fields string, err error) {
+	// Only where it matters, for a query may have what cannot be decoded.
+	if strings.Contains(r.URL, bodyHash) {
+		query, err := verifiers.QueryOf(r.URL)
+		if err != nil {
+			return false, "", err
+		}
+		text, err := only(query, bodyHash)
+		if err != nil {
+			return false, "", err
+		}
+		want, err := decoded("hex", text)
+		if err != nil {
+			return false, "", err
+		}
+		if sum := sha256.Sum256(r.Body); !hmac.Equal(sum[:], want) {
+			return false, "", verifiers.Refuse(verifiers.WrongSignature, "the body is not the one whose hash is in the URL")
+		}
+		return true, "", nil
+	}
+	form, err := verifiers.FormOf(r)
+	if err != nil {
+		return false, "", err
+	}
+	slices.SortFunc(form, func(a, b verifiers.Pair) int {
+		if c := strings.Compare(a.Name, b.Name); c != 0 {
+			return c
+		}
+		return strings.Compare(a.Value, b.Value)
+	})
+	var content strings.Builder
+	for _, p := range slices.Compact(form) {
+		content.WriteString(p.Name)
+		content.WriteString(p.Value)
+	}
+	return false, content.String(), nil
+}
+
+// twilioURLs are the spellings of a URL that Twilio may have signed: as received,
+// with and without a port, and each of them with the query as Node's querystring
+// would write it.
+func twilioURLs(received string) []string {
+	urls := []string{received}
+	add := func(u string) {
+		if !slices.Contains(urls, u) {
+			urls = append(urls, u)
+		}
+	}
+	if scheme, rest, ok := strings.Cut(received, "://"); ok {
+		end := strings.IndexAny(rest, "/?#")
+		if end < 0 {
+			end = len(rest)
+		}
+		authority, rest := rest[:end], rest[end:]
+		host := authority
+		if colon := strings.LastIndexByte(authority, ':'); colon > strings.LastIndexAny(authority, "]@") {
+			host = authority[:colon]
+		}
+		add(scheme + "://" + host + rest)
+		if host == authority {
+			port := ":443"
+			if strings.EqualFold(scheme, "http") {
+				port = ":80"
+			}
+			add(scheme + "://" + host + port + rest)
+		}
+	}
+	for _, u := range slices.Clone(urls) {
+		if rewritten, ok := rewrittenQuery(u); ok {
+			add(rewritten)
+		}
+	}
+	return urls
+}
+
+// rewrittenQuery decodes a URL's query and encodes it anew as Node does. It leaves
+// one with repeated names alone, which Node would also sort.
+func rewrittenQuery(u string) (string, bool) {
+	base, query, ok := strings.Cut(u, "?")
+	if !ok || query == "" || strings.Contains(query, "#") {
+		return "", false
+	}
+	pairs, err := verifiers.QueryOf(u)
+	if err != nil {
+		return "", false
+	}
+	seen := map[string]bool{}
+	var written []string
+	for _, p := range pairs {
+		if seen[p.Name] {
+			return "", false
+		}
+		seen[p.Name] = true
+		written = append(written, escapeComponent(p.Name)+"="+escapeComponent(p.Value))
+	}
+	return base + "?" + strings.Join(written, "&"), true
+}
+
+// escapeComponent escapes as JavaScript's encodeURIComponent and Node's
+// querystring do.
+func escapeComponent(s string) string { return unescaped.Replace(url.QueryEscape(s)) }
+
+var unescaped = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
+
+// Sign adds the signature, and to the URL the hash of a body that is no form.
+func (s twilioScheme) Sign(r *verifiers.Request, secret string, now time.Time, id string) error {
+	keys, err := verifiers.SecretKeys([]string{secret}, asText)
+	if err != nil {
+		return err
+	}
+	if err := s.Write(r, now, id); err != nil {
+		return err
+	}
+	if _, err := verifiers.FormOf(r); err != nil {
+		sum := sha256.Sum256(r.Body)
+		if err := verifiers.Put(r, "query", bodyHash, toHex(sum[:])); err != nil {
+			return err
+		}
+	}
+	_, fields, err := twilioParts(r)
+	if err != nil {
+		return err
+	}
+	return verifiers.Put(r, "header", "X-Twilio-Signature", toBase64(sumOf(sha1.New, keys[0], r.URL+fields)))
+}
