@@ -17,6 +17,7 @@ import (
 //
 //	{body}                the body
 //	{body.base64}         the body in base64
+//	{body.base64url}      the body in base64url, without padding
 //	{body.sha256.hex}     its SHA-256, in lower-case hex
 //	{body.sha256.base64}  its SHA-256, in base64
 //	{body.sha256.raw}     its SHA-256, as the 32 bytes that it is

@@ -36,6 +36,7 @@ const (
 var tokens = map[string]*tokenKind{
 	"body":               {from: fromBody, read: func(in *reading, _ string) (string, bool) { return in.body, true }},
 	"body.base64":        {from: fromBody, read: ofBody(base64.StdEncoding.EncodeToString)},
+	"body.base64url":     {from: fromBody, read: ofBody(base64.RawURLEncoding.EncodeToString)},
 	"body.sha256.hex":    {from: fromBody, read: ofBody(func(b []byte) string { return hex.EncodeToString(sum256(b)) })},
 	"body.sha256.base64": {from: fromBody, read: ofBody(func(b []byte) string { return base64.StdEncoding.EncodeToString(sum256(b)) })},
 	"body.sha256.raw":    {from: fromBody, read: ofBody(func(b []byte) string { return string(sum256(b)) })},

@@ -50,6 +50,7 @@ export const signers = {
   commercelayer: ofBody('X-CommerceLayer-Signature', 'base64'),
   'qonto-onboarding': ofBody('Qonto-SHA256-Signature', 'hex'),
   column: ofBody('Column-Signature', 'hex'),
+  worldpay: (v) => ({ headers: { 'Event-Signature': `1/SHA256/${hmac('sha256', Buffer.from(v.secret, 'hex'), v.body, 'hex')}` } }),
   'authorize-net': (v) => ({ headers: { 'X-ANET-Signature': `sha512=${hmac('sha512', v.secret, v.body, 'hex').toUpperCase()}` } }),
   cryptopay: ofBody('X-Cryptopay-Signature', 'hex'),
   sendcloud: ofBody('Sendcloud-Signature', 'hex'),
