@@ -18,15 +18,35 @@ build: ## build ./caddy, with Caddy's standard modules and ours
 	CGO_ENABLED=0 go build -o caddy ./cmd/caddy
 
 .PHONY: test
-test: check ## check, then run all tests with the race detector (needs a C compiler)
+test: check ## check, then run all tests with the race detector (needs a C compiler), and the oracles
 	CGO_ENABLED=1 go test -race $(PKG)
+	$(MAKE) oracles
+
+# How the SDKs in JavaScript are installed: none of their scripts is run, and peer
+# dependencies are those of the lock file.
+NPM_CI = npm ci --ignore-scripts --omit=optional --legacy-peer-deps
+
+.PHONY: oracles
+oracles: ## let the providers' own SDKs judge (those in JavaScript after npm ci in oracles)
+	cd oracles && go test ./...
+	@if ! node -e 'process.exit(parseInt(process.versions.node) < 20 ? 1 : 0)' 2>/dev/null; then \
+		echo "oracles: no Node 20 or later: the judges in JavaScript are skipped"; \
+	elif [ ! -d oracles/node_modules/svix ]; then \
+		echo "oracles: the SDKs in JavaScript are not installed and are skipped; in oracles: $(NPM_CI)"; \
+		cd oracles && node --test independent/vectors.test.mjs; \
+	else cd oracles && npm test; fi
+
+# Modules of their own, which ./... does not reach.
+NESTED = oracles examples/provider
 
 .PHONY: check
 check: ## go vet, gofmt and staticcheck
 	go vet ./...
+	@for dir in $(NESTED); do echo "go vet ($$dir)"; (cd $$dir && go vet ./...) || exit 1; done
 	@unformatted=$$($(GOFILES) | xargs gofmt -l) && \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go run $(STATICCHECK) ./...
+	@for dir in $(NESTED); do echo "staticcheck ($$dir)"; (cd $$dir && go run $(STATICCHECK) ./...) || exit 1; done
 
 .PHONY: bench
 bench: ## compare with Caddy itself and print a table (bench/README.md); BENCH=regexp for some of it

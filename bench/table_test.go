@@ -36,7 +36,7 @@ func addRow(r row) {
 }
 
 // tableOrder is that of the groups of rows.
-var tableOrder = []string{"Accept", "Passthrough", "Duplicates", "Delivered", "Backlog", "Verify", "Dedupe"}
+var tableOrder = []string{"Accept", "Passthrough", "Duplicates", "Delivered", "Backlog", "Verify", "Scheme", "Dedupe", "Startup"}
 
 func printTable() {
 	if len(rows) == 0 {

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
+	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
 // listing is a row of the catalogue as it is shown.
@@ -34,6 +35,7 @@ type listing struct {
 	AttemptID   string             `json:"attempt_id,omitempty"`
 	Why         string             `json:"why,omitempty"`
 	Docs        []string           `json:"docs,omitempty"`
+	JudgedBy    []providers.Judge  `json:"judged_by"` // who besides us says how it signs
 }
 
 type secretListing struct {
@@ -112,7 +114,7 @@ func listingOf(p verifiers.Provider) listing {
 		Dedupe:    dedupeListing{string(p.Dedupe.By), span(p.Dedupe.Window), replays, p.Dedupe.Why},
 		MaxBody:   cmp.Or(p.MaxBody, defaultMaxBody), Methods: methods,
 		Retries: retriesListing{span(p.Retries.Deadline), p.Retries.Attempts, span(p.Retries.Horizon)},
-		Why:     p.Why, Docs: p.Docs,
+		Why:     p.Why, Docs: p.Docs, JudgedBy: providers.Judges(p.Name),
 	}
 }
 

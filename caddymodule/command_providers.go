@@ -40,7 +40,7 @@ func listProviders(fl caddycmd.Flags) error {
 	}
 	switch {
 	case len(all) == 0:
-		return fmt.Errorf("unknown provider %q; `caddy webhook providers` lists them", name)
+		return unknownProvider(name)
 	case fl.Bool("json"):
 		return printJSON(os.Stdout, all, "  ")
 	case name != "":
@@ -89,6 +89,9 @@ func (l listing) print(out io.Writer) error {
 		when(l.Retries.Horizon != "", "within "+l.Retries.Horizon), when(l.Retries.Deadline != "", "each answered within "+l.Retries.Deadline))
 	for _, why := range []string{l.Why, l.TimeWhy, l.Dedupe.Why} {
 		line("why", why)
+	}
+	for _, j := range l.JudgedBy {
+		line("judged by", j.Kind, j.By, j.Does, j.Weakness)
 	}
 	for _, url := range l.Docs {
 		line("docs", url)

@@ -59,12 +59,19 @@ func adapt(t *testing.T, file string) []byte {
 }
 
 func TestCaddyfilesAdapt(t *testing.T) {
-	files, err := filepath.Glob("*/Caddyfile")
-	if err != nil || len(files) == 0 {
-		t.Fatalf("found %d Caddyfiles, error %v", len(files), err)
+	var files []string
+	for _, pattern := range []string{"*/Caddyfile", "caddyfiles/*"} {
+		found, err := filepath.Glob(pattern)
+		if err != nil || len(found) == 0 {
+			t.Fatalf("%s: found %d, error %v", pattern, len(found), err)
+		}
+		files = append(files, found...)
 	}
 	for _, file := range files {
-		t.Run(filepath.Dir(file), func(t *testing.T) {
+		if file == filepath.Join("provider", "Caddyfile") {
+			continue // it needs the module beside it: TestProvider runs it
+		}
+		t.Run(file, func(t *testing.T) {
 			if err := caddy.Validate(config(t, file)); err != nil {
 				t.Error(err)
 			}
@@ -72,12 +79,17 @@ func TestCaddyfilesAdapt(t *testing.T) {
 	}
 }
 
-// config is an example's configuration without what would touch the machine: the
-// admin endpoint, the saved configuration and the certificate storage.
 func config(t *testing.T, file string) *caddy.Config {
 	t.Helper()
+	return contained(t, adapt(t, file))
+}
+
+// contained is a configuration without what would touch the machine: the admin
+// endpoint, the saved configuration and the certificate storage.
+func contained(t *testing.T, adapted []byte) *caddy.Config {
+	t.Helper()
 	var c caddy.Config
-	if err := json.Unmarshal(adapt(t, file), &c); err != nil {
+	if err := json.Unmarshal(adapted, &c); err != nil {
 		t.Fatal(err)
 	}
 	persist := false
@@ -95,6 +107,22 @@ type gateway struct {
 // start runs the gateway of an example before a receiver.
 func start(t *testing.T, dir, receiver string) gateway {
 	t.Helper()
+	g := place(t, receiver)
+	c, err := json.Marshal(config(t, filepath.Join(dir, "Caddyfile")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := caddy.Load(c, true); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { caddy.Stop() })
+	return g
+}
+
+// place tells the Caddyfiles where to listen, where to keep events and where the
+// receiver is.
+func place(t *testing.T, receiver string) gateway {
+	t.Helper()
 	l, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
@@ -105,14 +133,6 @@ func start(t *testing.T, dir, receiver string) gateway {
 	t.Setenv("RECEIVER", receiver)
 	store := filepath.Join(t.TempDir(), "store")
 	t.Setenv("HOOKWICKET_STORE", store)
-	c, err := json.Marshal(config(t, filepath.Join(dir, "Caddyfile")))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := caddy.Load(c, true); err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { caddy.Stop() })
 	return gateway{"127.0.0.1:" + port, store}
 }
 

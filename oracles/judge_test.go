@@ -66,7 +66,7 @@ func TestJudges(t *testing.T) {
 }
 
 // scheme is the row's, with the judge's options.
-func (j *judge) scheme(t *testing.T) (verifiers.Provider, verifiers.Scheme) {
+func (j *judge) scheme(t testing.TB) (verifiers.Provider, verifiers.Scheme) {
 	t.Helper()
 	row, ok := providers.Lookup(j.provider)
 	if !ok {

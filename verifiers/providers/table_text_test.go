@@ -1,0 +1,284 @@
+package providers_test
+
+import (
+	"cmp"
+	"fmt"
+	"net/http"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
+
+// tableRow is a provider as docs/providers.md shows it.
+type tableRow struct {
+	verifiers.Provider
+	*evidence
+}
+
+const tableIntro = `# Providers
+
+<!-- Written by: go test ./verifiers/providers -run TestTable -update -->
+
+%s, and %d schemes for any other sender. The same, of the version that you run, is printed by
+` + "`caddy webhook providers --json`" + `.
+
+- **Confirmed** rows rest on the provider's own documents, source or example. The others rest on what its customers wrote, so try them with real requests first;
+  the gateway's log says so at its start.
+- **Judged by** names who besides us says so, each time the tests run: for %d providers an SDK signs what we verify or verifies what we sign,
+  for %d more there is a signed example that the provider published, and for the remaining %d a second implementation in another language makes the same signatures.
+- **Signed** is a template of the signed content. Where it says *token*, the secret itself is sent and nothing is signed: whoever has seen one request can make any other.
+- **Time** says whose it is (the attempt's, or the event's, which a retry does not renew) and how old it may be.
+- **Duplicates** says what an event is recognised by, and for how long.
+
+`
+
+// table is docs/providers.md.
+func table(rows []tableRow) string {
+	var b strings.Builder
+	c := countOf(rows)
+	fmt.Fprintf(&b, tableIntro, "There are "+c.String(), c.schemes, c.sdk, c.vendor, c.independent)
+	senders := func(r tableRow) bool { return !blank(r.Provider) }
+	for _, part := range []struct {
+		title string
+		has   func(tableRow) bool
+	}{
+		{"## Senders", senders},
+		{"## Schemes for any other sender", func(r tableRow) bool { return !senders(r) }},
+	} {
+		fmt.Fprintf(&b, "%s\n\n| provider | scheme | signed | time | event ID | duplicates | handshakes | confirmed | judged by |\n"+
+			"|---|---|---|---|---|---|---|---|---|\n", part.title)
+		for _, r := range rows {
+			if part.has(r) {
+				b.WriteString(r.line())
+			}
+		}
+		b.WriteString("\n")
+	}
+	b.WriteString("## One by one\n")
+	for _, r := range rows {
+		b.WriteString(r.section())
+	}
+	return b.String()
+}
+
+// line is the provider's line of the overview.
+func (r tableRow) line() string {
+	var handshakes []string
+	for _, h := range r.Handshakes {
+		handshakes = append(handshakes, plain(h.Name))
+	}
+	cells := []string{
+		fmt.Sprintf("[`%s`](#%s) %s", r.Name, r.Name, plain(r.Title)),
+		r.scheme(), r.signed(), r.time(), r.id(), r.duplicates(),
+		cmp.Or(strings.Join(handshakes, ", "), "–"), yesNo(r.Confirmed), r.judgedByShort(),
+	}
+	for i := range cells {
+		cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
+	}
+	return "| " + strings.Join(cells, " | ") + " |\n"
+}
+
+// section is all that the table tells of a provider.
+func (r tableRow) section() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", r.Name, strings.TrimSpace(plain(r.Title)+". "+plain(r.Why)))
+	item := func(name string, parts ...string) {
+		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+		if len(parts) > 0 {
+			fmt.Fprintf(&b, "- **%s**: %s\n", name, strings.Join(parts, "; "))
+		}
+	}
+	item("Scheme", r.scheme(), r.place())
+	item("Signed", r.signed(), when(strings.Contains(r.template(), "{"), "under the signature, where present: "+r.fields()))
+	item("Secret", plain(r.Secret.Name), plain(r.Secret.Where), when(r.Secret.Optional, "optional"),
+		when(r.Secret.Learnt, "learnt from the provider while the endpoint says `enrol`"), r.keys())
+	for _, o := range r.Options {
+		item("Option `"+o.Name+"`", when(o.Required, "required"), when(o.Many, "one or several"), when(o.Paired, "one for each secret"), plain(o.What))
+	}
+	item("Time", because(r.time()+when(r.facts().Timestamp.From != "", ", "+r.places(r.facts().Timestamp.From)), r.Freshness.Why))
+	item("Event", when(r.id() != "–", "ID "+r.id()), when(len(r.facts().EventType) > 0, "type "+r.places(r.facts().EventType...)))
+	item("Duplicates", because(r.duplicates()+when(r.Dedupe.UniqueBodies, "; a known body under a fresh ID is refused"), r.Dedupe.Why))
+	for _, h := range r.Handshakes {
+		item("Handshake", plain(h.Name), cmp.Or(h.Method, http.MethodPost), when(h.Verified, "signed"),
+			when(h.Enrols != "", "hands the secret over"), when(h.Confirm != "", "asks for a call in return"))
+	}
+	item("Methods", strings.Join(r.Methods, ", "))
+	item("Answers", answer("success", r.Answers.Success, http.StatusOK), answer("refused", r.Answers.Refused, http.StatusUnauthorized))
+	item("Retries", when(r.Retries.Attempts > 0, fmt.Sprintf("%d attempts", r.Retries.Attempts)),
+		when(r.Retries.Horizon > 0, "within "+span(r.Retries.Horizon)), when(r.Retries.Deadline > 0, "each waits "+span(r.Retries.Deadline)))
+	item("Needs the app's own answer", plain(r.Synchronous))
+	item("Confirmed", yesNo(r.Confirmed))
+	for _, j := range r.judges {
+		item("Judged by", judgeText(j.Kind, j.By), j.Does, plain(j.Weakness))
+	}
+	for i, url := range r.Docs {
+		if !slices.Contains(r.Docs[:i], url) {
+			item("Source", url)
+		}
+	}
+	return b.String()
+}
+
+// scheme names the way of signing.
+func (r tableRow) scheme() string {
+	hash := func(name string) string {
+		return strings.ToUpper(strings.ReplaceAll(cmp.Or(name, "sha256"), "sha", "sha-"))
+	}
+	switch s := r.Scheme.(type) {
+	case verifiers.HMAC:
+		if s.Digest {
+			return hash(s.Hash) + " with the secret inside"
+		}
+		return "HMAC " + strings.ReplaceAll(hash(s.Hash), ",", ", ")
+	case verifiers.Token:
+		return "token"
+	case verifiers.PublicKey:
+		if s.Algorithm == "ed25519" {
+			return "Ed25519"
+		}
+		return strings.ToUpper(s.Algorithm) + " " + hash(s.Hash)
+	case verifiers.JWT:
+		return strings.TrimSpace("JWT " + strings.Join(s.Algorithms, ", "))
+	}
+	return "code of its own"
+}
+
+// template is the signed content, or empty where a scheme has none.
+func (r tableRow) template() string {
+	switch s := r.Scheme.(type) {
+	case verifiers.HMAC:
+		return r.places(s.Content)
+	case verifiers.Token:
+		return "*token*"
+	case verifiers.PublicKey:
+		return r.places(s.Content)
+	case verifiers.JWT:
+		parts := []string{"the token"}
+		if s.Detached != "" {
+			parts = []string{r.places(s.Detached)}
+		}
+		if s.BodyHash.Claim != "" {
+			parts = append(parts, "`{body}` by the claim "+code(s.BodyHash.Claim))
+		}
+		if s.URLHash.Claim != "" {
+			parts = append(parts, "`{url}` by the claim "+code(s.URLHash.Claim))
+		}
+		return strings.Join(parts, ", ")
+	}
+	return ""
+}
+
+// signed is the signed content, or else what of an event it covers.
+func (r tableRow) signed() string { return cmp.Or(r.template(), r.fields(), "some fields") }
+
+// fields are those that the vectors show to be under the signature.
+func (r tableRow) fields() string {
+	return strings.NewReplacer("id", "ID", "url", "URL", " ", ", ").Replace(signed(r.covered))
+}
+
+// id tells where the event's ID stands.
+func (r tableRow) id() string {
+	if r.template() == "" && r.identified && len(r.facts().EventID) == 0 {
+		return "of several fields"
+	}
+	return cmp.Or(r.places(r.facts().EventID...), "–")
+}
+
+// place tells where the signature or the secret stands.
+func (r tableRow) place() string {
+	at := func(from string, names []string) string {
+		if from == "bearer" || from == "basic" {
+			return "`Authorization: " + strings.ToUpper(from[:1]) + from[1:] + "`"
+		}
+		return when(len(names) > 0, "in "+cmp.Or(from, "header")+" "+r.places(names...))
+	}
+	switch s := r.Scheme.(type) {
+	case verifiers.HMAC:
+		return at(s.Signature.From, s.Signature.Names)
+	case verifiers.PublicKey:
+		return at(s.Signature.From, s.Signature.Names)
+	case verifiers.Token:
+		return at(s.From, s.Names)
+	case verifiers.JWT:
+		return at(s.From, s.Names)
+	}
+	return ""
+}
+
+// places writes names or templates, with the first of the beginnings that a
+// header's name may have.
+func (r tableRow) places(all ...string) string {
+	start := "*"
+	switch s := r.Scheme.(type) {
+	case verifiers.HMAC:
+		start = append(s.Variants, start)[0]
+	case verifiers.PublicKey:
+		start = append(s.Variants, start)[0]
+	}
+	var list []string
+	for _, text := range all {
+		if rest, ok := strings.CutPrefix(text, "*"); ok {
+			text = start + rest
+		}
+		list = append(list, code(strings.ReplaceAll(text, "{header:*", "{header:"+start)))
+	}
+	return strings.Join(list, " or ")
+}
+
+// keys tells where keys come from if the endpoint has none.
+func (r tableRow) keys() string {
+	switch s := r.Scheme.(type) {
+	case verifiers.PublicKey:
+		return when(s.Keys.URL != "", "fetched from "+code(s.Keys.URL)) + when(len(s.Static) > 0, "the provider's key is built in")
+	case verifiers.JWT:
+		return when(s.Keys.URL != "", "fetched from "+code(s.Keys.URL))
+	}
+	return ""
+}
+
+func (r tableRow) facts() verifiers.Facts {
+	return reflect.ValueOf(r.Scheme).FieldByName("Facts").Interface().(verifiers.Facts)
+}
+
+func (r tableRow) time() string {
+	f := r.Freshness
+	switch limit := f.Tolerance; {
+	case f.Origin == verifiers.NoTime:
+		return "–"
+	case limit == verifiers.Tolerance{}:
+		return string(f.Origin) + "'s, not enforced"
+	case limit.Past == limit.Future:
+		return string(f.Origin) + "'s, " + span(limit.Past)
+	default:
+		return fmt.Sprintf("%s's, %s (future: %s)", f.Origin, span(limit.Past), span(limit.Future))
+	}
+}
+
+func (r tableRow) duplicates() string {
+	d := r.Dedupe
+	if d.By == verifiers.ByNothing {
+		return "not recognised"
+	}
+	return fmt.Sprintf("by %s, %s", strings.Replace(string(d.By), "id", "ID", 1), span(d.Window))
+}
+
+func (r tableRow) judgedBy(kind string) bool {
+	for _, j := range r.judges {
+		if j.Kind == kind {
+			return true
+		}
+	}
+	return false
+}
+
+func (r tableRow) judgedByShort() string {
+	var words []string
+	for _, kind := range []string{"sdk", "vendor", "independent"} {
+		if r.judgedBy(kind) {
+			words = append(words, strings.ReplaceAll(kind, "sdk", "SDK"))
+		}
+	}
+	return strings.Join(words, ", ")
+}
