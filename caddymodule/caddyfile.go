@@ -35,7 +35,8 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	provider := h.Val()
 	mod, err := caddy.GetModule("webhook_gateway.verifiers." + provider)
 	if err != nil {
-		return nil, h.Errf("unknown provider %q; `caddy webhook providers` lists them, and `hmac { … }` describes any other", provider)
+		return nil, h.Errf("unknown provider %q%s; `caddy webhook providers` lists them, and `hmac { … }` describes any other",
+			provider, didYouMean(provider, providerNames()))
 	}
 	if h.NextArg() {
 		return nil, h.ArgErr()

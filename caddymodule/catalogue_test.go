@@ -202,15 +202,30 @@ func TestCatalogueRows(t *testing.T) {
 		if _, err := verifiers.CompileHandshakes(row.Handshakes, options); err != nil {
 			t.Errorf("%s: %v", row.Name, err)
 		}
+		if len(row.Docs) > 0 {
+			checkPromises(t, row)
+		}
 		names := make(map[string]bool)
 		for _, h := range row.Handshakes {
-			if h.Name == "" || names[h.Name] {
+			if h.Name == "" || names[h.Name+" "+h.Method] {
 				t.Errorf("%s: a handshake without a name of its own: %q", row.Name, h.Name)
 			}
-			names[h.Name] = true
+			names[h.Name+" "+h.Method] = true
 			if h.Enrols != "" && !row.Secret.Learnt {
 				t.Errorf("%s: the handshake %s hands over a secret that the row does not learn", row.Name, h.Name)
 			}
 		}
+	}
+}
+
+// checkPromises makes sure that an endpoint believes a row: a scheme of its own
+// that finds times and IDs itself has to say so, or the gateway would take the
+// requests for ones without.
+func checkPromises(t *testing.T, row verifiers.Provider) {
+	if s, ok := row.Scheme.(interface{ Timed() bool }); ok && !s.Timed() && row.Freshness.Tolerance != (verifiers.Tolerance{}) {
+		t.Errorf("%s: it has a tolerance, and its scheme says that there is no time to enforce", row.Name)
+	}
+	if s, ok := row.Scheme.(interface{ Identified() bool }); ok && !s.Identified() && row.Dedupe.By == verifiers.ByID {
+		t.Errorf("%s: it is deduplicated by ID, and its scheme says that there is none", row.Name)
 	}
 }

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -49,6 +50,7 @@ type command struct {
 	provider *Provider
 	secrets  []string
 	url      string
+	wire     string // the URL of the request that is verified, as it stands there
 	now      time.Time
 }
 
@@ -59,7 +61,7 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 	}
 	row, ok := providers.Lookup(name)
 	if !ok {
-		return nil, fmt.Errorf("unknown provider %q; `caddy webhook providers` lists them", name)
+		return nil, unknownProvider(name)
 	}
 	c := &command{provider: &Provider{row: row}, url: fl.String("url"), now: time.Now()}
 	for _, o := range list(fl, "option") {
@@ -70,6 +72,9 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 	}
 	c.secrets = list(fl, "secret")
 	if err := c.provider.settle(nil, len(c.secrets)); err != nil {
+		if missing := (missingOption{}); errors.As(err, &missing) {
+			err = fmt.Errorf("--option %s is missing; add `--option %s=%s`: %s", missing.Name, missing.Name, exampleOf(missing.Option), missing.What)
+		}
 		return nil, err
 	}
 	if len(c.secrets) == 0 && !c.provider.needsNoSecret() {
@@ -82,6 +87,10 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 		}
 	}
 	return c, nil
+}
+
+func unknownProvider(name string) error {
+	return fmt.Errorf("unknown provider %q%s; `caddy webhook providers` lists them", name, didYouMean(name, providerNames()))
 }
 
 // list returns the values of a flag that may be given several times, untouched:

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"path/filepath"
 
 	"github.com/caddyserver/caddy/v2"
@@ -41,8 +40,8 @@ func showLearnt(fl caddycmd.Flags) (err error) {
 	if dir == "" {
 		dir = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 	}
-	if _, err := os.Stat(dir); err != nil {
-		return err // the store would make the folder
+	if there, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(there) == 0 { // opening it would make one
+		return fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
 	}
 	store, err := pebble.Open(pebble.Options{Dir: dir})
 	if errors.Is(err, queue.ErrLocked) {

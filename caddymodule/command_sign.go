@@ -83,12 +83,29 @@ func (s *signing) request(now time.Time) (*verifiers.Request, error) {
 	}
 	if s.body != nil {
 		r.Body = s.body
+	} else {
+		s.provider.address(r)
 	}
 	if err := signer.Sign(r, s.secrets[0], now, id); err != nil {
 		return nil, fmt.Errorf("provider %s: %w%s", row.Name, err, s.provider.secretHint(err))
 	}
 	return r, nil
 }
+
+// address makes a sample's request out to whom the options name, where the
+// sample has an option's example instead.
+func (p *Provider) address(r *verifiers.Request) {
+	for _, o := range p.row.Options {
+		given, _, _ := strings.Cut(p.given[o.Name], " ")
+		if given != "" && len(o.Example) >= minExample && !o.Secret && !strings.ContainsAny(given, "\"\\") {
+			r.Body = bytes.ReplaceAll(r.Body, []byte(o.Example), []byte(given))
+		}
+	}
+}
+
+// minExample is the length from which on an example is not in a sample by
+// chance.
+const minExample = 6
 
 func printSigned(fl caddycmd.Flags) error {
 	s, err := newSigning(fl)

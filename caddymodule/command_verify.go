@@ -84,6 +84,7 @@ func verify(fl caddycmd.Flags) error {
 	if err != nil {
 		return fmt.Errorf("%s is not an HTTP request: %w", fl.Arg(0), err)
 	}
+	c.wire = r.URL
 	r.URL = cmp.Or(c.url, r.URL)
 
 	event, err := h.judge(context.Background(), h.guest.verifier, r, c.now)
@@ -133,7 +134,8 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 	case detail(err) != "":
 		fmt.Fprintf(w, "  %-11s %s\n", "detail", detail(err))
 	}
-	for _, cause := range verifiers.Explain(h.row.Scheme, c.secrets, r, err) {
+	causes := c.causes(h, r, err)
+	for _, cause := range causes {
 		fmt.Fprintln(w, cause)
 	}
 }

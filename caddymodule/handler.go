@@ -161,6 +161,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if strings.Contains(err.Error(), "unknown module") {
 			err = fmt.Errorf("%w; `caddy webhook providers` lists the providers", err)
 		}
+		if h.Name != "" {
+			err = fmt.Errorf("endpoint %q: %w", h.Name, err)
+		}
 		return err
 	}
 	if err := h.adopt(mod); err != nil {

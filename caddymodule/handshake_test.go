@@ -358,7 +358,7 @@ func TestRowWarnings(t *testing.T) {
 		}
 		webhook_gateway /h hmac {
 			signature header X-Sig
-			secret s3cret-one
+			secret s3cret-one "s3cret-two " "'s3cret-three'"
 		}`})
 	if n := len(g.logs.lines(`"level":"warn"`, "unconfirmed", `"provider":"test-unconfirmed"`)); n != 1 {
 		t.Errorf("%d warnings of an unconfirmed provider", n)
@@ -366,5 +366,10 @@ func TestRowWarnings(t *testing.T) {
 	if n := len(g.logs.lines(`"level":"warn"`, "unconfirmed")); n != 1 {
 		t.Errorf("%d warnings in all", n)
 	}
-	g.logs.await(t, `"level":"warn"`, "say who you are with `account`", `"endpoint":"test-options"`)
+	g.logs.await(t, `"level":"warn"`, "for whom it has to be with `account`", `"endpoint":"test-options"`)
+	g.logs.await(t, `"level":"warn"`, "white space around it", `"endpoint":"hmac"`, `"secret":2`)
+	g.logs.await(t, `"level":"warn"`, "quotation marks around it", `"endpoint":"hmac"`, `"secret":3`)
+	if n := len(g.logs.lines("s3cret")); n != 0 {
+		t.Errorf("%d lines with a secret", n)
+	}
 }

@@ -103,7 +103,8 @@ func (p *Provider) Provision(ctx caddy.Context) (err error) {
 	secrets := make([]string, len(p.Secrets))
 	for i, s := range p.Secrets {
 		if secrets[i], err = resolve(s); err != nil {
-			return fmt.Errorf("secret %d of %d: %w; set it, or take it off the `secret` line", i+1, len(p.Secrets), err)
+			return fmt.Errorf("provider %s: secret %d of %d: %w; set it, or take it off the `secret` line; it has to be %s",
+				p.row.Name, i+1, len(p.Secrets), err, secretOf(p.row))
 		}
 	}
 	if err := p.settle(resolve, len(secrets)); err != nil {
@@ -137,6 +138,9 @@ func (p *Provider) settle(resolve func(string) (string, error), secrets int) err
 // join builds the verifier; with settle it is all of Provision that does not
 // need Caddy.
 func (p *Provider) join(secrets ...string) (err error) {
+	if err := p.checkSecrets(secrets); err != nil {
+		return fmt.Errorf("provider %s: %w; it has to be %s", p.row.Name, err, secretOf(p.row))
+	}
 	switch {
 	case len(secrets) > 0 || p.needsNoSecret():
 		if p.verifier, err = p.row.Scheme.Verifier(secrets...); err != nil {
@@ -174,21 +178,57 @@ func (p *Provider) with(learnt []string) (*Provider, error) {
 
 // secretOf says in the provider's words what its secret is.
 func secretOf(row verifiers.Provider) string {
-	s := row.Secret
+	s, title := row.Secret, row.Title
+	if len(row.Docs) == 0 { // any sender
+		title = "the sender"
+	}
 	switch {
 	case s.Name == "" && s.Where == "":
-		return "what " + row.Title + " shows for this webhook"
+		return "what " + title + " shows for this webhook"
 	case s.Name == "":
-		return "what " + row.Title + " shows under " + s.Where
+		return "what " + title + " shows under " + s.Where
 	case s.Where == "":
-		return "the " + s.Name + " of " + row.Title
+		return "the " + s.Name + " of " + title
 	}
-	return "the " + s.Name + " of " + row.Title + " (" + s.Where + ")"
+	return "the " + s.Name + " of " + title + " (" + s.Where + ")"
+}
+
+// checkSecrets refuses what no scheme could use, and what a scheme would take
+// for a text though it cannot be meant as one.
+func (p *Provider) checkSecrets(secrets []string) error {
+	shared := false
+	switch p.row.Scheme.(type) {
+	case verifiers.HMAC, verifiers.Token:
+		shared = true
+	}
+	for i, s := range secrets {
+		switch {
+		case s != "" && strings.TrimSpace(s) == "":
+			return fmt.Errorf("secret %d of %d: it is nothing but white space", i+1, len(secrets))
+		case shared && isPEM(s):
+			return fmt.Errorf("secret %d of %d: it is a key in PEM, where a shared secret is due", i+1, len(secrets))
+		}
+	}
+	return nil
+}
+
+// doubtful says what of a secret is most likely not meant to belong to it.
+func doubtful(secret string) string {
+	trimmed := strings.TrimSpace(secret)
+	switch n := len(trimmed); {
+	case isPEM(trimmed) || strings.HasPrefix(trimmed, "{"): // keys, of which white space is no part
+		return ""
+	case trimmed != secret:
+		return "white space around it"
+	case n > 1 && strings.ContainsAny(trimmed[:1], `"'`) && trimmed[0] == trimmed[n-1]:
+		return "quotation marks around it"
+	}
+	return ""
 }
 
 // secretHint adds to a complaint about a secret what the provider gives.
 func (p *Provider) secretHint(err error) string {
-	if p.row.Secret.Name == "" || !strings.HasPrefix(err.Error(), "secret ") {
+	if p.row.Secret.Name == "" || !strings.HasPrefix(err.Error(), "secret ") && !strings.HasPrefix(err.Error(), "no secret") {
 		return ""
 	}
 	return "; it has to be " + secretOf(p.row)
@@ -198,7 +238,7 @@ func (p *Provider) secretHint(err error) string {
 type untaught struct{}
 
 func (untaught) Verify(context.Context, *verifiers.Request) (verifiers.Event, error) {
-	return verifiers.Event{}, fmt.Errorf("%w: the endpoint has not learnt a secret yet", verifiers.WrongSignature)
+	return verifiers.Event{}, fmt.Errorf("%w: the endpoint has not learnt a secret yet; it does while it says `enrol`", verifiers.WrongSignature)
 }
 
 // override applies options of a configuration to a scheme.

@@ -61,7 +61,7 @@ func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 	}
 	parse, ok := optionParsers[name]
 	if !ok {
-		return d.Errf("unknown subdirective %q", name)
+		return d.Errf("unknown subdirective %q%s", name, p.known(name))
 	}
 	changes, err := parse(d, name)
 	if err != nil {
@@ -84,6 +84,9 @@ func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 		options[key] = raw
 	}
 	if _, err := override(p.row.Scheme, p.ofScheme(options)); err != nil {
+		if strings.Contains(err.Error(), "unknown field") {
+			return d.Errf("%s does not go with provider %s, whose scheme has no such thing", name, p.row.Name)
+		}
 		return d.Errf("%s does not go with provider %s: %v", name, p.row.Name, err)
 	}
 	p.Options = options

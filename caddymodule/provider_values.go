@@ -36,7 +36,9 @@ func (p *Provider) splitOptions(resolve func(string) (string, error), secrets in
 		values, err := optionValues(p.Options[o.Name])
 		for i := range values {
 			if resolve != nil && err == nil {
-				values[i], err = resolve(values[i])
+				if values[i], err = resolve(values[i]); err != nil {
+					err = fmt.Errorf("%w; it is %s", err, o.What)
+				}
 			}
 		}
 		if err == nil {
@@ -72,11 +74,11 @@ func optionValues(raw json.RawMessage) (values []string, err error) {
 func checkOption(o verifiers.Option, values []string, secrets int) error {
 	switch n := len(values); {
 	case n == 0 && o.Required && (!o.Fetching || secrets == 0):
-		return fmt.Errorf("it is missing; add `%s %s`: %s", o.Name, exampleOf(o), o.What)
+		return missingOption{o}
 	case n == 0:
 		return nil
 	case o.Paired && n != secrets:
-		return fmt.Errorf("one is due for each secret, in their order: %d for %d secrets", n, secrets)
+		return fmt.Errorf("one is due for each secret, in their order, but there are %d for %d: it is %s", n, secrets, o.What)
 	case !o.Paired && !o.Many && n > 1:
 		return fmt.Errorf("there is one value, not %d", n)
 	}
@@ -84,7 +86,7 @@ func checkOption(o verifiers.Option, values []string, secrets int) error {
 		switch {
 		case v == "":
 			return fmt.Errorf("value %d of %d is empty; is the variable or file it comes from set?", i+1, len(values))
-		case strings.ContainsAny(v, " \t\r\n"): // which parts one value from the next
+		case strings.ContainsAny(v, " \t\r\n") && (o.Many || o.Paired || !isPEM(v)): // which parts one value from the next
 			return fmt.Errorf("value %d of %d contains white space", i+1, len(values))
 		case o.Pattern == "":
 			continue
@@ -97,6 +99,16 @@ func checkOption(o verifiers.Option, values []string, secrets int) error {
 	}
 	return nil
 }
+
+// missingOption says what to add to the Caddyfile.
+type missingOption struct{ verifiers.Option }
+
+func (o missingOption) Error() string {
+	return fmt.Sprintf("it is missing; add `%s %s`: %s", o.Name, exampleOf(o.Option), o.What)
+}
+
+// isPEM tells whether a text is meant to be PEM.
+func isPEM(s string) bool { return strings.HasPrefix(strings.TrimSpace(s), "-----BEGIN ") }
 
 // exampleOf is a value such as the option takes.
 func exampleOf(o verifiers.Option) string {

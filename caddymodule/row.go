@@ -24,10 +24,17 @@ func (h *Handler) settleRow() error {
 			"so that genuine requests may be refused; try it with real ones before you rely on it", endpoint,
 			zap.String("provider", h.row.Name))
 	}
+	if h.provider != nil {
+		for i, secret := range h.provider.secrets {
+			if what := doubtful(secret); what != "" {
+				h.logger.Warn("the secret has "+what+", which counts as part of it; is it meant so?", endpoint, zap.Int("secret", i+1))
+			}
+		}
+	}
 	if s, ok := h.row.Scheme.(interface{ Unaddressed() []string }); ok {
 		if missing := s.Unaddressed(); len(missing) > 0 {
-			h.logger.Warn("the provider signs for all of its customers with one key, so that a request to another one "+
-				"would be accepted here as well; say who you are with `"+strings.Join(missing, "` or `")+"`", endpoint)
+			h.logger.Warn("a request that the provider has signed for somebody else, or for another endpoint, would be accepted "+
+				"here as well; say for whom it has to be with `"+strings.Join(missing, "` or `")+"`", endpoint)
 		}
 	}
 	return nil

@@ -74,6 +74,20 @@ func (c clock) parse(text string) (time.Time, bool) {
 	return t, err == nil && t.Unix() > 0 && t.Unix() <= lastSecond
 }
 
+// whole tells whether a number has as many digits as every time from the year 2001
+// to 2286 has, so that none was taken from it or added.
+func (c clock) whole(text string) bool {
+	switch c {
+	case clockUnix:
+		return len(text) == 10
+	case clockUnixMS:
+		return len(text) == 13
+	case clockUnixAuto:
+		return len(text) == 10 || len(text) == 13
+	}
+	return true
+}
+
 // format writes a time as the provider would.
 func (c clock) format(t time.Time) string {
 	switch c {

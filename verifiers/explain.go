@@ -3,14 +3,13 @@ package verifiers
 import (
 	"context"
 	"encoding/base64"
-	"net/url"
-	"slices"
 	"strings"
 )
 
 // Explain looks for the reason why a request was refused with err. It tries
 // what commonly goes wrong between a sender and a receiver, one thing at a time,
-// and reports in plain English what would have been accepted. It is for a person
+// and reports in plain English the first that would have been accepted, since
+// what comes after it mostly says the same in other words. It is for a person
 // at a terminal: it takes its time, and it tells nothing of a secret or of what
 // a signature should have been.
 func Explain(scheme Scheme, secrets []string, r *Request, err error) []string {
@@ -19,9 +18,11 @@ func Explain(scheme Scheme, secrets []string, r *Request, err error) []string {
 	case WrongSignature, MalformedSignature, MissingSignature:
 		x.secretsTrimmed()
 		x.secretsDecoded()
+		x.keyNames()
 		x.bodies()
 		x.urls()
 		x.headers()
+		x.values()
 		x.schemes()
 	case MissingTimestamp, MalformedTimestamp:
 		x.headers()
@@ -40,19 +41,23 @@ type explainer struct {
 	found   []string
 }
 
-// try reports a sentence if the request would have been accepted so.
+// try reports a sentence if the request would have been accepted so, unless
+// there is one already.
 func (x *explainer) try(scheme Scheme, secrets []string, r *Request, sentence string) bool {
+	if len(x.found) > 0 || !accepts(scheme, secrets, r) {
+		return false
+	}
+	x.found = append(x.found, sentence)
+	return true
+}
+
+func accepts(scheme Scheme, secrets []string, r *Request) bool {
 	v, err := scheme.Verifier(secrets...)
 	if err != nil {
 		return false
 	}
-	if _, err := v.Verify(context.Background(), r); err != nil {
-		return false
-	}
-	if !slices.Contains(x.found, sentence) {
-		x.found = append(x.found, sentence)
-	}
-	return true
+	_, err = v.Verify(context.Background(), r)
+	return err == nil
 }
 
 // each tries a change of each of the secrets, alone.
@@ -81,6 +86,8 @@ func (x *explainer) secretsDecoded() {
 	}, decoded+"The sender uses what the secret stands for, not its text.")
 	x.each(func(s string) string { return strings.TrimPrefix(s, "whsec_") },
 		"It verifies without the whsec_ in front of the secret.")
+	x.each(func(s string) string { return "whsec_" + s },
+		"It verifies with whsec_ in front of the secret, which belongs to it here.")
 	const bearer = "Bearer "
 	if _, ok := x.scheme.(Token); ok {
 		x.each(func(s string) string { return bearer + s }, "It verifies with Bearer in front of the secret, since the scheme takes the whole header. Use the token scheme's bearer.")
@@ -107,57 +114,19 @@ func (x *explainer) secretsDecoded() {
 	}
 }
 
-// urls tries the other spellings under which a sender may know this endpoint.
-func (x *explainer) urls() {
-	if !strings.Contains(contentOf(x.scheme), "{url") && !strings.Contains(contentOf(x.scheme), "{host}") {
-		return
-	}
-	u, err := url.Parse(x.r.URL)
-	if err != nil || u.Host == "" {
-		return
-	}
-	try := func(sentence string, change func(u *url.URL)) {
-		changed := *u
-		change(&changed)
-		r := *x.r
-		r.URL = changed.String()
-		x.try(x.scheme, x.secrets, &r, "It verifies "+sentence+". Say so with public_url.")
-	}
-	other := map[string]string{"http": "https", "https": "http"}[u.Scheme]
-	swap := func(u *url.URL) { u.Scheme = other }
-	noPort := func(u *url.URL) { u.Host = hostOnly(u) }
-	slash := func(u *url.URL) {
-		if path, ok := strings.CutSuffix(u.Path, "/"); ok {
-			u.Path = path
-		} else {
-			u.Path += "/"
-		}
-		u.RawPath = ""
-	}
-	try("with the scheme "+other+" in the URL", swap)
-	try("without a port in the URL", noPort)
-	try("with the scheme "+other+" and without a port in the URL", func(u *url.URL) { swap(u); noPort(u) })
-	try("with the port 443 in the URL", func(u *url.URL) { u.Host = hostOnly(u) + ":443" })
-	try("with the port 80 in the URL", func(u *url.URL) { u.Host = hostOnly(u) + ":80" })
-	try("with the slash at the end of the URL's path added or removed", slash)
-	try("with the scheme "+other+" and the other spelling of the slash at the end", func(u *url.URL) { swap(u); slash(u) })
-	try("without the query of the URL", func(u *url.URL) { u.RawQuery = "" })
-}
-
-// contentOf is what a scheme signs, as far as it is data.
-func contentOf(scheme Scheme) string {
+// keyNames tries the keys whatever name a request gives its own.
+func (x *explainer) keyNames() {
+	scheme := x.scheme
 	switch s := scheme.(type) {
 	case HMAC:
-		return s.Content
-	case PublicKey:
-		return s.Content
+		s.KeyID = ""
+		scheme = s
+	case JWT:
+		s.KeyID = ""
+		scheme = s
+	default:
+		return
 	}
-	return ""
-}
-
-func hostOnly(u *url.URL) string {
-	if strings.Contains(u.Hostname(), ":") {
-		return "[" + u.Hostname() + "]"
-	}
-	return u.Hostname()
+	x.try(scheme, x.secrets, x.r, "It verifies if the name that the request gives its key is left out of account. "+
+		"Does the option key have the keys' names as the provider shows them, in the order of the secrets?")
 }

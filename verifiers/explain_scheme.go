@@ -8,81 +8,6 @@ import (
 	"strings"
 )
 
-// headers tries the request with headers under the names that the scheme looks
-// for, where it has others that differ only in how words are parted.
-func (x *explainer) headers() {
-	for _, want := range headerNames(x.scheme) {
-		if x.r.Header.Get(want) != "" {
-			continue
-		}
-		for have := range x.r.Header {
-			if plainName(have) != plainName(want) || have == want {
-				continue
-			}
-			r := *x.r
-			r.Header = x.r.Header.Clone()
-			r.Header[want] = r.Header[have]
-			x.try(x.scheme, x.secrets, &r, "It verifies once the header "+strconv.Quote(have)+" is called "+want+
-				". Something on the way has renamed it.")
-		}
-	}
-}
-
-// plainName is a header's name without what proxies and servers change in it.
-func plainName(name string) string {
-	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
-}
-
-// headerNames are the names of all headers that a scheme looks for.
-func headerNames(scheme Scheme) []string {
-	var names []string
-	var facts Facts
-	switch s := scheme.(type) {
-	case HMAC:
-		for _, start := range s.Variants {
-			names = append(names, headerNames(s.variant(start))...)
-		}
-		if len(s.Variants) > 0 {
-			return names
-		}
-		if s.Signature.From == "" || s.Signature.From == "header" {
-			names = append(names, s.Signature.Names...)
-		}
-		facts = s.Facts
-		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
-	case PublicKey:
-		for _, start := range s.Variants {
-			names = append(names, headerNames(s.variant(start))...)
-		}
-		if len(s.Variants) > 0 {
-			return names
-		}
-		if s.Signature.From == "" || s.Signature.From == "header" {
-			names = append(names, s.Signature.Names...)
-		}
-		facts = s.Facts
-		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
-	case Token:
-		if s.From == "" || s.From == "header" {
-			names = append(names, s.Names...)
-		}
-		facts = s.Facts
-	}
-	for _, text := range slices.Concat([]string{facts.Timestamp.From}, facts.EventID, facts.EventType) {
-		if t, err := ParseTemplate(text); err == nil {
-			for _, p := range t.parts {
-				if p.name == "header" {
-					names = append(names, p.arg)
-				}
-			}
-		}
-	}
-	for i := range names {
-		names[i] = canonical(names[i])
-	}
-	return names
-}
-
 // schemes tries other hashes and encodings, in every header that may hold a
 // signature.
 func (x *explainer) schemes() {
@@ -168,19 +93,28 @@ func signatureHeaders(header http.Header) []string {
 
 // clocks tries other formats of the time.
 func (x *explainer) clocks() {
+	_, notSeconds := withClock(x.scheme, clockUnix)
+	_, notMilliseconds := withClock(x.scheme, clockUnixMS)
 	for _, format := range clocks {
 		if scheme, ok := withClock(x.scheme, format); ok {
-			x.try(scheme, x.secrets, x.r, "It verifies with its time read in the format "+string(format)+".")
+			sentence := units[format]
+			if sentence == "" || notSeconds && notMilliseconds {
+				sentence = "It verifies with its time read in the format " + string(format) + "."
+			}
+			x.try(scheme, x.secrets, x.r, sentence)
 		}
 	}
 }
 
+// units are the formats that are taken for each other.
+var units = map[clock]string{
+	clockUnix:   "The time is in seconds, where the endpoint expects milliseconds.",
+	clockUnixMS: "The time is in milliseconds, where the endpoint expects seconds.",
+}
+
 // units finds times that are off by a factor of a thousand.
 func (x *explainer) units() {
-	for format, sentence := range map[clock]string{
-		clockUnix:   "The time is in seconds, where the endpoint expects milliseconds.",
-		clockUnixMS: "The time is in milliseconds, where the endpoint expects seconds.",
-	} {
+	for format, sentence := range units {
 		scheme, ok := withClock(x.scheme, format)
 		if !ok {
 			continue

@@ -2,6 +2,8 @@ package verifiers
 
 import (
 	"net/http"
+	"net/url"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -28,6 +30,16 @@ func TestExplain(t *testing.T) {
 	keyHex, keySHA512 := key, key
 	keyHex.Signature.Encoding, keySHA512.Hash = "hex", "sha512"
 	private, public := pairs()["ecdsa"].private, pairs()["ecdsa"].public
+	keyed := plain
+	keyed.KeyID, keyed.Options = "{header:X-Acme-Key}", map[string]string{"key": "k1"}
+	misnamed := keyed
+	misnamed.Options = map[string]string{"key": "k2"}
+	labelled := plain
+	labelled.Signature.Prefix = "sha256="
+	token := JWT{From: "bearer", Algorithms: []string{"HS256"}, URLHash: ClaimHash{Claim: "url_hash"}}
+	value := func(change func(string) string) func(*Request) {
+		return func(r *Request) { r.Header.Set("X-Acme-Signature", change(r.Header.Get("X-Acme-Signature"))) }
+	}
 	rename := func(from, to string) func(*Request) {
 		return func(r *Request) {
 			r.Header[to] = r.Header[from]
@@ -59,7 +71,7 @@ func TestExplain(t *testing.T) {
 		{"underscored time", stamped, "a", stamped, "a", rename("X-Acme-Time", "X_acme_time"), "is called X-Acme-Time"},
 		{"hash and encoding", sha1, "a", plain, "a", nil, "the hash sha1 in base64"},
 		{"another header", prefixed, "a", plain, "a", nil, "header X-Other-Signature"},
-		{"milliseconds", inMS, "a", stamped, "a", nil, "unix_ms"},
+		{"milliseconds", inMS, "a", stamped, "a", nil, "in milliseconds, where the endpoint expects seconds"},
 		{"seconds", stamped, "a", inMS, "a", nil, "in seconds, where the endpoint expects milliseconds"},
 		{"key, hash", keySHA512, private, key, public, nil, "the hash sha512"},
 		{"key, encoding", keyHex, private, key, public, nil, "in hex"},
@@ -67,6 +79,26 @@ func TestExplain(t *testing.T) {
 		{"key, scheme of the URL", key, private, key, public, func(r *Request) { r.URL = "http://example.com/in" }, "with the scheme https"},
 		{"key, simply wrong", key, private, key, pairs()["p384"].public, nil, ""},
 		{"bearer", Token{From: "bearer"}, "s3cret", Token{Names: []string{"Authorization"}}, "s3cret", nil, "with Bearer in front"},
+		{"prefix left out", plain, "whsec_s3cret", plain, "s3cret", nil, "with whsec_ in front"},
+		{"name of the key", keyed, "s3cret", misnamed, "s3cret", nil, "in the order of the secrets"},
+		{"path with a prefix", withURL, "a", withURL, "a", func(r *Request) { r.URL = "http://example.com/v1/hooks/in" }, "path /in alone and the scheme https"},
+		{"two underscored", stamped, "a", stamped, "a", func(r *Request) {
+			rename("X-Acme-Signature", "X_acme_signature")(r)
+			rename("X-Acme-Time", "X_acme_time")(r)
+			r.Header.Set("X_other", "1")
+		}, `"X_acme_signature" is called X-Acme-Signature, and "X_acme_time" is called X-Acme-Time.`},
+		{"prefixed name", plain, "a", plain, "a", rename("X-Acme-Signature", "X-Original-X-Acme-Signature"), "is called X-Acme-Signature"},
+		{"quoted", plain, "a", plain, "a", value(strconv.Quote), "without quotation marks around it"},
+		{"escaped", labelled, "a", labelled, "a", value(url.QueryEscape), "its %XX decoded"},
+		{"upper case", labelled, "a", labelled, "a", value(strings.ToUpper), "in lower case"},
+		{"no Bearer", token, "a", token, "a", func(r *Request) {
+			r.Header.Set("Authorization", strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
+		}, "with Bearer before it"},
+		{"another name of the token's header", token, "a", token, "a", rename("Authorization", "X-Forwarded-Authorization"), "is called Authorization"},
+		{"token, scheme of the URL", token, "a", token, "a", func(r *Request) { r.URL = "http://example.com/in" }, "with the scheme https"},
+		{"own, scheme of the URL", withURL, "a", ownScheme{withURL}, "a", func(r *Request) { r.URL = "http://example.com/in" }, "with the scheme https"},
+		{"own, underscores", plain, "a", ownScheme{plain}, "a", rename("X-Acme-Signature", "X_acme_signature"), "is called X-Acme-Signature"},
+		{"own, simply wrong", plain, "a", ownScheme{plain}, "b", nil, ""},
 		{"simply wrong", plain, "a", plain, "b", nil, ""},
 		{"a token", plain, "a", Token{Names: []string{"X-Acme-Signature"}}, "b", nil, ""},
 	} {
@@ -87,7 +119,11 @@ func TestExplain(t *testing.T) {
 			if err == nil {
 				err = Tolerance{Past: time.Minute}.Check(ev.Timestamp, now)
 			}
-			got := strings.Join(Explain(test.scheme, []string{test.given}, r, err), "\n")
+			causes := Explain(test.scheme, []string{test.given}, r, err)
+			got := strings.Join(causes, "\n")
+			if len(causes) > 1 {
+				t.Errorf("it says the same in other words: %q", causes)
+			}
 			if !strings.Contains(got, test.want) || (test.want == "") != (got == "") {
 				t.Errorf("%v is explained as %q, want %q", err, got, test.want)
 			}
@@ -97,6 +133,11 @@ func TestExplain(t *testing.T) {
 		})
 	}
 }
+
+// ownScheme is one of which nobody knows what it signs.
+type ownScheme struct{ is Scheme }
+
+func (s ownScheme) Verifier(secrets ...string) (Verifier, error) { return s.is.Verifier(secrets...) }
 
 // TestExplainBodies signs a body as it was sent, and verifies it as a framework on
 // the way has written it.

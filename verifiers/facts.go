@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"time"
 )
 
 // maxFact bounds an event's ID and type. No provider comes near it; what is
@@ -179,28 +180,26 @@ func anyReads(conditions []*condition, from source) bool {
 }
 
 // readTime sets the event's time. A time that is not signed and cannot be read
-// is no time; a signed one that cannot be read is an error.
-func (f *facts) readTime(in *reading, ev *Event) error {
+// is no time; of a signed one it is noted why it cannot be read.
+func (f *facts) readTime(in *reading, ev *Event) {
 	if f.time == nil {
-		return nil
+		return
 	}
 	in.repeated = false
 	text, ok := f.time.in(in)
-	switch {
-	case !ok && in.repeated && f.time.signed:
-		return refuse(MalformedTimestamp, "%s is there more than once", f.time)
-	case !ok:
-		return nil
+	t, readable := time.Time{}, false
+	if ok {
+		t, readable = f.clock.parse(text)
 	}
-	t, ok := f.clock.parse(text)
 	switch {
-	case !ok && f.time.signed:
-		return refuse(MalformedTimestamp, "%s is not a time in the format %s", f.time, f.clock)
-	case !ok:
-		return nil
+	case readable:
+		ev.Timestamp, ev.Signed.Timestamp = t, f.time.signed
+	case !f.time.signed:
+	case ok:
+		ev.TimeFault = refuse(MalformedTimestamp, "%s is not a time in the format %s", f.time, f.clock)
+	case in.repeated:
+		ev.TimeFault = refuse(MalformedTimestamp, "%s is there more than once", f.time)
 	}
-	ev.Timestamp, ev.Signed.Timestamp = t, f.time.signed
-	return nil
 }
 
 // readRest sets the event's ID and type.

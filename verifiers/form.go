@@ -132,28 +132,46 @@ func multipartFields(body []byte) []param {
 	return nil
 }
 
-// field finds name in a urlencoded text and counts how often it is there. A
-// pair that cannot be decoded is not there.
+// field finds name in a urlencoded text and counts how often it is there, also as
+// other readers count: some part pairs at a semicolon too, some leave an escape of
+// nothing as it is, and PHP takes other names for this one.
 func field(encoded, name string) (value string, n int) {
 	for encoded != "" {
 		var pair string
 		pair, encoded, _ = strings.Cut(encoded, "&")
 		key, val, _ := strings.Cut(pair, "=")
-		if key != name {
-			if !strings.ContainsAny(key, "%+") {
-				continue
+		if is, alike := isName(key, name); alike {
+			if val, err := url.QueryUnescape(val); is && err == nil && n == 0 {
+				value = val
 			}
-			if key, err := url.QueryUnescape(key); err != nil || key != name {
-				continue
+			n++
+		}
+		for _, rest, more := strings.Cut(pair, ";"); more; _, rest, more = strings.Cut(rest, ";") {
+			key, _, _ := strings.Cut(rest, "=")
+			if _, alike := isName(key, name); alike {
+				n++
 			}
-		}
-		val, err := url.QueryUnescape(val)
-		if err != nil {
-			continue
-		}
-		if n++; n == 1 {
-			value = val
 		}
 	}
 	return value, n
 }
+
+// isName tells whether a pair's key is a name, and whether PHP would take it for
+// that: it strips space before a key, ends it at a null byte, and writes an
+// underscore for a dot or a space in it.
+func isName(key, name string) (is, alike bool) {
+	switch {
+	case key == name:
+		return true, true
+	case len(key) < len(name): // escapes only make it longer
+		return false, false
+	}
+	key, err := url.QueryUnescape(key)
+	if err != nil || key == name {
+		return err == nil, err == nil
+	}
+	key, _, _ = strings.Cut(strings.TrimLeft(key, " "), "\x00")
+	return false, phpName.Replace(key) == phpName.Replace(name)
+}
+
+var phpName = strings.NewReplacer(".", "_", " ", "_")

@@ -97,6 +97,9 @@ func (j JWT) compile() (v *jwtVerifier, err error) {
 			return nil, err
 		}
 	}
+	if v.fetched != nil && !slices.ContainsFunc(v.algorithms, func(a jose.SignatureAlgorithm) bool { return !hashed(a) }) {
+		return nil, fmt.Errorf("keys: what %s signs with is shared and never published; give it as the secret", j.Algorithms[0])
+	}
 	if v.body, err = j.BodyHash.compile(); err != nil {
 		return nil, fmt.Errorf("body hash: %w", err)
 	}

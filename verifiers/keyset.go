@@ -153,10 +153,16 @@ func parseJWK(raw []byte) (publicKey, error) {
 		return publicKey{}, errNotPublicKey
 	case !key.IsPublic():
 		return publicKey{}, errors.New("the JWK is a private or a symmetric key; paste the public one")
-	case key.Use == "enc":
-		return publicKey{}, errors.New("the JWK is for encryption")
+	case key.Use == "enc", !forVerifying(raw):
+		return publicKey{}, errors.New("the JWK is for other things than verifying signatures")
 	}
 	return publicKey{PublicKey: key.Key, id: key.KeyID, alg: key.Algorithm}, nil
+}
+
+// forVerifying tells whether a JWK's key_ops, if it has any, allow that.
+func forVerifying(raw []byte) bool {
+	ops := gjson.GetBytes(raw, "key_ops")
+	return !ops.Exists() || slices.ContainsFunc(ops.Array(), func(op gjson.Result) bool { return op.Str == "verify" })
 }
 
 // checkKeys fails where there are no keys, too many, or one that nobody should

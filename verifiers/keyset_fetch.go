@@ -64,11 +64,16 @@ func (k Keys) compile(source KeySource) (*fetchedKeys, error) {
 		if err != nil {
 			return nil, fmt.Errorf("keys: pin: %w", err)
 		}
+		if !beginsSafely(text) {
+			return nil, errors.New("keys: pin: it has to begin with https:// and the host")
+		}
 		f.pins = append(f.pins, pin)
 	}
 	switch {
 	case !k.ours() && len(k.Pin) == 0:
 		return nil, errors.New("keys: the URL depends on the request and has to be pinned")
+	case !f.url.beginsWith("https://"):
+		return nil, errors.New("keys: the URL has to begin with https://")
 	case !slices.Contains([]string{"", "jwks", "pem", "json"}, k.Format):
 		return nil, fmt.Errorf("keys: unknown format %q: want jwks, pem or json", k.Format)
 	case (k.Format == "json") != (k.Path != ""):
@@ -84,6 +89,25 @@ func (k Keys) compile(source KeySource) (*fetchedKeys, error) {
 		return err
 	}}
 	return f, nil
+}
+
+// beginsSafely tells whether an expression names the beginning of the URLs that
+// it matches, so that it does not leave the host to the sender.
+func beginsSafely(expression string) bool {
+	re, err := regexp.Compile("(?:" + expression + ")")
+	if err != nil {
+		return false
+	}
+	begin, _ := re.LiteralPrefix()
+	rest := strings.TrimPrefix(expression, "https://")
+	return strings.HasPrefix(begin, "https://") && !strings.HasPrefix(rest, ".*") && !strings.HasPrefix(rest, ".+")
+}
+
+// beginsWith tells whether a template can begin so: by its own text, or by what
+// its first token stands for.
+func (t *Template) beginsWith(text string) bool {
+	first := t.parts[0]
+	return first.name != "" || strings.HasPrefix(first.literal, text)
 }
 
 // ours tells whether the URL is the row's and the endpoint's alone, with

@@ -90,8 +90,8 @@ const tokenLeeway = time.Minute
 // so it does with the life of the token that vouches for it. The token comes
 // first: an expired one vouches for nothing, not for the time either. Its life
 // is judged whether or not a time is enforced, unless Leeway is negative. The
-// error wraps [ExpiredToken], [StaleTimestamp], [MissingTimestamp] or, also for a
-// token that is not valid yet, [FutureTimestamp].
+// error wraps [ExpiredToken], [StaleTimestamp], [MissingTimestamp],
+// [MalformedTimestamp] or, also for a token that is not valid yet, [FutureTimestamp].
 func (f Freshness) Check(e Event, received time.Time) error {
 	if err := f.checkToken(e, received); err != nil {
 		return err
@@ -99,6 +99,8 @@ func (f Freshness) Check(e Event, received time.Time) error {
 	switch {
 	case f.Tolerance == Tolerance{}:
 		return nil
+	case e.TimeFault != nil:
+		return e.TimeFault
 	case e.Timestamp.IsZero() && f.Optional:
 		return nil
 	case e.Timestamp.IsZero():

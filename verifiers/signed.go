@@ -18,6 +18,7 @@ type signed struct {
 	covers      Fields // Body and URL; the rest depends on what a request has
 	usesID      bool   // the content has {id}
 	usesTime    bool   // the content has the time, not just the body it stands in
+	bareTime    bool   // with nothing between the time and its neighbour
 	signsJSON   bool   // the signature or the content cannot be found without JSON
 	readsJSON   bool
 	contentBody bool     // the body is covered, so that it is the event's content
@@ -90,6 +91,7 @@ func (s *signed) compileContent(text string, besides []*Template) error {
 	if s.facts.time != nil {
 		single := coverage{single: covered.single}
 		s.usesTime = single.covers(s.facts.time.Template) && !s.facts.time.constant()
+		s.bareTime = s.usesTime && touches(content, s.facts.time.Template)
 	}
 	if err := s.facts.vouch(covered); err != nil {
 		return err
@@ -182,9 +184,7 @@ func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (E
 		return Event{}, err
 	}
 	if !s.usesTime {
-		if err := s.facts.readTime(in, &ev); err != nil {
-			return Event{}, err
-		}
+		s.facts.readTime(in, &ev)
 	}
 	if err := s.facts.readRest(in, &ev); err != nil {
 		return Event{}, err
@@ -203,6 +203,21 @@ func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (E
 	return ev, nil
 }
 
+// touches tells whether another token stands right beside the time in the signed
+// content: digits could then be moved from one to the other without changing it.
+func touches(content, time *Template) bool {
+	for i := range len(content.parts) - 1 {
+		a, b := content.parts[i], content.parts[i+1]
+		isTime := func(p part) bool {
+			return p.name == "timestamp" || p.name == time.parts[0].name && p.arg == time.parts[0].arg
+		}
+		if a.kind != nil && b.kind != nil && (isTime(a) || isTime(b)) {
+			return true
+		}
+	}
+	return false
+}
+
 // contentBuffer is the smallest buffer that is a writer.
 type contentBuffer []byte
 
@@ -215,13 +230,16 @@ func (b *contentBuffer) Write(p []byte) (int, error) {
 // sender's own spelling.
 func (s *signed) prepare(in *reading, ev *Event) error {
 	if s.usesTime {
-		if err := s.facts.readTime(in, ev); err != nil {
-			return err
+		if s.facts.readTime(in, ev); ev.TimeFault != nil {
+			return ev.TimeFault
 		}
 		if ev.Timestamp.IsZero() {
 			return refuse(MissingTimestamp, "no %s", s.facts.time)
 		}
 		in.timestamp, _ = s.facts.time.in(in)
+		if s.bareTime && !s.facts.clock.whole(in.timestamp) {
+			return refuse(MalformedTimestamp, "%s has too few digits, or too many", s.facts.time)
+		}
 	}
 	if !s.usesID {
 		return nil

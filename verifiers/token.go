@@ -139,9 +139,7 @@ func (v *tokenVerifier) verify(in *reading) (Event, error) {
 		return Event{}, err
 	}
 	ev := Event{Content: in.r.Body}
-	if err := v.facts.readTime(in, &ev); err != nil {
-		return Event{}, err
-	}
+	v.facts.readTime(in, &ev)
 	if err := v.facts.readRest(in, &ev); err != nil {
 		return Event{}, err
 	}
@@ -205,7 +203,7 @@ func (v *tokenVerifier) authorization(in *reading) (string, error) {
 		return credentials, nil
 	}
 	plain, err := base64.StdEncoding.DecodeString(credentials)
-	if err != nil {
+	if err != nil || strings.ContainsAny(credentials, "\r\n") { // which the decoder skips
 		return "", refuse(MalformedSignature, "the credentials are not base64")
 	}
 	return string(plain), nil

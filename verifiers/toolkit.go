@@ -114,7 +114,8 @@ func PathOf(rawURL string) string { return pathOf(rawURL) }
 func HostOf(rawURL string) string { return hostOf(rawURL) }
 
 // pairsOf decodes an urlencoded text. A semicolon that is not escaped, which some
-// readers take for a separator, makes it fail, and so does an escape of nothing.
+// readers take for a separator, makes it fail, and so does an escape of nothing, and
+// a name that starts with space or has a null byte, which PHP takes for another.
 func pairsOf(encoded string) ([]Pair, bool) {
 	if strings.Contains(encoded, ";") {
 		return nil, false
@@ -131,6 +132,9 @@ func pairsOf(encoded string) ([]Pair, bool) {
 			return nil, false
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, false
+		}
+		if strings.HasPrefix(name, " ") || strings.Contains(name, "\x00") {
 			return nil, false
 		}
 		pairs = append(pairs, Pair{name, value})
@@ -230,9 +234,7 @@ func (f *FactReader) Read(r *Request, ev *Event) error {
 		return err
 	}
 	ev.Signed.Body, ev.Signed.URL = f.body, f.url
-	if err := f.facts.readTime(&in, ev); err != nil {
-		return err
-	}
+	f.facts.readTime(&in, ev)
 	return f.facts.readRest(&in, ev)
 }
 

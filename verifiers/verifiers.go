@@ -43,6 +43,11 @@ type Event struct {
 	Timestamp time.Time // the time the sender gave; zero where it gives none
 	Signed    Fields    // which of the above, and of the request, the signature covers
 
+	// TimeFault says why a signed time could not be read. Whether that matters is
+	// for [Freshness.Check] to say: where no time is enforced, a sender who writes
+	// it in a new way still has sent the event.
+	TimeFault error
+
 	// Expires and NotBefore bound the life of the token that vouches for the
 	// request; zero where there is no token or it does not say.
 	Expires, NotBefore time.Time
@@ -135,11 +140,13 @@ type Tolerance struct {
 // Check judges the time that a sender gave against the time of receipt. Its
 // error wraps [StaleTimestamp] or [FutureTimestamp].
 func (t Tolerance) Check(sent, received time.Time) error {
-	switch age := received.Sub(sent); {
-	case t.Past > 0 && age > t.Past:
-		return fmt.Errorf("%w: %s old, and %s is allowed", StaleTimestamp, age.Round(time.Second), t.Past)
-	case t.Future > 0 && -age > t.Future:
-		return fmt.Errorf("%w: %s ahead, and %s is allowed", FutureTimestamp, (-age).Round(time.Second), t.Future)
+	// Moments are compared, not durations: those end at 292 years, where the
+	// negative of the longest is negative as well.
+	switch {
+	case t.Past > 0 && sent.Before(received.Add(-t.Past)):
+		return fmt.Errorf("%w: %s old, and %s is allowed", StaleTimestamp, received.Sub(sent).Round(time.Second), t.Past)
+	case t.Future > 0 && sent.After(received.Add(t.Future)):
+		return fmt.Errorf("%w: %s ahead, and %s is allowed", FutureTimestamp, sent.Sub(received).Round(time.Second), t.Future)
 	}
 	return nil
 }

@@ -48,7 +48,11 @@ export const signers = {
       createPublicKey({ key: Buffer.from(v.secret, 'base64'), format: 'der', type: 'spki' }),
       Buffer.from(v.headers['x-twilio-email-event-webhook-signature'], 'base64'),
     ),
-  mailgun: (v) => ({ json: { 'signature.signature': hex(v.secret, v.json.signature.timestamp + v.json.signature.token) } }),
+  mailgun: (v) => {
+    const { timestamp, token, ...signatures } = v.json.signature
+    const field = 'parent-signature' in signatures ? 'parent-signature' : 'signature'
+    return { json: { [`signature.${field}`]: hex(v.secret, timestamp + token) } }
+  },
   postmark: basic,
   mailchimp: token,
   telnyx: (v) =>

@@ -10,6 +10,8 @@ func init() { register(aftership) }
 
 func aftership() verifiers.Provider {
 	scheme := overBody("base64", "Aftership-Hmac-Sha256", "As-Signature-Hmac-Sha256", "Am-Webhook-Signature")
+	scheme.Timestamp = verifiers.Timestamp{From: "{json:ts}"}
+	scheme.EventID = []string{"{json:event_id}"}
 	scheme.EventType = []string{"{json:event}"}
 	scheme.Signature.Prefix, scheme.Signature.OptionalPrefix = "hmac-sha256=", true
 	return verifiers.Provider{
@@ -17,6 +19,7 @@ func aftership() verifiers.Provider {
 		Title: "AfterShip",
 		Docs: []string{
 			"https://www.aftership.com/docs/tracking/webhook/webhook-signature",
+			"https://www.aftership.com/docs/tracking/2025-01/webhook/webhook-specifications",
 			"https://www.aftership.com/docs/returns/2024-07/webhook/signature",
 		},
 		Why: "Tracking, then Returns and Warranty, then organisations from before both: each has a header of its own, the last " +
@@ -24,12 +27,16 @@ func aftership() verifiers.Provider {
 		Confirmed: true,
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "Settings > Notifications > Webhooks"},
-		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "The time is that of the event, and retries go on for days.",
+		},
 		Dedupe: verifiers.Dedupe{
-			By:           verifiers.ByDigest,
+			By:           verifiers.ByID,
 			Window:       168 * time.Hour,
 			UniqueBodies: true,
-			Why:          "An event ID is not documented for all products. A body has the time of its event.",
+			Why: "event_id stands in the signed body. It is not documented for every product: where it is missing the body counts, " +
+				"which has the time of its event.",
 		},
 		Retries: verifiers.Retries{ // 2^n · 30 s
 			Attempts: 15,

@@ -13,6 +13,9 @@ func bluesnap() verifiers.Provider {
 	scheme.EventID = []string{"{form:transactionType}:{form:referenceNumber}"}
 	scheme.EventType = []string{"{form:transactionType}"}
 	scheme.Content = "{header:Bls-Ipn-Timestamp}{body}"
+	// Nothing stands between the two: no field may be moved to the header, nor a
+	// part of the time before the form.
+	scheme.Require = []verifiers.Condition{{Of: "{header:Bls-Ipn-Timestamp}", Like: "[^=&]{1,64}"}, {Of: "{form:transactionType}"}}
 	return verifiers.Provider{
 		Name:      "bluesnap",
 		Title:     "BlueSnap",

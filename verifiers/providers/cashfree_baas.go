@@ -12,6 +12,7 @@ func cashfreeBaas() verifiers.Provider {
 	scheme := overBody("base64", "X-Cashfree-Signature")
 	scheme.EventID = []string{"{header:X-Cashfree-Timestamp}:{body.sha256.hex}"}
 	scheme.Content = "{header:X-Cashfree-Timestamp}.{body}"
+	scheme.Require = apart("{header:X-Cashfree-Timestamp}")
 	return verifiers.Provider{
 		Name:      "cashfree-baas",
 		Title:     "Cashfree Banking as a Service",

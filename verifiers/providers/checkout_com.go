@@ -19,12 +19,16 @@ func checkoutCom() verifiers.Provider {
 			Signature: verifiers.Signature{Names: []string{"Cko-Signature"}},
 			Content:   "{body}",
 			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:created_on}", Format: "rfc3339"},
 				EventID:   []string{"{json:id}"},
 				EventType: []string{"{json:type}"},
 			},
 		},
-		Secret:    verifiers.SecretInfo{Name: "signature key", Where: "the webhook action of the workflow; you chose it there"},
-		Freshness: verifiers.Freshness{Why: "The body's created_on is the event's own time, which a retry does not renew."},
+		Secret: verifiers.SecretInfo{Name: "signature key", Where: "the webhook action of the workflow; you chose it there"},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "created_on is the event's own time, which a retry does not renew, and for how long there are retries is not documented.",
+		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
 			Window:       96 * time.Hour,

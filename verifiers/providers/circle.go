@@ -30,6 +30,7 @@ func circleNotifications() verifiers.Provider {
 				Path:   "data.publicKey",
 			},
 			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:timestamp}", Format: "rfc3339"},
 				EventID:   []string{"{json:notificationId}"},
 				EventType: []string{"{json:notificationType}"},
 				Addressee: []verifiers.Condition{{Of: "{json:subscriptionId}", Is: []string{"{option:subscription_id}"}}},
@@ -50,7 +51,10 @@ func circleNotifications() verifiers.Provider {
 			Name:   "reachable",
 			Method: "HEAD",
 		}},
-		Freshness: verifiers.Freshness{Why: "The time in the body is the notification's own; how long Circle retries is not documented for every product."},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "The time in the body is the notification's own; how long Circle retries is not documented for every product.",
+		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
 			Window:       72 * time.Hour,

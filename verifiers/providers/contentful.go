@@ -161,7 +161,12 @@ func contentfulContent(r *verifiers.Request, names []string) (string, error) {
 		if len(values) != 1 {
 			return "", verifiers.Refuse(verifiers.MalformedSignature, "the signed header %s is there %d times", name, len(values))
 		}
-		lines = append(lines, name+":"+strings.TrimSpace(values[0]))
+		// Contentful's library trims values, also of what HTTP leaves, so that a topic
+		// could get space around it and pass for another.
+		if values[0] != strings.TrimSpace(values[0]) {
+			return "", verifiers.Refuse(verifiers.MalformedSignature, "the signed header %s has space around its value", name)
+		}
+		lines = append(lines, name+":"+values[0])
 	}
 	for _, name := range []string{contentfulList, contentfulTime} {
 		if !slices.Contains(names, name) {

@@ -22,6 +22,7 @@ func daily() verifiers.Provider {
 			Secret:  verifiers.SecretFormat{Encoding: "base64"},
 			Content: "{header:X-Webhook-Timestamp}.{body}",
 			Facts: verifiers.Facts{
+				Require:   apart("{header:X-Webhook-Timestamp}"),
 				EventID:   []string{"{json:id}"},
 				EventType: []string{"{json:type}"},
 			},

@@ -45,6 +45,7 @@ func discord() verifiers.Provider {
 			When:     []verifiers.Condition{{Of: "{json:type}", Is: []string{"0"}}},
 			Verified: true,
 			Status:   204,
+			Type:     "application/json", // asked for, though there is no body
 		}},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,

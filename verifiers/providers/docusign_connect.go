@@ -16,7 +16,7 @@ func docusignConnect() verifiers.Provider {
 			"https://developers.docusign.com/platform/webhooks/connect/hmac/",
 			"https://developers.docusign.com/platform/webhooks/connect/validate/",
 		},
-		Why: "There is a signature for each of the account's keys, in a header of its own. The row is for messages in JSON; " +
+		Why: "There is a signature for each of the account's keys, in a header of its own, of which ten are looked at. The row is for messages in JSON; " +
 			"the older XML is refused as malformed unless event_type is given another place.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{

@@ -13,19 +13,22 @@ func fourthwall() verifiers.Provider {
 	scheme.EventID = []string{"{json:id}"}
 	scheme.EventType = []string{"{json:type}"}
 	return verifiers.Provider{
-		Name:      "fourthwall",
-		Title:     "Fourthwall",
-		Docs:      []string{"https://docs.fourthwall.com/webhooks/signature-verification"},
+		Name:  "fourthwall",
+		Title: "Fourthwall",
+		Docs: []string{
+			"https://docs.fourthwall.com/webhooks/signature-verification",
+			"https://docs.fourthwall.com/webhooks/limitations",
+		},
 		Why:       "A shop's webhooks and those of a platform's app have different headers and different secrets.",
 		Confirmed: true,
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the shop's settings, For developers > Webhooks, or the app's settings"},
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
-			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			By:           verifiers.ByID,
+			Window:       72 * time.Hour,
 			UniqueBodies: true,
-			Why:          "The documents do not say whether the ID in the body stays the same; the body has its own time.",
+			Why:          "The ID stands in the signed body, and Fourthwall says to tell duplicates by it.",
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "weve_",

@@ -52,8 +52,8 @@ func giteaLike(slug, title string, names ...string) verifiers.Provider {
 	return verifiers.Provider{
 		Name:  slug,
 		Title: title,
-		Why: "The JSON document is signed, also where it is sent as the field payload of a form. A webhook of the kind GET is not taken: " +
-			"the signature then covers nothing but the URL. The same delivery bears GitHub's and Gogs' headers as well, which are not looked at. " +
+		Why: "The JSON document is signed, also where it is sent as the field payload of a form. A webhook of the kind GET, " +
+			"which has its document in the URL and sends the app no body, is not taken. The same delivery bears GitHub's and Gogs' headers as well, which are not looked at. " +
 			"Without a secret the signature is there but empty, and is refused.",
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: signatures},

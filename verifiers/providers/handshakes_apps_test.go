@@ -25,7 +25,7 @@ func TestHandshakesApps(t *testing.T) {
 		verified   bool   // whether the request was verified before it is asked
 		want       string // "": no handshake; else status, media type and body
 	}{
-		{name: "a ping", slug: "discord", verified: true, body: `{"version":1,"application_id":"1","type":0}`, want: "204"},
+		{name: "a ping", slug: "discord", verified: true, body: `{"version":1,"application_id":"1","type":0}`, want: "204 application/json"},
 		{name: "a ping that nobody signed", slug: "discord", body: `{"version":1,"application_id":"1","type":0}`},
 		{name: "an event", slug: "discord", verified: true, body: `{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}`},
 		{name: "a ping", slug: "discord-interactions", verified: true, body: `{"id":"1","type":1}`, want: `200 application/json {"type":1}`},

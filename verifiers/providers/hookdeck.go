@@ -16,11 +16,15 @@ func hookdeck() verifiers.Provider {
 		Docs: []string{
 			"https://hookdeck.com/docs/destinations",
 			"https://github.com/hookdeck/webhook-skills",
+			"https://github.com/hookdeck/hookdeck-typescript-sdk",
 		},
-		Why: "The body and the headers of the first sender are passed on as they came; its signature can still be verified by the app.",
+		Why: "The body and the headers of the first sender are passed on as they came; its signature can still be verified by the app. " +
+			"Hookdeck's library takes a second signature as well as the first.",
+		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{
-				Names:    []string{"X-Hookdeck-Signature"},
+				Names:    []string{"X-Hookdeck-Signature", "X-Hookdeck-Signature-2"},
+				All:      true,
 				Encoding: "base64",
 			},
 			Content: "{body}",

@@ -16,7 +16,7 @@ func linear() verifiers.Provider {
 			"https://linear.app/developers/webhooks",
 			"https://github.com/linear/linear/blob/master/packages/sdk/src/webhooks/client.ts",
 		},
-		Why: "The header linear-timestamp, which the library falls back on, is not signed and is not looked at.",
+		Why: "The header linear-timestamp, which older libraries fall back on, is not signed and is not looked at.",
 
 		Confirmed: true,
 		Scheme: verifiers.HMAC{

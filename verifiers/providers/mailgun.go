@@ -18,10 +18,11 @@ func mailgun() verifiers.Provider {
 		},
 		Why: "The signature stands in the body and covers a time and a token, not the event: who has seen one request can send " +
 			"another body with them, until the token is used or the time is up. " +
-			"A subaccount's events also carry a signature by the parent's key, which is not looked at.",
+			"A subaccount's events also carry a signature by the key of the primary account, and either key will do. " +
+			"The forms of older webhooks and of routes, which have these fields at their top, are not taken.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
-			Signature: verifiers.Signature{From: "json", Names: []string{"signature.signature"}},
+			Signature: verifiers.Signature{From: "json", Names: []string{"signature.signature", "signature.parent-signature"}, All: true},
 			Content:   "{json:signature.timestamp}{json:signature.token}",
 			Facts: verifiers.Facts{
 				Timestamp: verifiers.Timestamp{From: "{json:signature.timestamp}"},

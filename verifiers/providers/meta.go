@@ -58,12 +58,11 @@ func metaRow(name, title, docs, sample string) verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "app secret", Where: "App Dashboard > App settings > Basic"},
 		Options: []verifiers.Option{{
-			Name:     "verify_token",
-			What:     "the verify token that you chose, without spaces; Meta sends it when the URL is registered under App Dashboard > Webhooks",
-			Required: true,
-			Secret:   true,
-			Pattern:  "[!-~]{1,256}",
-			Example:  "a-token-of-your-choice",
+			Name:    "verify_token",
+			What:    "the verify token that you chose, without spaces, for App Dashboard > Webhooks; without it the URL cannot be registered there",
+			Secret:  true,
+			Pattern: "[!-~]{1,256}",
+			Example: "a-token-of-your-choice",
 		}},
 		Handshakes: []verifiers.Handshake{{
 			Name:   "verification",

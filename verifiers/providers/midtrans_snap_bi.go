@@ -131,6 +131,9 @@ func (s midtransSNAPBIScheme) Sign(r *verifiers.Request, secret string, now time
 	if err != nil {
 		return err
 	}
+	if !verifiers.ValidJSON(r.Body) {
+		return verifiers.Refuse(verifiers.MalformedBody, "it is not JSON")
+	}
 	content := midtransSNAPBIContent(r.Method, s.paths(r.URL)[0], minifiedJSON(string(r.Body)), stamp)
 	signature, err := rsaSign(secret, crypto.SHA256, content)
 	if err != nil {

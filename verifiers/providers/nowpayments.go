@@ -105,6 +105,9 @@ func (s nowpaymentsScheme) Sign(r *verifiers.Request, secret string, now time.Ti
 	if err := s.Write(r, now, id); err != nil {
 		return err
 	}
+	if !verifiers.ValidJSON(r.Body) {
+		return verifiers.Refuse(verifiers.MalformedBody, "it is not JSON")
+	}
 	content, err := nowpaymentsWriters[0].sorted(string(r.Body))
 	if err != nil {
 		return err

@@ -10,11 +10,16 @@ func init() { register(ordergroove) }
 
 func ordergroove() verifiers.Provider {
 	scheme := timedList("OrderGroove-Signature", "ts", "sig")
-	scheme.EventID = []string{timeAndBody}
+	scheme.EventID = []string{"{json:id}", timeAndBody}
+	scheme.EventType = []string{"{json:type}"}
 	return verifiers.Provider{
-		Name:      "ordergroove",
-		Title:     "Ordergroove",
-		Docs:      []string{"https://developer.ordergroove.com/reference/webhooks-verification"},
+		Name:  "ordergroove",
+		Title: "Ordergroove",
+		Docs: []string{
+			"https://developer.ordergroove.com/reference/webhooks-verification",
+			"https://developer.ordergroove.com/reference/webhooks-overview",
+			"https://developer.ordergroove.com/reference/event-payloads",
+		},
 		Confirmed: true,
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "verification key", Where: "the webhook target's settings"},
@@ -25,10 +30,12 @@ func ordergroove() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: 24 * time.Hour,
-			Why:    timeAndBodyWhy,
+			Why: "The event's ID stands in the signed body. A body that was made without one is known by the signed time " +
+				"and what it says.",
 		},
+		Retries: verifiers.Retries{Attempts: 60, Horizon: 10 * time.Hour},
 		Sample: verifiers.Sample{
-			Body: `{"type":"subscription.create","created":{unix},"data":{"object":{"public_id":"{id}","customer":"customer-1001",` +
+			Body: `{"id":"{id}","type":"subscription.create","created":{unix},"data":{"object":{"public_id":"subscription-1001","customer":"customer-1001",` +
 				`"product":"product-1001"}}}`,
 		},
 	}

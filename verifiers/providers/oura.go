@@ -21,6 +21,7 @@ func oura() verifiers.Provider {
 			},
 			Content: "{header:x-oura-timestamp}{body}",
 			Facts: verifiers.Facts{
+				Require:   apart("{header:x-oura-timestamp}"),
 				EventID:   []string{"{json:object_id}:{json:event_type}:{json:event_time}"},
 				EventType: []string{"{json:data_type}.{json:event_type}"},
 			},

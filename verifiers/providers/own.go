@@ -83,12 +83,15 @@ func inHeader(r *verifiers.Request, name, encoding string) ([]byte, error) {
 func toHex(b []byte) string    { return hex.EncodeToString(b) }
 func toBase64(b []byte) string { return base64.StdEncoding.EncodeToString(b) }
 
-// only returns the value of a name that has to be there exactly once.
+// only returns the value of a name that has to be there exactly once. PHP reads an
+// underscore for a dot in a name, so that there a second one could take its place.
 func only(pairs []verifiers.Pair, name string) (string, error) {
 	value, n := "", 0
 	for _, p := range pairs {
 		if p.Name == name {
 			value = p.Value
+		}
+		if strings.ReplaceAll(p.Name, ".", "_") == strings.ReplaceAll(name, ".", "_") {
 			n++
 		}
 	}

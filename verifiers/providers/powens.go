@@ -12,6 +12,7 @@ func powens() verifiers.Provider {
 	scheme := overBody("base64", "BI-Signature")
 	scheme.EventID = []string{"{header:BI-Signature-Date}:{body.sha256.hex}"}
 	scheme.Content = "POST.{path}.{header:BI-Signature-Date}.{body}"
+	scheme.Require = apart("{header:BI-Signature-Date}")
 	return verifiers.Provider{
 		Name:  "powens",
 		Title: "Powens",

@@ -42,6 +42,14 @@ func Lookup(slug string) (verifiers.Provider, bool) {
 	return verifiers.Provider{}, false
 }
 
+// apart are conditions for a signed header that is taken as text and stands before
+// a JSON body in the signed content. Otherwise the beginning of a body could be
+// moved to the header, or the end of the header to the body, and the signature
+// would still fit.
+func apart(header string) []verifiers.Condition {
+	return []verifiers.Condition{{Of: header, Like: "[^{]{1,64}"}, {Of: "{body}", Begins: "{"}}
+}
+
 // perAttempt is the tolerance for times that are renewed on every attempt,
 // where the provider asks for no other.
 var perAttempt = verifiers.Tolerance{Past: 5 * time.Minute, Future: 5 * time.Minute}

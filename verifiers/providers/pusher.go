@@ -44,8 +44,7 @@ func pusher() verifiers.Provider {
 			Why:          "There is no ID, but the signed body has a time in milliseconds beside its events.",
 		},
 		Sample: verifiers.Sample{
-			Header: map[string]string{"X-Pusher-Key": "278d425bdf160c739803"},
-			Body:   `{"time_ms":{unix}000,"events":[{"name":"channel_occupied","channel":"orders-{id}"}]}`,
+			Body: `{"time_ms":{unix}000,"events":[{"name":"channel_occupied","channel":"orders-{id}"}]}`,
 		},
 	}
 }

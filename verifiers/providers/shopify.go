@@ -21,15 +21,16 @@ func shopify() verifiers.Provider {
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{
-				Names:    []string{"X-Shopify-Hmac-Sha256", "Shopify-Hmac-Sha256"},
+				Names:    []string{"*Hmac-Sha256"},
 				Encoding: "base64",
 			},
 			Content: "{body}",
 			Facts: verifiers.Facts{
-				Timestamp: verifiers.Timestamp{From: "{header:X-Shopify-Triggered-At}", Format: "rfc3339"},
-				EventID:   []string{"{header:X-Shopify-Webhook-Id}", "{header:Shopify-Webhook-Id}"},
-				EventType: []string{"{header:X-Shopify-Topic}", "{header:Shopify-Topic}"},
+				Timestamp: verifiers.Timestamp{From: "{header:*Triggered-At}", Format: "rfc3339"},
+				EventID:   []string{"{header:*Webhook-Id}"},
+				EventType: []string{"{header:*Topic}"},
 			},
+			Variants: []string{"X-Shopify-", "Shopify-"},
 		},
 		Secret: verifiers.SecretInfo{Name: "client secret", Where: "the app's settings; for webhooks made in the admin pages, Settings > Notifications > Webhooks"},
 		Freshness: verifiers.Freshness{

@@ -10,6 +10,7 @@ func init() { register(tebex) }
 
 func tebex() verifiers.Provider {
 	scheme := overBody("hex", "X-Signature")
+	scheme.Timestamp = verifiers.Timestamp{From: "{json:date}", Format: "rfc3339"}
 	scheme.EventID = []string{"{json:id}"}
 	scheme.EventType = []string{"{json:type}"}
 	scheme.Content = "{body.sha256.hex}"
@@ -29,7 +30,10 @@ func tebex() verifiers.Provider {
 			Type:     "application/json",
 			Body:     `{{"id":"{json:id}"}}`,
 		}},
-		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "The only time is that of the event, and for how long Tebex retries is not documented.",
+		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
 			Window:       72 * time.Hour,

@@ -118,6 +118,9 @@ func (s treezorScheme) Sign(r *verifiers.Request, secret string, now time.Time, 
 	if err := s.Write(r, now, id); err != nil {
 		return err
 	}
+	if !verifiers.ValidJSON(r.Body) {
+		return verifiers.Refuse(verifiers.MalformedBody, "it is not JSON")
+	}
 	payload := gjson.GetBytes(r.Body, treezorPayload).Raw
 	return verifiers.Put(r, "json", treezorSignature, toBase64(sumOf(sha256.New, keys[0], phpJSON(payload))))
 }

@@ -11,7 +11,7 @@ func vapi() verifiers.Provider {
 		verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"x-signature"}},
 			Content:   "{header:x-timestamp}.{body}",
-			Facts:     vapiFacts,
+			Facts:     verifiers.Facts{EventType: vapiFacts.EventType, Require: apart("{header:x-timestamp}")[1:]},
 		})
 }
 

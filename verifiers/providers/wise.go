@@ -38,6 +38,7 @@ func wise() verifiers.Provider {
 			Content: "{body}",
 			Static:  []string{wiseProduction},
 			Facts: verifiers.Facts{
+				Timestamp: verifiers.Timestamp{From: "{json:sent_at}", Format: "rfc3339"},
 				EventType: []string{"{json:event_type}"},
 				Addressee: []verifiers.Condition{{Of: "{json:subscription_id}", Is: []string{"{option:subscription_id}"}}},
 			},
@@ -58,7 +59,10 @@ func wise() verifiers.Provider {
 			When:     []verifiers.Condition{{Of: "{header:X-Test-Notification}", Is: []string{"true"}}},
 			Verified: true,
 		}},
-		Freshness: verifiers.Freshness{Why: "Not every version of the body has sent_at, and retries go on for two weeks."},
+		Freshness: verifiers.Freshness{
+			Origin: verifiers.EventTime,
+			Why:    "Not every version of the body has sent_at, and retries go on for two weeks.",
+		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
 			Window:       15 * 24 * time.Hour,
@@ -69,7 +73,7 @@ func wise() verifiers.Provider {
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-Delivery-Id": "{uuid}"},
 			Body: `{"data":{"resource":{"type":"transfer","id":111,"profile_id":222,"account_id":333},"current_state":"processing",` +
-				`"previous_state":"incoming_payment_waiting","occurred_at":"{time}"},"subscription_id":"{uuid}",` +
+				`"previous_state":"incoming_payment_waiting","occurred_at":"{time}"},"subscription_id":"01234567-89ab-cdef-0123-456789abcdef",` +
 				`"event_type":"transfers#state-change","schema_version":"2.0.0","sent_at":"{time}"}`,
 		},
 	}

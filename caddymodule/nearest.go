@@ -1,0 +1,82 @@
+package caddymodule
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/hookwicket/hookwicket/verifiers/providers"
+)
+
+// didYouMean proposes the one of the names that a mistyped one is most likely
+// to be, as the rest of an error; it is empty where none is near.
+func didYouMean(typed string, names []string) string {
+	best, least := "", 3
+	for _, name := range names {
+		distance := edits(plain(typed), plain(name))
+		if distance < least && distance < len(plain(name))/2 {
+			best, least = name, distance
+		}
+	}
+	if best == "" {
+		return ""
+	}
+	return " (did you mean " + best + "?)"
+}
+
+// plain is a name without what people do not remember of it.
+func plain(name string) string {
+	return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
+}
+
+// edits counts the bytes that have to be added, left out or changed to make b of
+// a (Levenshtein's distance).
+func edits(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j]+1, diagonal+1)
+		}
+	}
+	return row[len(b)]
+}
+
+// providerNames are the names of the catalogue.
+func providerNames() []string {
+	rows := providers.All()
+	names := make([]string, len(rows))
+	for i, row := range rows {
+		names[i] = row.Name
+	}
+	return names
+}
+
+// subdirectives are the names of what may stand in an endpoint's block besides
+// the provider's own options.
+func subdirectives() []string {
+	return append(slices.Sorted(maps.Keys(optionParsers)),
+		"secret", "name", "tolerance", "dedupe", "replays", "max_body", "public_url", "enrol", "forward")
+}
+
+// known says what may stand in place of an unknown subdirective.
+func (p *Provider) known(name string) string {
+	own := make([]string, len(p.row.Options))
+	for i, o := range p.row.Options {
+		own[i] = o.Name
+	}
+	meant := didYouMean(name, append(subdirectives(), own...))
+	if meant == "" && len(own) > 0 {
+		return "; of its own, " + p.row.Name + " has " + strings.Join(own, ", ")
+	}
+	return meant
+}
