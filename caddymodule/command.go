@@ -6,13 +6,12 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-
-	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
 func init() {
@@ -59,11 +58,11 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 	if name == "" {
 		return nil, fmt.Errorf("--provider is missing; `caddy webhook providers` lists them")
 	}
-	row, ok := providers.Lookup(name)
+	provider, ok := registeredProvider(name)
 	if !ok {
 		return nil, unknownProvider(name)
 	}
-	c := &command{provider: &Provider{row: row}, url: fl.String("url"), now: time.Now()}
+	c := &command{provider: provider, url: fl.String("url"), now: time.Now()}
 	for _, o := range list(fl, "option") {
 		if err := c.provider.optionFlag(o); err != nil {
 			name, _, _ := strings.Cut(o, "=")
@@ -78,7 +77,7 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 		return nil, err
 	}
 	if len(c.secrets) == 0 && !c.provider.needsNoSecret() {
-		return nil, fmt.Errorf("--secret is missing: %s", secretOf(row))
+		return nil, fmt.Errorf("--secret is missing: %s", secretOf(provider.row))
 	}
 	if now := fl.String("now"); now != "" {
 		var err error
@@ -90,6 +89,9 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 }
 
 func unknownProvider(name string) error {
+	if slices.Contains(providerNames(), name) {
+		return fmt.Errorf("%s is verified by a module with code of its own, which only an endpoint can run", name)
+	}
 	return fmt.Errorf("unknown provider %q%s; `caddy webhook providers` lists them", name, didYouMean(name, providerNames()))
 }
 

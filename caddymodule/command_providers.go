@@ -11,8 +11,6 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
-
-	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
 func providersCommand() *cobra.Command {
@@ -33,7 +31,7 @@ them what is signed, what an endpoint has to be given, and how it behaves.`,
 func listProviders(fl caddycmd.Flags) error {
 	var all []listing
 	name := fl.String("provider")
-	for _, p := range providers.All() {
+	for _, p := range registered() {
 		if name == "" || name == p.Name {
 			all = append(all, listingOf(p))
 		}

@@ -5,7 +5,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
 // didYouMean proposes the one of the names that a mistyped one is most likely
@@ -51,9 +50,9 @@ func edits(a, b string) int {
 	return row[len(b)]
 }
 
-// providerNames are the names of the catalogue.
+// providerNames are the names of all providers.
 func providerNames() []string {
-	rows := providers.All()
+	rows := registered()
 	names := make([]string, len(rows))
 	for i, row := range rows {
 		names[i] = row.Name
