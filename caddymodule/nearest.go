@@ -4,7 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
 )
 
 // didYouMean proposes the one of the names that a mistyped one is most likely

@@ -22,7 +22,6 @@ type fetchedKeys struct {
 	header       map[string]*Template
 	keyID        *Template // nil: any key may have signed
 	pins         []*regexp.Regexp
-	method       string
 	format, path string
 	request      KeyRequest // what is the same for every request
 

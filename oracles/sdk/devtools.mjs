@@ -54,7 +54,10 @@ judge({
   sdk: 'pusher',
   secret: 'test secret',
   options: { key: '278d425bdf160c739803' },
-  sign: (r) => r.set('x-pusher-signature', new PusherToken('278d425bdf160c739803', 'test secret').sign(r.text)),
+  sign: (r) => {
+    r.set('x-pusher-key', '278d425bdf160c739803')
+    r.set('x-pusher-signature', new PusherToken('278d425bdf160c739803', 'test secret').sign(r.text))
+  },
   verify: (r) => pusher.webhook({ headers: r.headers, rawBody: r.text }).isValid(),
 })
 

@@ -263,9 +263,13 @@ func TestAnswersThatAreNone(t *testing.T) {
 			w.Header().Set("Content-Length", "9")
 			io.WriteString(w, "keys")
 		},
-		"a fault":        func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"another place":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "https://evil.example/keys", 302) },
-		"the same host":  func(w http.ResponseWriter, r *http.Request) { http.Redirect(w, r, "/other", 307) },
+		"a fault": func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
+		"another place": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "https://evil.example/keys", http.StatusFound)
+		},
+		"the same host": func(w http.ResponseWriter, r *http.Request) {
+			http.Redirect(w, r, "/other", http.StatusTemporaryRedirect)
+		},
 		"a large header": func(w http.ResponseWriter, _ *http.Request) { w.Header().Set("X", strings.Repeat("x", 1<<20)) },
 		"a broken length": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "-1")
