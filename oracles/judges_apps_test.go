@@ -18,6 +18,7 @@ import (
 	"github.com/line/line-bot-sdk-go/v8/linebot/webhook"
 	"github.com/mailgun/mailgun-go/v5"
 	"github.com/mailgun/mailgun-go/v5/mtypes"
+	//lint:ignore SA1019 nothing else of theirs checks the old signatures, which are still sent
 	"github.com/messagebird/go-rest-api/v9/signature"
 	"github.com/messagebird/go-rest-api/v9/signature_jwt"
 	"github.com/nicklaw5/helix/v2"
