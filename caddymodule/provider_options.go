@@ -27,7 +27,7 @@ import (
 //	variants      <prefix...>
 //	document      <template...>           # where the JSON stands, if not in the body
 //	inflate                               # unpack a body in gzip first
-//	require       <template> [is <value...>|like <regexp>|absent] [fold]
+//	require       <template> [is <value...>|like <regexp>|begins <text>|absent] [fold]
 //	token         header|query|form|json <name> [or <name>] [prefix <prefix>]
 //	token         bearer|basic            # basic is not for a JSON web token
 //	algorithm     ed25519|ecdsa|rsa       # of a public key
@@ -240,7 +240,7 @@ func parseRequire(d *caddyfile.Dispenser, name string) (map[string]any, error) {
 	}
 	fields["of"] = longhand(d.Val())
 	err := parseAttributes(d, fields, map[string]attribute{
-		"is": manyValues, "like": oneValue, "absent": bareWord, "fold": bareWord,
+		"is": manyValues, "like": oneValue, "begins": oneValue, "absent": bareWord, "fold": bareWord,
 	})
 	return map[string]any{name: []any{fields}}, err
 }
