@@ -112,35 +112,43 @@ func plainName(name string) string {
 	return strings.NewReplacer("-", "", "_", "", ".", "").Replace(strings.ToLower(name))
 }
 
+// variantNames are the names of all headers under any of the beginnings.
+func variantNames(starts []string, variant func(start string) Scheme) (names []string) {
+	for _, start := range starts {
+		names = append(names, headerNames(variant(start))...)
+	}
+	return names
+}
+
+// signatureNames are the headers of a signature.
+func signatureNames(s Signature) []string {
+	if s.From != "" && s.From != "header" {
+		return nil
+	}
+	return slices.Clone(s.Names)
+}
+
+// besides are the facts with another template that is read with them.
+func (f Facts) besides(content string) Facts {
+	f.EventType = append(slices.Clone(f.EventType), content)
+	return f
+}
+
 // headerNames are the names of all headers that a scheme looks for.
 func headerNames(scheme Scheme) []string {
 	var names []string
 	var facts Facts
 	switch s := scheme.(type) {
 	case HMAC:
-		for _, start := range s.Variants {
-			names = append(names, headerNames(s.variant(start))...)
-		}
 		if len(s.Variants) > 0 {
-			return names
+			return variantNames(s.Variants, func(start string) Scheme { return s.variant(start) })
 		}
-		if s.Signature.From == "" || s.Signature.From == "header" {
-			names = append(names, s.Signature.Names...)
-		}
-		facts = s.Facts
-		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
+		names, facts = signatureNames(s.Signature), s.Facts.besides(s.Content)
 	case PublicKey:
-		for _, start := range s.Variants {
-			names = append(names, headerNames(s.variant(start))...)
-		}
 		if len(s.Variants) > 0 {
-			return names
+			return variantNames(s.Variants, func(start string) Scheme { return s.variant(start) })
 		}
-		if s.Signature.From == "" || s.Signature.From == "header" {
-			names = append(names, s.Signature.Names...)
-		}
-		facts = s.Facts
-		facts.EventType = append(slices.Clone(facts.EventType), s.Content)
+		names, facts = signatureNames(s.Signature), s.Facts.besides(s.Content)
 	case Token:
 		names = append(names, tokenHeaders(s.From, s.Names)...)
 		facts = s.Facts

@@ -3,6 +3,7 @@ package providers
 import (
 	"context"
 	"crypto/hmac"
+	"crypto/sha256"
 	"encoding/base64"
 	"encoding/hex"
 	"hash"
@@ -69,6 +70,30 @@ func decoded(encoding, text string) ([]byte, error) {
 		return nil, verifiers.Refuse(verifiers.MalformedSignature, "it is not %s", encoding)
 	}
 	return signature, nil
+}
+
+// inBody is the verifier of a scheme whose signature, an HMAC with SHA-256, stands
+// beside what it covers. parts returns it, and the spellings of the content that it
+// may have been made of: the first identifies the event.
+func inBody(keys [][]byte, facts *verifiers.FactReader, encoding string,
+	parts func(body []byte) (signature string, contents []string, err error),
+) verifiers.Verifier {
+	return verifierFunc(func(r *verifiers.Request) (verifiers.Event, error) {
+		text, contents, err := parts(r.Body)
+		if err != nil {
+			return verifiers.Event{}, err
+		}
+		signature, err := decoded(encoding, text)
+		if err != nil {
+			return verifiers.Event{}, err
+		}
+		for _, content := range contents {
+			if signedBy(sha256.New, keys, signature, content) {
+				return told(facts, r, verifiers.Event{Content: []byte(contents[0])})
+			}
+		}
+		return verifiers.Event{}, wrongSignature()
+	})
 }
 
 // inHeader returns the signature that a header holds.

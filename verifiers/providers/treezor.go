@@ -73,21 +73,13 @@ func (s treezorScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return verifierFunc(func(r *verifiers.Request) (verifiers.Event, error) {
-		payload, text, err := treezorParts(r.Body)
+	return inBody(keys, facts, "base64", func(body []byte) (string, []string, error) {
+		payload, signature, err := treezorParts(body)
 		if err != nil {
-			return verifiers.Event{}, err
-		}
-		signature, err := decoded("base64", text)
-		if err != nil {
-			return verifiers.Event{}, err
+			return "", nil, err
 		}
 		// As it was sent comes second, for numbers that PHP would write in another way.
-		written := phpJSON(payload)
-		if !signedBy(sha256.New, keys, signature, written) && !signedBy(sha256.New, keys, signature, payload) {
-			return verifiers.Event{}, wrongSignature()
-		}
-		return told(facts, r, verifiers.Event{Content: []byte(written)})
+		return signature, []string{phpJSON(payload), payload}, nil
 	}), nil
 }
 

@@ -67,19 +67,9 @@ func (s trustpayScheme) Verifier(secrets ...string) (verifiers.Verifier, error) 
 	if err != nil {
 		return nil, err
 	}
-	return verifierFunc(func(r *verifiers.Request) (verifiers.Event, error) {
-		content, text, err := trustpayParts(r.Body)
-		if err != nil {
-			return verifiers.Event{}, err
-		}
-		signature, err := decoded("hex", text)
-		if err != nil {
-			return verifiers.Event{}, err
-		}
-		if !signedBy(sha256.New, keys, signature, content) {
-			return verifiers.Event{}, wrongSignature()
-		}
-		return told(facts, r, verifiers.Event{Content: []byte(content)})
+	return inBody(keys, facts, "hex", func(body []byte) (string, []string, error) {
+		content, signature, err := trustpayParts(body)
+		return signature, []string{content}, err
 	}), nil
 }
 
