@@ -29,7 +29,8 @@ import (
 //	inflate                               # unpack a body in gzip first
 //	require       <template> [is <value...>|like <regexp>|begins <text>|absent] [fold]
 //	token         header|query|form|json <name> [or <name>] [prefix <prefix>]
-//	token         bearer|basic            # basic is not for a JSON web token
+//	token         bearer [query <name>]   # or in this parameter of the URL
+//	token         basic                   # not for a JSON web token
 //	algorithm     ed25519|ecdsa|rsa       # of a public key
 //	algorithms    <name...>               # that a JSON web token may be signed with
 //	keys          <url> [format jwks|pem|json] [path <path>] [pin <regexp...>] [key_id <template>]
@@ -221,7 +222,7 @@ func parseSignature(d *caddyfile.Dispenser, name string) (map[string]any, error)
 
 func parseToken(d *caddyfile.Dispenser, _ string) (map[string]any, error) {
 	fields := make(map[string]any)
-	return fields, parseNames(d, fields, map[string]attribute{"prefix": oneValue})
+	return fields, parseNames(d, fields, map[string]attribute{"prefix": oneValue, "query": oneValue})
 }
 
 func parseSecretFormat(d *caddyfile.Dispenser, _ string) (map[string]any, error) {

@@ -25,6 +25,10 @@ type Token struct {
 	// The first that is present counts. Bearer and basic have none.
 	Names []string `json:"names,omitempty"`
 
+	// Query is a parameter of the URL in which a bearer's token may stand instead
+	// (RFC 6750, section 2.3). One that is sent in both places is malformed.
+	Query string `json:"query,omitempty"`
+
 	// Prefix stands before the secret.
 	Prefix string `json:"prefix,omitempty"`
 
@@ -43,6 +47,7 @@ var (
 // tokenVerifier is a compiled [Token] with an endpoint's secrets.
 type tokenVerifier struct {
 	from, prefix string
+	query        string     // of a bearer
 	place        *signature // finds the value; nil for bearer and basic
 	sums         [][sha256.Size]byte
 	facts        facts
@@ -53,7 +58,10 @@ type tokenVerifier struct {
 
 // Verifier compiles the scheme with an endpoint's secrets.
 func (t Token) Verifier(secrets ...string) (Verifier, error) {
-	v := &tokenVerifier{from: t.From, prefix: t.Prefix}
+	v := &tokenVerifier{from: t.From, prefix: t.Prefix, query: t.Query}
+	if t.Query != "" && t.From != "bearer" {
+		return nil, errors.New("token: only a bearer's token may stand in the query instead")
+	}
 	v.pool.New = func() any { return new(reading) }
 	switch t.From {
 	case "bearer", "basic":
@@ -187,6 +195,16 @@ func (v *tokenVerifier) find(in *reading) (string, error) {
 
 // authorization reads the Authorization header.
 func (v *tokenVerifier) authorization(in *reading) (string, error) {
+	if v.query != "" {
+		in.repeated = false
+		value, ok := in.query(v.query)
+		switch {
+		case in.repeated || ok && len(in.r.Header["Authorization"]) > 0:
+			return "", refuse(MalformedSignature, "the token is there more than once")
+		case ok:
+			return value, nil
+		}
+	}
 	value, ok := in.header("Authorization")
 	if !ok && in.repeated {
 		return "", refuse(MalformedSignature, "the header Authorization is there more than once")

@@ -16,12 +16,12 @@ func cloudEventsWebhook() verifiers.Provider {
 			"https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
 			"https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md",
 		},
-		Why: "The specification authorises by a token and signs nothing. Where the sender puts the token into the URL, " +
-			"say from query and names access_token. An event's attributes stand in headers (ce-id) or in the body (id); " +
+		Why: "The specification authorises by a token, in the Authorization header or in the URL, and signs nothing. An event's attributes stand in headers (ce-id) or in the body (id); " +
 			"for senders whose bodies are not JSON, event_id and event_type have to name the headers alone.",
 		Confirmed: true,
 		Scheme: verifiers.Token{
-			From: "bearer",
+			From:  "bearer",
+			Query: "access_token",
 			Facts: verifiers.Facts{
 				Timestamp: verifiers.Timestamp{From: "{header:ce-time}", Format: "rfc3339"},
 				EventID:   []string{"{header:ce-source}#{header:ce-id}", "{json:source}#{json:id}"},
