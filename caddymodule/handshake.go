@@ -78,7 +78,7 @@ func (h *Handler) greet(w http.ResponseWriter, r *http.Request, shared *shared, 
 		if reply.Denied != "" {
 			reply = verifiers.HandshakeReply{Name: reply.Name, Status: http.StatusForbidden, Denied: reply.Denied}
 		} else {
-			h.logger.Warn("a secret was learnt from this request; requests that bear it are events from now on. "+
+			h.logger.Warn("a secret was learnt from this request; what is signed with it is an event from now on. "+
 				"Take `enrol` off when the provider is set up; `caddy webhook learnt` shows it", fields...)
 		}
 	}

@@ -24,15 +24,10 @@ func genericHMAC() verifiers.Provider {
 		Scheme: verifiers.HMAC{
 			Content: "{body}",
 		},
-		Secret: verifiers.SecretInfo{Name: "secret", Where: "the sender's settings of the webhook"},
-		Freshness: verifiers.Freshness{
-			Origin:    verifiers.AttemptTime,
-			Tolerance: perAttempt,
-			Why: "Enforced once a timestamp is configured and signed. Where it is the event's own time, " +
-				"give a tolerance that outlasts the sender's retries.",
-		},
-		Dedupe: verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
-		Sample: blankSample,
+		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the sender's settings of the webhook"},
+		Freshness: blankFreshness,
+		Dedupe:    blankDedupe,
+		Sample:    blankSample,
 	}
 }
 
@@ -47,10 +42,20 @@ func genericToken() verifiers.Provider {
 		Scheme:    verifiers.Token{},
 		Secret:    verifiers.SecretInfo{Name: "token", Where: "the sender's settings of the webhook; for basic, user:password"},
 		Freshness: verifiers.Freshness{Why: "Senders that do not sign rarely say when they sent; give a tolerance where one does."},
-		Dedupe:    verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
+		Dedupe:    blankDedupe,
 		Sample:    blankSample,
 	}
 }
+
+// blankFreshness is that of schemes that sign what they are told to.
+var blankFreshness = verifiers.Freshness{
+	Origin:    verifiers.AttemptTime,
+	Tolerance: perAttempt,
+	Why: "Enforced once a timestamp is configured and signed. Where it is the event's own time, " +
+		"give a tolerance that outlasts the sender's retries.",
+}
+
+var blankDedupe = verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy}
 
 var blankSample = verifiers.Sample{
 	IDPrefix: "evt_",
@@ -72,19 +77,14 @@ func genericKey(algorithm string) verifiers.Provider {
 		scheme.Signature.Encoding = "base64"
 	}
 	return verifiers.Provider{
-		Name:   algorithm,
-		Title:  "Any sender that signs with " + title,
-		Why:    "What is signed is the body, until the endpoint says otherwise. Where the signature stands has to be said.",
-		Scheme: scheme,
-		Secret: verifiers.SecretInfo{Name: "public key", Where: "wherever the sender publishes it"},
-		Freshness: verifiers.Freshness{
-			Origin:    verifiers.AttemptTime,
-			Tolerance: perAttempt,
-			Why: "Enforced once a timestamp is configured and signed. Where it is the event's own time, " +
-				"give a tolerance that outlasts the sender's retries.",
-		},
-		Dedupe: verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
-		Sample: blankSample,
+		Name:      algorithm,
+		Title:     "Any sender that signs with " + title,
+		Why:       "What is signed is the body, until the endpoint says otherwise. Where the signature stands has to be said.",
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "public key", Where: "wherever the sender publishes it"},
+		Freshness: blankFreshness,
+		Dedupe:    blankDedupe,
+		Sample:    blankSample,
 	}
 }
 
@@ -101,7 +101,7 @@ func genericJWT() verifiers.Provider {
 		Scheme:    verifiers.JWT{},
 		Secret:    verifiers.SecretInfo{Name: "secret or public key", Where: "the sender's settings of the webhook"},
 		Freshness: verifiers.Freshness{Why: "The token's own life is enforced where it has one; give a tolerance if its time of issue is all there is."},
-		Dedupe:    verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy},
+		Dedupe:    blankDedupe,
 		Sample:    blankSample,
 	}
 }

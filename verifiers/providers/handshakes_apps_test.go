@@ -1,13 +1,10 @@
 package providers_test
 
 import (
-	"fmt"
 	"net/http"
-	"strings"
 	"testing"
 
 	"github.com/hookwicket/hookwicket/verifiers"
-	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
 // TestHandshakesApps asks what communication and business apps ask, and what
@@ -15,16 +12,7 @@ import (
 func TestHandshakesApps(t *testing.T) {
 	const subscribe = "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
 	meeting := map[string]string{"verify_token": "meaty hamster"}
-	for _, c := range []struct {
-		name, slug string
-		options    map[string]string
-		method     string // "": POST
-		target     string
-		header     map[string]string
-		body       string
-		verified   bool   // whether the request was verified before it is asked
-		want       string // "": no handshake; else status, media type and body
-	}{
+	run(t, []probe{
 		{name: "a ping", slug: "discord", verified: true, body: `{"version":1,"application_id":"1","type":0}`, want: "204 application/json"},
 		{name: "a ping that nobody signed", slug: "discord", body: `{"version":1,"application_id":"1","type":0}`},
 		{name: "an event", slug: "discord", verified: true, body: `{"version":1,"type":1,"event":{"type":"ENTITLEMENT_CREATE"}}`},
@@ -77,25 +65,7 @@ func TestHandshakesApps(t *testing.T) {
 		},
 		{name: "a challenge that nobody signed", slug: "front-app", header: map[string]string{"X-Front-Challenge": "abc"}, body: `{"type":"sync"}`},
 		{name: "an event that mentions a token", slug: "notion", body: `{"id":"1","type":"page.created","verification_token":"secret_0123456789abcdef"}`},
-	} {
-		t.Run(c.slug+"/"+c.name, func(t *testing.T) {
-			h := handshakesOf(t, c.slug, c.options)
-			r := &verifiers.Request{Method: "POST", URL: "https://hooks.example.com/in" + c.target, Header: http.Header{}, Body: []byte(c.body)}
-			if c.method != "" {
-				r.Method = c.method
-			}
-			for name, value := range c.header {
-				r.Header.Set(name, value)
-			}
-			got := ""
-			if reply, ok := h.Answer(r, c.verified); ok {
-				got = strings.TrimSpace(fmt.Sprintf("%d %s %s", reply.Status, reply.Type, reply.Body))
-			}
-			if got != c.want {
-				t.Errorf("got %q, want %q", got, c.want)
-			}
-		})
-	}
+	})
 }
 
 // TestEnrolmentsApps hands over secrets, as providers do that make them up.
@@ -123,17 +93,4 @@ func TestEnrolmentsApps(t *testing.T) {
 			t.Error("asana: the answer lacks the secret")
 		}
 	}
-}
-
-func handshakesOf(t *testing.T, slug string, options map[string]string) *verifiers.Handshakes {
-	t.Helper()
-	p, ok := providers.Lookup(slug)
-	if !ok {
-		t.Fatalf("no provider %s", slug)
-	}
-	h, err := verifiers.CompileHandshakes(p.Handshakes, options, "secret")
-	if err != nil {
-		t.Fatal(err)
-	}
-	return h
 }

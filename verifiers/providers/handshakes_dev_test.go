@@ -5,7 +5,6 @@ import (
 	"testing"
 
 	"github.com/hookwicket/hookwicket/verifiers"
-	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
 // TestHandshakesDev asks what hubs and event senders ask before they deliver.
@@ -40,13 +39,8 @@ func TestHandshakesDev(t *testing.T) {
 			http.Header{"X-Event-Key": {"diagnostics:ping"}, "X-Hub-Signature": {"sha256=00"}}, nil, 0, ""},
 	} {
 		t.Run(c.slug+"/"+c.name, func(t *testing.T) {
-			p, _ := providers.Lookup(c.slug)
-			all, err := verifiers.CompileHandshakes(p.Handshakes, c.options, "a secret")
-			if err != nil {
-				t.Fatal(err)
-			}
 			r := &verifiers.Request{Method: c.method, URL: c.url, Header: c.header, Body: []byte(`{"test":true}`)}
-			reply, ok := all.Answer(r, false)
+			reply, ok := handshakesOf(t, c.slug, c.options).Answer(r, false)
 			if ok != (c.status != 0) || reply.Status != c.status || string(reply.Body) != c.body {
 				t.Errorf("%v %d %q, want %d %q", ok, reply.Status, reply.Body, c.status, c.body)
 			}
