@@ -53,7 +53,7 @@ func prefillMain() error {
 				body := bytes.Clone(plain)
 				setNoise(body, i)
 				m, id := waiting(i, body)
-				if _, err := store.Accept(context.Background(), m, id, "github"); err != nil {
+				if _, err := store.Accept(context.Background(), m, id, queue.To("github")...); err != nil {
 					failed.Store(&err)
 				}
 			}

@@ -56,7 +56,7 @@ func (h *Handler) worker(s *shared) *queue.Worker {
 		Destination: h.Name,
 		Attempt:     h.attempt,
 		Shared:      s.attempts,
-		Timeout:     attemptTimeout,
+		Policy:      queue.Policy{Timeout: attemptTimeout},
 		Observe:     h.attempted,
 		Trouble: func(err error) {
 			h.logger.Error("the store failed a delivery; it will be repeated",
@@ -68,11 +68,11 @@ func (h *Handler) worker(s *shared) *queue.Worker {
 // attempt runs the forward routes once. Every attempt gets a request of its own:
 // Caddy notes in a request which routes it has been through. The worker recovers
 // panics, by which reverse_proxy reports an answer that was cut off.
-func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) error {
+func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
 	about := factsOf(d)
 	r, err := rebuild(ctx, d.Message, about)
 	if err != nil {
-		return err
+		return queue.Answer{}, err
 	}
 	repl := caddy.NewReplacer()
 	about.placeholders(repl)
@@ -81,12 +81,12 @@ func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) error {
 	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, d.Message.ClientIP)
 	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, d.Message.TrustedProxy)
 	if err := h.chain.ServeHTTP(w, r); err != nil {
-		return plainly(err)
+		return w.answer(), plainly(err)
 	}
 	if success(w.status) {
-		return nil
+		return w.answer(), nil
 	}
-	return w.failure()
+	return w.answer(), w.failure()
 }
 
 // plainly leaves out what Caddy adds to an error for an answer that nobody gets
@@ -174,6 +174,9 @@ func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 	return io.Copy(struct{ io.Writer }{w}, r)
 }
 
+// answer is what is kept of the answer.
+func (w *recorder) answer() queue.Answer { return queue.Answer{Status: w.status, Excerpt: w.excerpt} }
+
 // failure makes an error of an answer that is no success.
 func (w *recorder) failure() error {
 	var err error = statusError(w.status)
@@ -209,12 +212,12 @@ func (h *Handler) attempted(a queue.Attempted) {
 	if a.Outcome == queue.Delivered {
 		if line := h.logger.Check(zap.DebugLevel, "event delivered"); line != nil {
 			line.Write(append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
-				zap.Duration("duration", a.Duration))...)
+				zap.Duration("duration", a.Attempt.Duration))...)
 		}
 		return
 	}
 	fields := append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
-		zap.Duration("duration", a.Duration), zap.Error(a.Err))
+		zap.Duration("duration", a.Attempt.Duration), zap.Error(a.Err))
 	switch a.Outcome {
 	case queue.Retrying:
 		h.logger.Warn("attempt failed; it will be repeated", append(fields, zap.Time("next_attempt", a.Next))...)

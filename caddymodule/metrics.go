@@ -120,7 +120,7 @@ func (e *endpointMetrics) refused(r verifiers.Reason) prometheus.Counter { retur
 
 func (e *endpointMetrics) attempt(a queue.Attempted) {
 	e.outcomes[a.Outcome].Inc()
-	e.attempting.Observe(a.Duration.Seconds())
+	e.attempting.Observe(a.Attempt.Duration.Seconds())
 	if a.Outcome == queue.Delivered {
 		e.delivering.Observe(time.Since(a.Delivery.Message.ReceivedAt).Seconds())
 	}

@@ -116,8 +116,8 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 	_, err := shared.window.Do(ctx, twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
 		m := h.message(r, about, event, body)
 		about.messageID = m.ID.String()
-		var err error
-		verdict, err = shared.store.Accept(ctx, m, id, h.Name)
+		accepted, err := shared.store.Accept(ctx, m, id, queue.To(h.Name)...)
+		verdict = accepted.Verdict
 		if dropped(verdict, id) || err != nil {
 			about.messageID = "" // there is no such message
 		}

@@ -75,7 +75,7 @@ func (b Backoff) Next(d *Delivery, now time.Time, err error) (at time.Time, agai
 	if b.MaxAttempts > 0 && attempts >= b.MaxAttempts {
 		return time.Time{}, false
 	}
-	if b.MaxAge >= 0 && at.After(d.Message.ReceivedAt.Add(b.MaxAge)) {
+	if b.MaxAge >= 0 && at.After(d.Began().Add(b.MaxAge)) {
 		return time.Time{}, false
 	}
 	return at, true

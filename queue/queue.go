@@ -18,10 +18,11 @@ import (
 // are safe for concurrent use. Times are the caller's: a store reads the clock
 // only to find out what is due.
 type Store interface {
-	// Accept makes m durable with one delivery for each destination in to, and
-	// records id in the same commit. When it returns [New] or [Replayed] without
-	// an error, m survives kill -9 and a power failure. When id was recorded
-	// before and its window is not over, nothing is written.
+	// Accept makes m durable with one delivery for each route in to, and records id
+	// in the same commit. When it returns [New] or [Replayed] without an error, m
+	// survives kill -9 and a power failure. When id was recorded before and its
+	// window is not over, nothing is written. Without a route the message is kept
+	// for the retention, as [StateUnrouted] under the name of its endpoint.
 	//
 	// Two calls with the same id never both return New, and neither returns
 	// before the one that was New is durable. A call that fails records nothing
@@ -29,7 +30,7 @@ type Store interface {
 	//
 	// The error wraps [ErrFull] or [ErrUnavailable] where the sender had better
 	// try again later. Accept returns when ctx is done, even if the disk hangs.
-	Accept(ctx context.Context, m *Message, id Identity, to ...string) (Verdict, error)
+	Accept(ctx context.Context, m *Message, id Identity, to ...Route) (Accepted, error)
 
 	// Seen tells what Accept would decide on id at now, and records nothing.
 	Seen(ctx context.Context, id Identity, now time.Time) (Verdict, error)
@@ -42,6 +43,11 @@ type Store interface {
 	// the caller alone. A claim has no lifetime: it ends by one of its methods,
 	// or when the process does, after which the delivery is due again at once.
 	Claim(ctx context.Context, destination string) (Claim, error)
+
+	// Retain says how long what has ended stays in a destination: delivered,
+	// cancelled and unrouted messages with their attempts. 0: not at all. It holds
+	// for what is there as well. Default: [DefaultRetention].
+	Retain(destination string, age time.Duration)
 
 	// Stats counts what waits, by destination. It is cheap enough to be called
 	// for every scrape of the metrics.
@@ -56,16 +62,48 @@ type Store interface {
 // and Bury ends it.
 type Claim interface {
 	Delivery() *Delivery
-	// Done removes the delivery, and the message with its last delivery. A crash
-	// soon after may repeat the attempt.
-	Done() error
-	// Retry counts the attempt as failed with cause, to be repeated at the given time.
-	Retry(at time.Time, cause string) error
-	// Release gives the delivery back without counting the attempt; it is due at once.
+	// Done ends the delivery as delivered by this attempt. It stays for the
+	// retention; where there is none, it goes, and the message with its last
+	// delivery. A crash soon after may repeat the attempt.
+	Done(Attempt) error
+	// Retry counts a failed attempt, to be repeated at the given time.
+	Retry(at time.Time, a Attempt) error
+	// Release gives the delivery back without counting an attempt; it is due at once.
 	Release() error
 	// Bury counts the attempt and makes the delivery a dead letter, which is kept
 	// with its message until a person decides.
-	Bury(at time.Time, cause string) error
+	Bury(Attempt) error
+}
+
+// DefaultRetention is how long what has ended is kept.
+const DefaultRetention = 24 * time.Hour
+
+// Route is where a message is to be delivered, and how.
+type Route struct {
+	Destination string
+	// Ordered holds the delivery back until those that were received before it, to
+	// the same destination and under the same OrderKey, have ended: delivered,
+	// cancelled or buried.
+	Ordered  bool
+	OrderKey string
+	// Hold hands the delivery to the caller of Accept as a claim, unless others of
+	// its order are before it.
+	Hold bool
+}
+
+// To makes plain routes to destinations.
+func To(destinations ...string) []Route {
+	routes := make([]Route, len(destinations))
+	for i, d := range destinations {
+		routes[i].Destination = d
+	}
+	return routes
+}
+
+// Accepted is what became of a message.
+type Accepted struct {
+	Verdict Verdict
+	Held    Claim // of the first route with Hold; nil: none is held
 }
 
 // Errors of a [Store]. After either the sender should try again later.
@@ -114,16 +152,26 @@ type Delivery struct {
 	Message     *Message // shared: not to be changed
 	Destination string
 	Attempts    int       // made before this one
-	LastError   string    // of the attempt before
-	LastAttempt time.Time // zero before the first has failed
+	Last        *Attempt  // the one before; nil: there was none
+	Redelivered time.Time // by a person; zero: never. The age counts from it
+}
+
+// Began is when the age of a delivery began to count.
+func (d *Delivery) Began() time.Time {
+	if d.Redelivered.IsZero() {
+		return d.Message.ReceivedAt
+	}
+	return d.Redelivered
 }
 
 // Stats is a picture of what a store holds.
 type Stats struct {
 	Bytes        int64 // of waiting messages and dead letters
 	Limit        int64 // on Bytes; 0: none
+	Retained     int64 // bytes of what has ended and is kept; -1: being counted
 	Available    bool  // false while the disk is full or faulty
 	Keys         int64 // dedupe keys remembered, approximately; -1: unknown
+	Damaged      int64 // records set aside because they cannot be read
 	Destinations map[string]DestinationStats
 }
 
@@ -132,31 +180,10 @@ type DestinationStats struct {
 	Waiting     int64     // due now or later, claimed ones included
 	Claimed     int64     // of those, in the hands of a worker
 	DeadLetters int64     // buried
+	Bytes       int64     // of both
+	Paused      bool      // by a person
 	Oldest      time.Time // when the oldest waiting message was received; zero: none waits
 }
-
-// An Inspector is a [Store] that a person can look into and mend. It is an
-// interface of its own, so that a store may do without.
-type Inspector interface {
-	// DeadLetters returns up to n dead letters of the destination in the order of
-	// receipt, from the first after the given ID. The zero ID begins.
-	DeadLetters(ctx context.Context, destination string, after ID, n int) ([]Buried, error)
-	// Redeliver makes a dead letter wait again, due at once, with its attempts
-	// forgotten. Dedupe keys play no part in it. Its age is not forgotten: if that
-	// exceeds the worker's limit, there is one attempt.
-	Redeliver(ctx context.Context, destination string, id ID) error
-	// Discard removes a dead letter for good.
-	Discard(ctx context.Context, destination string, id ID) error
-}
-
-// Buried is a delivery that was given up. Its Attempts include the last one.
-type Buried struct {
-	Delivery
-	Err error // the message cannot be read, and is nil
-}
-
-// ErrNotFound: there is no such dead letter.
-var ErrNotFound = errors.New("no such dead letter")
 
 // A Keeper is a [Store] that also keeps the secrets which providers hand over in
 // handshakes. It is an interface of its own, so that a store may do without.

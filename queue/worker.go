@@ -24,15 +24,14 @@ var ErrAborted = errors.New("the attempt was cut off")
 type Worker struct {
 	Store       Store
 	Destination string
-	// Attempt delivers once; nil means that the upstream has taken it. Its context
-	// ends with the attempting one of Run and after Timeout. A panic is an error.
-	Attempt func(context.Context, *Delivery) error
+	// Attempt delivers once; without an error the upstream has taken it. Its context
+	// ends with the attempting one of Run and after the policy's Timeout. A panic is
+	// an error.
+	Attempt func(context.Context, *Delivery) (Answer, error)
 
-	Backoff     Backoff
-	Concurrency int           // attempts at once; default 64
-	Shared      *Limit        // of all workers together; nil: none
-	Timeout     time.Duration // of an attempt; default 30 s; negative: none
-	Now         func() time.Time
+	Policy Policy
+	Shared *Limit // of attempts of all workers together; nil: none
+	Now    func() time.Time
 	// Observe, unless nil, is told of each attempt when its outcome has been marked.
 	// It is called by several goroutines at once.
 	Observe func(Attempted)
@@ -90,7 +89,7 @@ type Attempted struct {
 	Destination string
 	Delivery    *Delivery // Attempts is without this one
 	Outcome     Outcome
-	Duration    time.Duration
+	Attempt     Attempt   // as it is kept
 	Err         error     // of the attempt
 	MarkErr     error     // the outcome could not be kept: the attempt will be repeated
 	Next        time.Time // of a retry
@@ -128,7 +127,7 @@ func (w Worker) Run(claiming, attempting context.Context) {
 
 	var flying sync.WaitGroup
 	defer flying.Wait()
-	slots := &Limit{make(chan struct{}, w.Concurrency)}
+	slots := &Limit{make(chan struct{}, w.Policy.Concurrency)}
 	for slots.take(claiming) {
 		claim := w.claim(claiming)
 		if claim == nil {
@@ -147,11 +146,11 @@ func (w Worker) Run(claiming, attempting context.Context) {
 }
 
 func (w Worker) withDefaults() Worker {
-	if w.Concurrency <= 0 {
-		w.Concurrency = DefaultConcurrency
+	if w.Policy.Concurrency <= 0 {
+		w.Policy.Concurrency = DefaultConcurrency
 	}
-	if w.Timeout == 0 {
-		w.Timeout = DefaultTimeout
+	if w.Policy.Timeout == 0 {
+		w.Policy.Timeout = DefaultTimeout
 	}
 	if w.Now == nil {
 		w.Now = time.Now
@@ -195,11 +194,15 @@ func (w Worker) claim(ctx context.Context) Claim {
 func (w Worker) deliver(attempting context.Context, c Claim) {
 	a := Attempted{Destination: w.Destination, Delivery: c.Delivery()}
 	began := w.Now()
-	a.Err = w.attempt(attempting, a.Delivery)
+	answer, err := w.attempt(attempting, a.Delivery)
 	ended := w.Now()
-	a.Duration = ended.Sub(began)
+	a.Err = err
+	a.Attempt = Attempt{Number: a.Delivery.Attempts + 1, At: began, Duration: ended.Sub(began), Status: answer.Status, Excerpt: string(answer.Excerpt)}
+	if err != nil {
+		a.Attempt.Failure, a.Attempt.Error = Broken, err.Error()
+	}
 
-	mark := c.Done
+	mark := func() error { return c.Done(a.Attempt) }
 	switch {
 	case a.Err == nil:
 		a.Outcome = Delivered
@@ -209,11 +212,11 @@ func (w Worker) deliver(attempting context.Context, c Claim) {
 		sleep(attempting, firstPause)
 	default:
 		var again bool
-		a.Next, again = w.Backoff.Next(a.Delivery, ended, a.Err)
+		a.Next, again = w.Policy.Backoff.Next(a.Delivery, ended, a.Err)
 		if again {
-			a.Outcome, mark = Retrying, func() error { return c.Retry(a.Next, a.Err.Error()) }
+			a.Outcome, mark = Retrying, func() error { return c.Retry(a.Next, a.Attempt) }
 		} else {
-			a.Outcome, mark = DeadLetter, func() error { return c.Bury(ended, a.Err.Error()) }
+			a.Outcome, mark = DeadLetter, func() error { return c.Bury(a.Attempt) }
 		}
 	}
 	a.MarkErr = w.mark(attempting, mark)
@@ -225,11 +228,11 @@ func (w Worker) deliver(attempting context.Context, c Claim) {
 }
 
 // attempt runs Attempt within its time and turns whatever it does into an error.
-func (w Worker) attempt(ctx context.Context, d *Delivery) (err error) {
+func (w Worker) attempt(ctx context.Context, d *Delivery) (answer Answer, err error) {
 	defer w.Shared.give()
-	if w.Timeout > 0 {
+	if w.Policy.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, w.Timeout)
+		ctx, cancel = context.WithTimeout(ctx, w.Policy.Timeout)
 		defer cancel()
 	}
 	defer func() {

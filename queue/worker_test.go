@@ -69,13 +69,13 @@ func (c *fakeClaim) mark(format string, args ...any) error {
 }
 
 func (c *fakeClaim) Delivery() *Delivery { return c.d }
-func (c *fakeClaim) Done() error         { return c.mark("done %s", c.d.Message.Body) }
+func (c *fakeClaim) Done(Attempt) error  { return c.mark("done %s", c.d.Message.Body) }
 func (c *fakeClaim) Release() error      { return c.mark("release %s", c.d.Message.Body) }
-func (c *fakeClaim) Retry(at time.Time, cause string) error {
-	return c.mark("retry %s in %v: %s", c.d.Message.Body, time.Until(at), cause)
+func (c *fakeClaim) Retry(at time.Time, a Attempt) error {
+	return c.mark("retry %s in %v: %s", c.d.Message.Body, time.Until(at), a.Error)
 }
-func (c *fakeClaim) Bury(_ time.Time, cause string) error {
-	return c.mark("bury %s: %s", c.d.Message.Body, cause)
+func (c *fakeClaim) Bury(a Attempt) error {
+	return c.mark("bury %s: %s", c.d.Message.Body, a.Error)
 }
 
 // runWorker runs w in a bubble of its own time until nothing moves any more.

@@ -14,8 +14,13 @@ import (
 
 // Accept implements [queue.Store]. A message without an ID is given one.
 // Messages are due at once, by the store's clock.
-func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...string) (queue.Verdict, error) {
-	return s.record(ctx, id, m.ReceivedAt, m, to)
+func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...queue.Route) (queue.Accepted, error) {
+	var names []string
+	for _, r := range to {
+		names = append(names, r.Destination)
+	}
+	verdict, err := s.record(ctx, id, m.ReceivedAt, m, names)
+	return queue.Accepted{Verdict: verdict}, err
 }
 
 // Mark implements [queue.Store].

@@ -65,7 +65,7 @@ func BenchmarkBacklog(b *testing.B) {
 			for i := w; i < n; i += 64 {
 				c, err := s.Claim(context.Background(), fmt.Sprint(i%lanes))
 				if err == nil {
-					err = c.Done()
+					err = c.Done(queue.Attempt{})
 				}
 				if err != nil {
 					b.Error(err)

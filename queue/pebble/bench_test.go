@@ -70,7 +70,7 @@ func accept(b *testing.B, s *pebble.Store, template *queue.Message) {
 	m := *template
 	m.ReceivedAt = time.Now()
 	m.ID = queue.NewID(m.ReceivedAt)
-	if v, err := s.Accept(context.Background(), &m, benchIdentity(), "a"); v != queue.New || err != nil {
+	if v, err := s.Accept(context.Background(), &m, benchIdentity(), queue.To("a")...); v != queue.New || err != nil {
 		b.Error(v, err)
 	}
 }
@@ -128,7 +128,7 @@ func BenchmarkDeliver(b *testing.B) {
 			for left.Add(-1) >= 0 {
 				c, err := s.Claim(context.Background(), "a")
 				if err == nil {
-					err = c.Done()
+					err = c.Done(queue.Attempt{})
 				}
 				if err != nil {
 					b.Error(err)

@@ -142,14 +142,14 @@ func (s *Store) fill(db *database, c *claim, e entry) (*claim, error) {
 	}
 	switch {
 	case err == nil:
-		c.delivery = queue.Delivery{Message: m, Destination: c.lane.name, Attempts: c.state.attempts, LastError: c.state.lastError}
+		c.delivery = queue.Delivery{Message: m, Destination: c.lane.name, Attempts: c.state.attempts}
 		if c.state.lastAttempt != 0 {
-			c.delivery.LastAttempt = time.Unix(0, c.state.lastAttempt)
+			c.delivery.Last = &queue.Attempt{Number: c.state.attempts, At: time.Unix(0, c.state.lastAttempt), Error: c.state.lastError}
 		}
 		return c, nil
 	case errors.Is(err, queue.ErrDamaged), errors.Is(err, errDamaged), errors.Is(err, pebble.ErrNotFound):
 		s.options.Logger.Error("a delivery cannot be read and is set aside", "message", c.id, "destination", c.lane.name, "error", err)
-		return nil, c.Bury(s.now(), "unreadable: "+err.Error())
+		return nil, c.Bury(queue.Attempt{At: s.now(), Error: "unreadable: " + err.Error()})
 	default:
 		return nil, errors.Join(unavailable(err), c.Release())
 	}
@@ -178,16 +178,16 @@ func (s *Store) read(db *database, c *claim, e entry) ([]byte, error) {
 func (c *claim) Delivery() *queue.Delivery { return &c.delivery }
 
 // Done implements [queue.Claim].
-func (c *claim) Done() error {
+func (c *claim) Done(queue.Attempt) error {
 	return c.end("done", func(b *pebble.Batch, at position) (*state, *position, error) {
 		return nil, nil, nil
 	})
 }
 
 // Retry implements [queue.Claim].
-func (c *claim) Retry(at time.Time, cause string) error {
+func (c *claim) Retry(at time.Time, a queue.Attempt) error {
 	return c.end("retry", func(b *pebble.Batch, was position) (*state, *position, error) {
-		next := c.counted(cause, c.store.now())
+		next := c.counted(a)
 		p := position{nanos(at), was.id}
 		var k keyBuffer
 		return &next, &p, b.Set(waitingKey(&k, c.lane.id, p), next.append(nil), nil)
@@ -195,18 +195,18 @@ func (c *claim) Retry(at time.Time, cause string) error {
 }
 
 // Bury implements [queue.Claim].
-func (c *claim) Bury(at time.Time, cause string) error {
+func (c *claim) Bury(a queue.Attempt) error {
 	return c.end("bury", func(b *pebble.Batch, was position) (*state, *position, error) {
-		next := c.counted(cause, at)
+		next := c.counted(a)
 		var k keyBuffer
 		return &next, nil, b.Set(deadKey(&k, c.lane.id, was.id), next.append(nil), nil)
 	})
 }
 
-func (c *claim) counted(cause string, at time.Time) state {
+func (c *claim) counted(a queue.Attempt) state {
 	s := c.state
 	s.attempts++
-	s.lastAttempt, s.lastError = nanos(at), cause
+	s.lastAttempt, s.lastError = nanos(a.At), a.Error
 	return s
 }
 
@@ -371,4 +371,15 @@ func otherParts(db *database, lane laneID, id queue.ID) (bool, error) {
 		others = laneID(iter.Key()[17:]) != lane
 	}
 	return others, errors.Join(iter.Error(), iter.Close())
+}
+
+// message reads a message's bytes.
+func message(db *database, id queue.ID) ([]byte, error) {
+	var b keyBuffer
+	v, closer, err := db.Get(messageKey(&b, id))
+	if err != nil {
+		return nil, err
+	}
+	record := append(make([]byte, 0, len(v)), v...)
+	return record, closer.Close()
 }

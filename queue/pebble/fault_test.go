@@ -65,7 +65,7 @@ func drain(t *testing.T, s *Store, destination string) map[string]int {
 			t.Fatalf("a body of %d bytes", len(m.Body))
 		}
 		got[m.EventID]++
-		if err := c.Done(); err != nil {
+		if err := c.Done(queue.Attempt{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -118,11 +118,11 @@ func faultAt(t *testing.T, i int32, cause error) bool {
 	defer s.Close()
 	for n := range uint32(60) {
 		m, id := testMessage(n)
-		v, err := s.Accept(t.Context(), m, id, "a")
+		v, err := s.Accept(t.Context(), m, id, queue.To("a")...)
 		if err != nil {
 			t.Fatalf("fault %d: %v", i, err)
 		}
-		if event := fmt.Sprint(n); v == queue.New && accepted[event] {
+		if event := fmt.Sprint(n); v.Verdict == queue.New && accepted[event] {
 			t.Errorf("fault %d: event %s is new again", i, event)
 		}
 		accepted[fmt.Sprint(n)] = true
@@ -149,9 +149,9 @@ func work(t *testing.T, s *Store, accepted, done map[string]bool) {
 	for n := range uint32(60) {
 		for {
 			m, id := testMessage(n)
-			v, err := s.Accept(t.Context(), m, id, "a")
+			v, err := s.Accept(t.Context(), m, id, queue.To("a")...)
 			if err == nil {
-				if v == queue.New && accepted[m.EventID] {
+				if v.Verdict == queue.New && accepted[m.EventID] {
 					t.Errorf("event %d was new twice", n)
 				}
 				accepted[m.EventID] = true
@@ -181,7 +181,7 @@ func deliverOne(t *testing.T, s *Store, done map[string]bool, deadline time.Time
 			t.Fatal("claiming: ", err)
 		}
 		for {
-			err = c.Done()
+			err = c.Done(queue.Attempt{})
 			if err == nil {
 				done[c.Delivery().Message.EventID] = true
 				return

@@ -91,11 +91,11 @@ func acceptN(t *testing.T, s *Store, n uint32) (queue.Verdict, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), faultPatience)
 	defer cancel()
 	m, id := testMessage(n)
-	v, err := s.Accept(ctx, m, id, "a")
+	v, err := s.Accept(ctx, m, id, queue.To("a")...)
 	if ctx.Err() != nil {
 		t.Fatal("Accept hung")
 	}
-	return v, err
+	return v.Verdict, err
 }
 
 // eventually repeats an acceptance until it succeeds.
@@ -167,7 +167,7 @@ func brokenDisk(t *testing.T, cause error) {
 	}
 	// A claim from before stays valid.
 	event := c.Delivery().Message.EventID
-	for err = c.Done(); errors.Is(err, queue.ErrUnavailable); err = c.Done() {
+	for err = c.Done(queue.Attempt{}); errors.Is(err, queue.ErrUnavailable); err = c.Done(queue.Attempt{}) {
 		time.Sleep(time.Millisecond)
 	}
 	if err != nil {

@@ -16,26 +16,45 @@ import (
 //
 //	f                        the format of this folder
 //	m id                     a message
+//	e endpoint id            a message in the list of its endpoint: its summary
+//	i event id               a message by its event ID: nothing
 //	n lane                   a destination's name
-//	q lane due id            a delivery that waits, in the order in which they fall due
-//	d id lane                a destination not yet done; only of messages with several
-//	z lane id                a dead letter
+//	q lane due id            a delivery that waits, in the order in which they fall due: its size
+//	o lane order id          a delivery that waits in line, behind others of its order: due, size
+//	t id lane                where a delivery stands, if it was touched since its receipt
+//	z lane id                a dead letter: its size
+//	h lane ended id          a delivery that has ended and is kept: its size
+//	a id lane number         an attempt
+//	p lane                   a destination that a person has paused: since when
+//	g id                     a message that has gone: when, and why
+//	b key                    a damaged record, behind the key that it had
 //	k key                    a dedupe key: when it expires
 //	x expiry key             the same by time, for the sweep
 //	s endpoint secret        a secret that was learnt in a handshake; both as digests
 //
-// lane is the start of the SHA-256 of the destination's name; times are
-// nanoseconds since 1970, big-endian, so that they sort.
+// lane and endpoint are the start of the SHA-256 of the name; order and event
+// are that of the order key and of the event ID. Times are nanoseconds since
+// 1970, big-endian, so that they sort; so is the number of an attempt, in four
+// bytes.
 const (
-	kindFormat  = 'f'
-	kindMessage = 'm'
-	kindName    = 'n'
-	kindWaiting = 'q'
-	kindPart    = 'd'
-	kindDead    = 'z'
-	kindKey     = 'k'
-	kindExpiry  = 'x'
-	kindSecret  = 's'
+	kindFormat   = 'f'
+	kindMessage  = 'm'
+	kindList     = 'e'
+	kindEvent    = 'i'
+	kindName     = 'n'
+	kindWaiting  = 'q'
+	kindLine     = 'o'
+	kindStanding = 't'
+	kindPart     = 'd'
+	kindDead     = 'z'
+	kindEnded    = 'h'
+	kindAttempt  = 'a'
+	kindPaused   = 'p'
+	kindGone     = 'g'
+	kindDamaged  = 'b'
+	kindKey      = 'k'
+	kindExpiry   = 'x'
+	kindSecret   = 's'
 )
 
 // format is what the format record of this version holds.

@@ -37,7 +37,7 @@ func TestPowerFailure(t *testing.T) {
 				for ctx.Err() == nil {
 					n := next.Add(1)
 					m, id := testMessage(n)
-					if _, err := s.Accept(context.Background(), m, id, "a", "b"); err != nil {
+					if _, err := s.Accept(context.Background(), m, id, queue.To("a", "b")...); err != nil {
 						t.Error(err)
 						return
 					}
@@ -59,7 +59,7 @@ func TestPowerFailure(t *testing.T) {
 				mu.Lock()
 				claimed[c.Delivery().Message.EventID] = true
 				mu.Unlock()
-				if err := c.Done(); err != nil {
+				if err := c.Done(queue.Attempt{}); err != nil {
 					t.Error(err)
 				}
 			}

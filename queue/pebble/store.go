@@ -427,3 +427,6 @@ func (s *Store) addLane(destination string, id laneID) (*lane, error) {
 	s.lanes[destination], s.laneIDs[id] = l, l
 	return l, nil
 }
+
+// Retain implements [queue.Store].
+func (s *Store) Retain(destination string, age time.Duration) {}

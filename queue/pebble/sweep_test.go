@@ -132,7 +132,7 @@ func TestNothingIsLeft(t *testing.T) {
 	to := []string{"a", "b", "c"}
 	for n := range uint32(100) {
 		m, _ := testMessage(n)
-		if _, err := s.Accept(t.Context(), m, queue.Identity{}, to[:1+n%3]...); err != nil {
+		if _, err := s.Accept(t.Context(), m, queue.Identity{}, queue.To(to[:1+n%3]...)...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -144,14 +144,14 @@ func TestNothingIsLeft(t *testing.T) {
 			}
 			switch i % 3 {
 			case 0:
-				err = c.Retry(time.Now(), "failed")
+				err = c.Retry(time.Now(), queue.Attempt{Error: "failed"})
 			case 1:
 				err = c.Release()
 				if c, err2 := s.Claim(t.Context(), d); err2 == nil {
-					err = c.Done()
+					err = c.Done(queue.Attempt{})
 				}
 			default:
-				err = c.Done()
+				err = c.Done(queue.Attempt{})
 			}
 			if err != nil {
 				t.Fatal(err)

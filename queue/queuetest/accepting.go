@@ -14,8 +14,8 @@ func (b *bench) duplicates() {
 	b.want(b.accept("again", key(1), "a"), queue.Duplicate)
 	b.advance(1)
 	b.want(b.accept("other", key(2), "a"), queue.New)
-	b.ok(b.next("a", "first").Done())
-	b.ok(b.next("a", "other").Done())
+	b.ok(b.next("a", "first").Done(queue.Attempt{}))
+	b.ok(b.next("a", "other").Done(queue.Attempt{}))
 	b.want(b.accept("after it is done", key(1), "a"), queue.Duplicate)
 	b.nothing("a")
 }
@@ -30,8 +30,8 @@ func (b *bench) replays() {
 	b.advance(1)
 	b.want(b.accept("fresh key", replay(2, 1), "a"), queue.Replayed)
 	b.want(b.accept("fresh key again", replay(2, 1), "a"), queue.Duplicate)
-	b.ok(b.next("a", "first").Done())
-	b.ok(b.next("a", "fresh key").Done())
+	b.ok(b.next("a", "first").Done(queue.Attempt{}))
+	b.ok(b.next("a", "fresh key").Done(queue.Attempt{}))
 	b.nothing("a")
 }
 
@@ -44,8 +44,8 @@ func (b *bench) refusesReplays() {
 	id.Digest = queue.Key{0xd, 9}
 	b.advance(1)
 	b.want(b.accept("nothing was kept of its key", id, "a"), queue.New)
-	b.ok(b.next("a", "first").Done())
-	b.ok(b.next("a", "nothing was kept of its key").Done())
+	b.ok(b.next("a", "first").Done(queue.Attempt{}))
+	b.ok(b.next("a", "nothing was kept of its key").Done(queue.Attempt{}))
 	b.nothing("a")
 }
 
@@ -59,7 +59,7 @@ func (b *bench) keyless() {
 	b.advance(1)
 	b.want(b.accept("four", digest, "a"), queue.Replayed)
 	for _, body := range []string{"one", "two", "three", "four"} {
-		b.ok(b.next("a", body).Done())
+		b.ok(b.next("a", body).Done(queue.Attempt{}))
 	}
 }
 
@@ -122,7 +122,9 @@ func (b *bench) race(identity func(round, i int) queue.Identity) {
 		for i := range twins {
 			wg.Go(func() {
 				var err error
-				verdicts[i], err = b.store.Accept(b.Context(), b.message("twin"), identity(round, i), "a")
+				var a queue.Accepted
+				a, err = b.store.Accept(b.Context(), b.message("twin"), identity(round, i), queue.To("a")...)
+				verdicts[i] = a.Verdict
 				if err != nil {
 					b.Error(err)
 				}
@@ -156,7 +158,7 @@ func (b *bench) full() {
 	accepted := 0
 	var err error
 	for accepted = range 10 {
-		if _, err = b.store.Accept(b.Context(), b.message(body), key(byte(accepted+1)), "a"); err != nil {
+		if _, err = b.store.Accept(b.Context(), b.message(body), key(byte(accepted+1)), queue.To("a")...); err != nil {
 			break
 		}
 	}
@@ -165,10 +167,10 @@ func (b *bench) full() {
 	}
 	b.waiting("a", int64(accepted))
 	b.want(b.accept(body, key(1), "a"), queue.Duplicate)
-	b.ok(b.next("a", body).Done())
+	b.ok(b.next("a", body).Done(queue.Attempt{}))
 	b.want(b.accept(body, key(byte(accepted+1)), "a"), queue.New)
 	b.reopen()
-	if _, err = b.store.Accept(b.Context(), b.message(body), key(100), "a"); !errors.Is(err, queue.ErrFull) {
+	if _, err = b.store.Accept(b.Context(), b.message(body), key(100), queue.To("a")...); !errors.Is(err, queue.ErrFull) {
 		b.Errorf("when reopened: %v", err)
 	}
 }
@@ -176,7 +178,7 @@ func (b *bench) full() {
 func (b *bench) acceptCancelled() {
 	ctx, cancel := context.WithCancel(b.Context())
 	cancel()
-	_, err := b.store.Accept(ctx, b.message("body"), key(1), "a")
+	_, err := b.store.Accept(ctx, b.message("body"), key(1), queue.To("a")...)
 	if err == nil {
 		b.Fatal("accepted")
 	}
@@ -184,5 +186,5 @@ func (b *bench) acceptCancelled() {
 	if b.accept("body", key(1), "a") == queue.Duplicate {
 		b.waiting("a", 1)
 	}
-	b.ok(b.next("a", "body").Done())
+	b.ok(b.next("a", "body").Done(queue.Attempt{}))
 }

@@ -13,9 +13,9 @@ import (
 func (b *bench) delivers() {
 	m := b.message("body")
 	m.Timestamp, m.TLS = m.ReceivedAt.Add(-time.Second), true
-	v, err := b.store.Accept(b.Context(), m, key(1), "a")
+	v, err := b.store.Accept(b.Context(), m, key(1), queue.To("a")...)
 	b.ok(err)
-	b.want(v, queue.New)
+	b.want(v.Verdict, queue.New)
 	b.waiting("a", 1)
 	c := b.next("a", "body")
 	d := c.Delivery()
@@ -24,14 +24,14 @@ func (b *bench) delivers() {
 		fmt.Sprint(got.Header) != fmt.Sprint(m.Header) || !got.TLS || got.EventID != "event" {
 		b.Errorf("got %+v, want %+v", got, m)
 	}
-	if d.Destination != "a" || d.Attempts != 0 || d.LastError != "" || !d.LastAttempt.IsZero() {
+	if d.Destination != "a" || d.Attempts != 0 || d.Last != nil {
 		b.Errorf("a fresh delivery is %+v", d)
 	}
 	st := b.store.Stats().Destinations["a"]
 	if st.Waiting != 1 || st.Claimed != 1 || !st.Oldest.Equal(m.ReceivedAt.Truncate(time.Millisecond)) {
 		b.Errorf("stats while claimed: %+v", st)
 	}
-	b.ok(c.Done())
+	b.ok(c.Done(queue.Attempt{}))
 	b.waiting("a", 0)
 	st = b.store.Stats().Destinations["a"]
 	if st.Claimed != 0 || !st.Oldest.IsZero() {
@@ -58,7 +58,7 @@ func (b *bench) exclusive() {
 				mu.Lock()
 				count[string(c.Delivery().Message.Body)]++
 				mu.Unlock()
-				if err := c.Done(); err != nil {
+				if err := c.Done(queue.Attempt{}); err != nil {
 					b.Error(err)
 				}
 			}
@@ -77,7 +77,7 @@ func (b *bench) order() {
 		b.advance(time.Millisecond)
 	}
 	for i := range 20 {
-		b.ok(b.next("a", fmt.Sprint(i)).Done())
+		b.ok(b.next("a", fmt.Sprint(i)).Done(queue.Attempt{}))
 	}
 }
 
@@ -87,20 +87,20 @@ func (b *bench) reopens() {
 		b.accept(body, queue.Identity{}, "a")
 		b.advance(time.Millisecond)
 	}
-	b.ok(b.next("a", "done").Done())
+	b.ok(b.next("a", "done").Done(queue.Attempt{}))
 	b.next("a", "claimed")
-	b.ok(b.next("a", "retried").Retry(now.Add(time.Hour), "failed"))
+	b.ok(b.next("a", "retried").Retry(now.Add(time.Hour), queue.Attempt{At: b.clock.Now(), Error: "failed"}))
 	bytes := b.store.Stats().Bytes
 	b.reopen()
 	st := b.store.Stats()
 	if d := st.Destinations["a"]; d.Waiting != 3 || d.Claimed != 0 || st.Bytes != bytes {
 		b.Errorf("stats: %+v, %d bytes; %d before", d, st.Bytes, bytes)
 	}
-	b.ok(b.next("a", "claimed").Done())
-	b.ok(b.next("a", "waits").Done())
+	b.ok(b.next("a", "claimed").Done(queue.Attempt{}))
+	b.ok(b.next("a", "waits").Done(queue.Attempt{}))
 	b.nothing("a")
 	b.advance(time.Hour)
-	b.ok(b.next("a", "retried").Done())
+	b.ok(b.next("a", "retried").Done(queue.Attempt{}))
 }
 
 // many exceeds whatever a store may hold in memory of one destination.
@@ -111,7 +111,7 @@ func (b *bench) many() {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := range n / 8 {
-				_, err := b.store.Accept(b.Context(), b.message(fmt.Sprint(w, ".", i)), queue.Identity{}, "a")
+				_, err := b.store.Accept(b.Context(), b.message(fmt.Sprint(w, ".", i)), queue.Identity{}, queue.To("a")...)
 				if err != nil {
 					b.Error(err)
 				}
@@ -133,11 +133,11 @@ func (b *bench) many() {
 		seen[body] = true
 		if i%5 == 0 && c.Delivery().Attempts == 0 {
 			delete(seen, body)
-			b.ok(c.Retry(b.clock.Now(), "once"))
+			b.ok(c.Retry(b.clock.Now(), queue.Attempt{At: b.clock.Now(), Error: "once"}))
 			c = b.claim("a")
 			seen[string(c.Delivery().Message.Body)] = true
 		}
-		b.ok(c.Done())
+		b.ok(c.Done(queue.Attempt{}))
 	}
 	b.waiting("a", 0)
 	b.nothing("a")
@@ -149,7 +149,7 @@ func (b *bench) claimed(ctx context.Context, destination string) <-chan error {
 	go func() {
 		c, err := b.store.Claim(ctx, destination)
 		if err == nil {
-			err = c.Done()
+			err = c.Done(queue.Attempt{})
 		}
 		result <- err
 	}()
@@ -176,7 +176,7 @@ func (b *bench) claimCancelled() {
 	}
 	// Nothing was taken by who has left.
 	b.accept("body", queue.Identity{}, "a")
-	b.ok(b.next("a", "body").Done())
+	b.ok(b.next("a", "body").Done(queue.Attempt{}))
 }
 
 func (b *bench) claimWakes() {
@@ -187,7 +187,7 @@ func (b *bench) claimWakes() {
 
 func (b *bench) claimWakesWhenDue() {
 	b.accept("body", queue.Identity{}, "a")
-	b.ok(b.next("a", "body").Retry(b.clock.Now().Add(time.Hour), "failed"))
+	b.ok(b.next("a", "body").Retry(b.clock.Now().Add(time.Hour), queue.Attempt{At: b.clock.Now(), Error: "failed"}))
 	result := b.claimed(b.Context(), "a")
 	b.advance(time.Hour)
 	b.ok(b.receive(result))
@@ -202,7 +202,7 @@ func (b *bench) claimWakesMany() {
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			if _, err := b.store.Accept(b.Context(), b.message("body"), queue.Identity{}, "a"); err != nil {
+			if _, err := b.store.Accept(b.Context(), b.message("body"), queue.Identity{}, queue.To("a")...); err != nil {
 				b.Error(err)
 			}
 		})
@@ -222,7 +222,7 @@ func (b *bench) closed() {
 	if err := b.receive(waiting); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("a waiting claim: %v", err)
 	}
-	if _, err := b.store.Accept(b.Context(), b.message("body"), key(1), "a"); !errors.Is(err, queue.ErrUnavailable) {
+	if _, err := b.store.Accept(b.Context(), b.message("body"), key(1), queue.To("a")...); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Accept: %v", err)
 	}
 	if _, err := b.store.Claim(b.Context(), "a"); !errors.Is(err, queue.ErrUnavailable) {
@@ -231,7 +231,7 @@ func (b *bench) closed() {
 	if _, err := b.store.Seen(b.Context(), key(1), b.clock.Now()); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Seen: %v", err)
 	}
-	if err := held.Done(); !errors.Is(err, queue.ErrUnavailable) {
+	if err := held.Done(queue.Attempt{}); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Done: %v", err)
 	}
 	b.ok(b.store.Close())

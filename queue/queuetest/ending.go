@@ -1,7 +1,6 @@
 package queuetest
 
 import (
-	"errors"
 	"fmt"
 	"time"
 
@@ -11,10 +10,10 @@ import (
 func (b *bench) retries() {
 	now := b.clock.Now()
 	b.accept("late", queue.Identity{}, "a")
-	b.ok(b.next("a", "late").Retry(now.Add(time.Hour), "first"))
+	b.ok(b.next("a", "late").Retry(now.Add(time.Hour), queue.Attempt{At: b.clock.Now(), Error: "first"}))
 	b.advance(time.Millisecond)
 	b.accept("early", queue.Identity{}, "a")
-	b.ok(b.next("a", "early").Retry(now.Add(time.Minute), "first"))
+	b.ok(b.next("a", "early").Retry(now.Add(time.Minute), queue.Attempt{At: b.clock.Now(), Error: "first"}))
 	b.waiting("a", 2)
 	b.nothing("a")
 	b.at(now.Add(time.Minute - 2))
@@ -24,10 +23,10 @@ func (b *bench) retries() {
 	if n := c.Delivery().Attempts; n != 1 {
 		b.Errorf("%d attempts were counted, want 1", n)
 	}
-	b.ok(c.Done())
+	b.ok(c.Done(queue.Attempt{}))
 	b.nothing("a")
 	b.advance(time.Hour)
-	b.ok(b.next("a", "late").Done())
+	b.ok(b.next("a", "late").Done(queue.Attempt{}))
 	b.waiting("a", 0)
 }
 
@@ -39,10 +38,10 @@ func (b *bench) lastError() {
 		if d.Attempts != i {
 			b.Errorf("attempt %d: %d attempts are counted", i, d.Attempts)
 		}
-		if i > 0 && (d.LastError != fmt.Sprintf("error %d", i-1) || !d.LastAttempt.Equal(b.clock.Now().Add(-time.Minute))) {
-			b.Errorf("attempt %d: last %q at %v", i, d.LastError, d.LastAttempt)
+		if i > 0 && (d.Last.Error != fmt.Sprintf("error %d", i-1) || !d.Last.At.Equal(b.clock.Now().Add(-time.Minute))) {
+			b.Errorf("attempt %d: last %+v", i, d.Last)
 		}
-		b.ok(c.Retry(b.clock.Now().Add(time.Minute), fmt.Sprintf("error %d", i)))
+		b.ok(c.Retry(b.clock.Now().Add(time.Minute), queue.Attempt{At: b.clock.Now(), Error: fmt.Sprintf("error %d", i)}))
 		if i == 1 {
 			b.reopen()
 		}
@@ -55,23 +54,23 @@ func (b *bench) releases() {
 	c := b.next("a", "body")
 	b.ok(c.Release())
 	c = b.next("a", "body")
-	if d := c.Delivery(); d.Attempts != 0 || d.LastError != "" {
+	if d := c.Delivery(); d.Attempts != 0 || d.Last != nil {
 		b.Errorf("a released attempt was counted: %+v", d)
 	}
-	b.ok(c.Retry(b.clock.Now(), "failed"))
+	b.ok(c.Retry(b.clock.Now(), queue.Attempt{At: b.clock.Now(), Error: "failed"}))
 	c = b.next("a", "body")
 	b.ok(c.Release())
 	c = b.next("a", "body")
-	if d := c.Delivery(); d.Attempts != 1 || d.LastError != "failed" {
+	if d := c.Delivery(); d.Attempts != 1 || d.Last.Error != "failed" {
 		b.Errorf("after a failure and a release: %+v", d)
 	}
-	b.ok(c.Done())
+	b.ok(c.Done(queue.Attempt{}))
 	b.nothing("a")
 }
 
 func (b *bench) buries() {
 	b.accept("body", queue.Identity{}, "a")
-	b.ok(b.next("a", "body").Bury(b.clock.Now(), "hopeless"))
+	b.ok(b.next("a", "body").Bury(queue.Attempt{At: b.clock.Now(), Error: "hopeless"}))
 	st := b.store.Stats()
 	if d := st.Destinations["a"]; d.DeadLetters != 1 || d.Waiting != 0 || d.Claimed != 0 {
 		b.Errorf("stats: %+v", d)
@@ -88,61 +87,14 @@ func (b *bench) buries() {
 	b.nothing("a")
 }
 
-// inspects is for stores that are a [queue.Inspector].
-func (b *bench) inspects() {
-	in, ok := b.store.(queue.Inspector)
-	if !ok {
-		b.Skip("the store cannot be inspected")
-	}
-	for _, body := range []string{"one", "two", "three"} {
-		b.accept(body, queue.Identity{}, "a", "b")
-		b.ok(b.next("a", body).Bury(b.clock.Now(), "hopeless "+body))
-		b.ok(b.next("b", body).Done())
-		b.advance(time.Millisecond)
-	}
-	letters, err := in.DeadLetters(b.Context(), "a", queue.ID{}, 2)
-	b.ok(err)
-	if len(letters) != 2 || string(letters[1].Message.Body) != "two" || letters[1].LastError != "hopeless two" || letters[1].Attempts != 1 {
-		b.Fatalf("dead letters: %+v", letters)
-	}
-	rest, err := in.DeadLetters(b.Context(), "a", letters[1].Message.ID, 9)
-	b.ok(err)
-	if len(rest) != 1 || string(rest[0].Message.Body) != "three" {
-		b.Fatalf("the rest of them: %+v", rest)
-	}
-	b.ok(in.Redeliver(b.Context(), "a", letters[0].Message.ID))
-	b.ok(in.Discard(b.Context(), "a", letters[1].Message.ID))
-	for _, id := range []queue.ID{letters[0].Message.ID, letters[1].Message.ID, {}} {
-		if err := in.Redeliver(b.Context(), "a", id); !errors.Is(err, queue.ErrNotFound) {
-			b.Errorf("Redeliver again: %v", err)
-		}
-	}
-	before := b.store.Stats()
-	if d := before.Destinations["a"]; d.Waiting != 1 || d.DeadLetters != 1 {
-		b.Errorf("stats: %+v", d)
-	}
-	b.reopen()
-	after := b.store.Stats()
-	if after.Bytes != before.Bytes || after.Destinations["a"] != before.Destinations["a"] {
-		b.Errorf("stats when reopened: %+v, before: %+v", after, before)
-	}
-	c := b.next("a", "one")
-	if n := c.Delivery().Attempts; n != 0 {
-		b.Errorf("a redelivered message has %d attempts", n)
-	}
-	b.ok(c.Done())
-	b.ok(b.store.(queue.Inspector).Discard(b.Context(), "a", rest[0].Message.ID))
-	if n := b.store.Stats().Bytes; n != 0 {
-		b.Errorf("%d bytes are left", n)
-	}
-	b.nothing("a")
-}
-
 func (b *bench) endsOnce() {
 	b.accept("body", queue.Identity{}, "a")
 	c := b.next("a", "body")
-	b.ok(c.Done())
-	for _, again := range []func() error{c.Done, c.Release, func() error { return c.Retry(time.Time{}, "") }, func() error { return c.Bury(time.Time{}, "") }} {
+	b.ok(c.Done(queue.Attempt{}))
+	for _, again := range []func() error{
+		func() error { return c.Done(queue.Attempt{}) }, c.Release,
+		func() error { return c.Retry(time.Time{}, queue.Attempt{}) }, func() error { return c.Bury(queue.Attempt{}) },
+	} {
 		if again() == nil {
 			b.Error("a claim was ended twice")
 		}
@@ -154,17 +106,17 @@ func (b *bench) endsOnce() {
 func (b *bench) destinations() {
 	b.accept("body", key(1), "a", "b", "c")
 	before := b.store.Stats().Bytes
-	b.ok(b.next("a", "body").Done())
+	b.ok(b.next("a", "body").Done(queue.Attempt{}))
 	b.next("b", "body") // held when the process ends
 	b.reopen()
 	cb := b.next("b", "body")
-	b.ok(cb.Retry(b.clock.Now(), "failed"))
-	b.ok(b.next("b", "body").Done())
+	b.ok(cb.Retry(b.clock.Now(), queue.Attempt{At: b.clock.Now(), Error: "failed"}))
+	b.ok(b.next("b", "body").Done(queue.Attempt{}))
 	cc := b.next("c", "body")
 	if got := b.store.Stats().Bytes; got <= 0 || got >= before {
 		b.Errorf("%d bytes wait of %d", got, before)
 	}
-	b.ok(cc.Done())
+	b.ok(cc.Done(queue.Attempt{}))
 	if n := b.store.Stats().Bytes; n != 0 {
 		b.Errorf("%d bytes are left", n)
 	}
@@ -179,9 +131,9 @@ func (b *bench) destinations() {
 
 func (b *bench) twiceNamed() {
 	b.accept("body", queue.Identity{}, "a", "b", "a")
-	b.ok(b.next("a", "body").Done())
+	b.ok(b.next("a", "body").Done(queue.Attempt{}))
 	b.nothing("a")
-	b.ok(b.next("b", "body").Done())
+	b.ok(b.next("b", "body").Done(queue.Attempt{}))
 	if n := b.store.Stats().Bytes; n != 0 {
 		b.Errorf("%d bytes are left", n)
 	}

@@ -49,7 +49,7 @@ func (b *bench) learns() {
 
 	// Deliveries and keys are none of their business.
 	b.want(b.accept("first", key(1), "one"), queue.New)
-	b.ok(b.next("one", "first").Done())
+	b.ok(b.next("one", "first").Done(queue.Attempt{}))
 	b.ok(b.store.Close())
 	if err := b.store.(queue.Keeper).Learn(ctx, "one", "late"); !errors.Is(err, queue.ErrUnavailable) {
 		b.Fatalf("closed: %v", err)

@@ -49,7 +49,6 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Keeps the last error", (*bench).lastError},
 		{"Releases uncounted", (*bench).releases},
 		{"Buries", (*bench).buries},
-		{"Redelivers and discards", (*bench).inspects},
 		{"Ends a claim once", (*bench).endsOnce},
 		{"Delivers to each destination", (*bench).destinations},
 		{"Names a destination once", (*bench).twiceNamed},
@@ -138,9 +137,9 @@ func key(k byte) queue.Identity {
 
 func (b *bench) accept(body string, id queue.Identity, to ...string) queue.Verdict {
 	b.Helper()
-	v, err := b.store.Accept(b.Context(), b.message(body), id, to...)
+	a, err := b.store.Accept(b.Context(), b.message(body), id, queue.To(to...)...)
 	b.ok(err)
-	return v
+	return a.Verdict
 }
 
 func (b *bench) want(got, want queue.Verdict) {
@@ -175,7 +174,7 @@ func (b *bench) nothing(destination string) {
 	b.Helper()
 	b.advance(1)
 	b.accept("sentinel", queue.Identity{}, destination)
-	b.ok(b.next(destination, "sentinel").Done())
+	b.ok(b.next(destination, "sentinel").Done(queue.Attempt{}))
 }
 
 func (b *bench) waiting(destination string, want int64) {

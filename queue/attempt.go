@@ -1,0 +1,41 @@
+package queue
+
+import "time"
+
+// Attempt is what is kept of one run of a delivery.
+type Attempt struct {
+	Number   int // 1: the first since the receipt, or since a person redelivered
+	At       time.Time
+	Duration time.Duration
+	Failure  Failure // empty: the upstream has taken it
+	Status   int     // of the upstream's answer; 0: there was none
+	Error    string  // what a person reads of a failure
+	Excerpt  string  // the beginning of the answer's body
+}
+
+// MaxExcerpt and MaxError bound what an attempt keeps of an answer's body and of
+// an error's text, in bytes.
+const (
+	MaxExcerpt = 1 << 10
+	MaxError   = 1 << 10
+)
+
+// Failure says in which way an attempt failed.
+type Failure string
+
+// The failures.
+const (
+	Refused Failure = "refused"  // nobody listens there, or the name has no address
+	Timeout Failure = "timeout"  // no answer, or not all of it, in time
+	Reset   Failure = "reset"    // the connection ended before the answer did
+	TLS     Failure = "tls"      // no TLS connection came about
+	Status  Failure = "status"   // the upstream answered, and not with 2xx
+	Aborted Failure = "aborted"  // cut off by this side; not counted
+	Broken  Failure = "internal" // the forward routes failed by themselves
+)
+
+// Answer is what an upstream said.
+type Answer struct {
+	Status  int
+	Excerpt []byte
+}

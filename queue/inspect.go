@@ -1,0 +1,169 @@
+package queue
+
+import (
+	"context"
+	"errors"
+	"time"
+)
+
+// State is where a delivery stands.
+type State string
+
+// The states.
+const (
+	StateWaiting   State = "waiting"     // due now or later, or being attempted
+	StateDelivered State = "delivered"   // taken by the upstream, kept for the retention
+	StateDead      State = "dead_letter" // given up, kept until a person decides
+	StateCancelled State = "cancelled"   // ended by a person, kept for the retention
+	StateUnrouted  State = "unrouted"    // matched no forward, kept for the retention
+)
+
+// An Inspector is a [Store] that a person can look into and mend. It is an
+// interface of its own, so that a store may do without.
+type Inspector interface {
+	// Deliveries lists deliveries. Where f names one state, they come in the order
+	// of that state: waiting ones by the time they are due, dead letters by their
+	// receipt with the newest first, ended ones by their end with the latest first.
+	// Without a state, and with several, they come by receipt, the newest first.
+	//
+	// A page ends after n entries, or earlier when much had to be passed over: the
+	// list is over when Next is empty. A page costs the same wherever it begins.
+	// What arrives while somebody pages may or may not be seen.
+	Deliveries(ctx context.Context, f Filter, after Cursor, n int) (Page, error)
+	// Messages lists messages by their receipt, the newest first, each with all its
+	// deliveries. A filter with states takes those with a delivery in one of them.
+	Messages(ctx context.Context, f Filter, after Cursor, n int) (MessagePage, error)
+	// Look returns all that is kept of one message. The error is a [*GoneError]
+	// where it is known that there was one, and [ErrNotFound] otherwise. A damaged
+	// message is returned with its Err and without the rest.
+	Look(ctx context.Context, id ID) (*Inspection, error)
+
+	// Redeliver makes a delivery wait again, due at once and with its attempts
+	// forgotten, whatever its state: one that waits becomes due. Its age counts
+	// anew. Dedupe keys play no part in it. A message that has no delivery to that
+	// destination gets one.
+	Redeliver(ctx context.Context, id ID, to Route) error
+	// Cancel ends a waiting delivery; Bury makes it a dead letter.
+	Cancel(ctx context.Context, id ID, destination string) error
+	Bury(ctx context.Context, id ID, destination string) error
+	// Purge removes a delivery in any state, and its message with its last one.
+	Purge(ctx context.Context, id ID, destination string) error
+	// These four return [ErrBusy] while an attempt is under way, [ErrNotFound] or
+	// [*GoneError] where there is nothing, and [ErrState] where a delivery is past
+	// what is asked.
+
+	// Pause keeps deliveries to a destination waiting until it is resumed; attempts
+	// under way end. It is durable.
+	Pause(ctx context.Context, destination string, paused bool) error
+	// ForgetKey removes a dedupe key, so that its event is accepted once more. It
+	// reports whether there was one.
+	ForgetKey(ctx context.Context, key Key) (bool, error)
+}
+
+// Errors of an [Inspector].
+var (
+	// ErrNotFound: there is no such message or delivery.
+	ErrNotFound = errors.New("not found")
+	// ErrBusy: an attempt is under way.
+	ErrBusy = errors.New("an attempt is under way")
+	// ErrState: the delivery has ended already.
+	ErrState = errors.New("the delivery does not wait")
+	// ErrCursor: that is no cursor of this list.
+	ErrCursor = errors.New("this is no cursor of such a list")
+)
+
+// Cursor is a place in a list. Empty: the beginning; it is safe in a URL.
+type Cursor string
+
+// Filter selects deliveries and messages. Empty fields select all.
+type Filter struct {
+	Endpoint    string
+	Destination string // of an endpoint's forwards
+	States      []State
+	EventType   string    // a glob: * stands for any text, as in payment.*
+	EventID     string    // exact
+	Since       time.Time // of the receipt, included
+	Until       time.Time // of the receipt, excluded
+}
+
+// Entry is a delivery in a list.
+type Entry struct {
+	Summary
+	DeliveryState
+}
+
+// Summary is what a list tells of a message.
+type Summary struct {
+	ID         ID
+	ReceivedAt time.Time // to the precision of the ID
+	Endpoint   string
+	EventID    string // the first 256 bytes; so is EventType
+	EventType  string
+	Size       int64 // of the stored record
+}
+
+// DeliveryState is where one delivery stands.
+type DeliveryState struct {
+	Destination string
+	State       State
+	Claimed     bool // an attempt is under way
+	Attempts    int  // counted ones
+	Last        *Attempt
+	Next        time.Time // when a waiting one is due
+	Ended       time.Time // when it was delivered, cancelled or given up
+	Redelivered time.Time // by a person; zero: never
+	Err         error     // the record is damaged
+}
+
+// Page is a part of a list.
+type Page struct {
+	Entries []Entry
+	Next    Cursor // empty: the list is over
+}
+
+// MessagePage is a part of a list of messages.
+type MessagePage struct {
+	Messages []MessageEntry
+	Next     Cursor
+}
+
+// MessageEntry is a message in a list.
+type MessageEntry struct {
+	Summary
+	Deliveries []DeliveryState
+}
+
+// Inspection is all that is kept of one message.
+type Inspection struct {
+	Summary
+	Message    *Message // nil: it cannot be read
+	Err        error
+	Deliveries []DeliveryHistory
+}
+
+// DeliveryHistory is a delivery with its attempts, the oldest first. Of very many
+// attempts the oldest are not kept.
+type DeliveryHistory struct {
+	DeliveryState
+	History []Attempt
+}
+
+// GoneError says that a message was there and is not any more.
+type GoneError struct {
+	ID  ID
+	At  time.Time
+	Why string // delivered, aged, crowded, purged
+}
+
+func (e *GoneError) Error() string {
+	why := map[string]string{
+		"delivered": "it was delivered and is not kept",
+		"aged":      "its retention was over",
+		"crowded":   "the room for delivered events was needed",
+		"purged":    "it was purged",
+	}[e.Why]
+	return "message " + e.ID.String() + " went at " + e.At.UTC().Format(time.RFC3339) + ": " + why
+}
+
+// Unwrap makes it an [ErrNotFound], too.
+func (e *GoneError) Unwrap() error { return ErrNotFound }

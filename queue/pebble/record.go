@@ -1,0 +1,221 @@
+package pebble
+
+import (
+	"encoding/binary"
+	"math"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// The values beside the keys; see keys.go. Numbers are varints, strings carry
+// their length, and times are nanoseconds since 1970, of which 0 is none.
+
+// maxSummaryText bounds what a summary keeps of an event's ID and type.
+const maxSummaryText = 256
+
+// summary is the value of a message in the list of its endpoint: what lists tell
+// of it, so that they need not read messages, and where its deliveries go.
+type summary struct {
+	size      int64 // of the message's record
+	endpoint  string
+	eventID   string
+	eventType string
+	lanes     []laneID // of its deliveries; the endpoint's own where it matched no route
+}
+
+func (s *summary) append(b []byte) []byte {
+	b = binary.AppendUvarint(b, uint64(s.size))
+	b = appendText(b, s.endpoint, maxSummaryText)
+	b = appendText(b, s.eventID, maxSummaryText)
+	b = appendText(b, s.eventType, maxSummaryText)
+	for _, l := range s.lanes {
+		b = append(b, l[:]...)
+	}
+	return b
+}
+
+func decodeSummary(b []byte) (s summary, err error) {
+	r := fields{rest: b}
+	s.size = r.number()
+	s.endpoint, s.eventID, s.eventType = r.text(), r.text(), r.text()
+	if len(r.rest)%len(laneID{}) != 0 {
+		r.bad = true
+	}
+	for len(r.rest) > 0 && !r.bad {
+		s.lanes = append(s.lanes, laneID(r.rest[:8]))
+		r.rest = r.rest[8:]
+	}
+	return s, r.err()
+}
+
+// share is what the delivery in one of the lanes counts of the message's bytes:
+// the sum over all is the size.
+func (s *summary) share(l laneID) int64 {
+	n := int64(len(s.lanes))
+	if n == 0 {
+		return 0
+	}
+	if l == s.lanes[0] {
+		return s.size/n + s.size%n
+	}
+	return s.size / n
+}
+
+// stage is where a delivery stands, on disk.
+type stage byte
+
+const (
+	stageWaiting stage = iota
+	stageDelivered
+	stageDead
+	stageCancelled
+	stageUnrouted
+	stageGone // only of messages with several deliveries, until the last is gone
+	stageEnd
+)
+
+func (s stage) state() queue.State {
+	return [...]queue.State{queue.StateWaiting, queue.StateDelivered, queue.StateDead, queue.StateCancelled, queue.StateUnrouted, ""}[s]
+}
+
+// standing says where a delivery stands. A delivery that was never attempted nor
+// touched by a person has none: it waits, and is due since its receipt.
+type standing struct {
+	stage       stage
+	size        int64
+	due         int64 // of a waiting one
+	ended       int64 // of one that does not wait: its place in the index of the ended
+	redelivered int64
+	attempts    int            // counted since then
+	last        *queue.Attempt // without its excerpt
+	order       *orderID       // of a delivery that waits in line
+}
+
+// orderID stands for the order key of a delivery.
+type orderID [8]byte
+
+func (s *standing) append(b []byte, seal *seal) []byte {
+	b = append(b, byte(s.stage))
+	for _, n := range [...]int64{s.size, s.due, s.ended, s.redelivered, int64(s.attempts)} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	if s.order == nil {
+		b = append(b, 0)
+	} else {
+		b = append(append(b, 1), s.order[:]...)
+	}
+	if s.last != nil {
+		last := *s.last
+		last.Excerpt = ""
+		b = appendAttempt(b, &last, seal)
+	}
+	return b
+}
+
+func decodeStanding(b []byte, seal *seal) (s standing, err error) {
+	r := fields{rest: b}
+	s.stage = stage(r.byte())
+	s.size, s.due, s.ended, s.redelivered, s.attempts = r.number(), r.number(), r.number(), r.number(), int(r.number())
+	if r.byte() == 1 {
+		if len(r.rest) < 8 {
+			return s, errDamaged
+		}
+		s.order = (*orderID)(r.rest[:8:8])
+		r.rest = r.rest[8:]
+	}
+	if err := r.err(); err != nil || s.stage >= stageEnd {
+		return s, errDamaged
+	}
+	if len(r.rest) > 0 {
+		s.last, err = decodeAttempt(r.rest, seal)
+	}
+	return s, err
+}
+
+// appendAttempt appends an attempt, which ends the value. Its texts may quote
+// what the upstream said, so they are sealed where messages are.
+func appendAttempt(b []byte, a *queue.Attempt, seal *seal) []byte {
+	for _, n := range [...]int64{int64(a.Number), nanos(a.At), max(0, int64(a.Duration)), int64(a.Status)} {
+		b = binary.AppendUvarint(b, uint64(n))
+	}
+	b = appendText(b, string(a.Failure), 32)
+	var texts []byte
+	texts = appendText(texts, a.Error, queue.MaxError)
+	texts = appendText(texts, a.Excerpt, queue.MaxExcerpt)
+	return seal.close(b, texts)
+}
+
+func decodeAttempt(b []byte, seal *seal) (*queue.Attempt, error) {
+	r := fields{rest: b}
+	a := &queue.Attempt{Number: int(r.number()), At: unnanos(r.number()), Duration: time.Duration(r.number()), Status: int(r.number())}
+	a.Failure = queue.Failure(r.text())
+	if err := r.err(); err != nil {
+		return nil, err
+	}
+	texts, err := seal.open(r.rest)
+	if err != nil {
+		return nil, err
+	}
+	r = fields{rest: texts}
+	a.Error, a.Excerpt = r.text(), r.text()
+	return a, r.err()
+}
+
+// unnanos is the time that nanos wrote.
+func unnanos(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n)
+}
+
+func appendText(b []byte, s string, limit int) []byte {
+	s = s[:min(len(s), limit)]
+	b = binary.AppendUvarint(b, uint64(len(s)))
+	return append(b, s...)
+}
+
+// fields takes a value apart. After its first error it reads zeros.
+type fields struct {
+	rest []byte
+	bad  bool
+}
+
+func (r *fields) err() error {
+	if r.bad {
+		return errDamaged
+	}
+	return nil
+}
+
+func (r *fields) byte() byte {
+	if len(r.rest) == 0 {
+		r.bad = true
+		return 0
+	}
+	c := r.rest[0]
+	r.rest = r.rest[1:]
+	return c
+}
+
+func (r *fields) number() int64 {
+	x, n := binary.Uvarint(r.rest)
+	if n <= 0 || x > math.MaxInt64 {
+		r.bad, r.rest = true, nil
+		return 0
+	}
+	r.rest = r.rest[n:]
+	return int64(x)
+}
+
+func (r *fields) text() string {
+	n := r.number()
+	if n > int64(len(r.rest)) {
+		r.bad, r.rest = true, nil
+		return ""
+	}
+	s := string(r.rest[:n])
+	r.rest = r.rest[n:]
+	return s
+}

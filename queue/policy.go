@@ -1,0 +1,54 @@
+package queue
+
+import "time"
+
+// Policy says how a destination is delivered to. The zero value of each field
+// stands for its default.
+type Policy struct {
+	Backoff     Backoff
+	Timeout     time.Duration // of an attempt; default 30 s; negative: none
+	Concurrency int           // attempts at once; default 64
+	Rate        Rate
+	Circuit     Circuit
+}
+
+// Rate limits the attempts by time. The zero Rate is no limit.
+type Rate struct {
+	Events int           // so many
+	Per    time.Duration // in each such time; default 1 s
+	Burst  int           // at once, after a pause; default: Events, at least 1
+}
+
+// Circuit says when a destination is left alone for a while. Failures that tell
+// of the upstream count: no answer at all, 429 and 5xx. Any other answer shows
+// that it is alive.
+type Circuit struct {
+	Off         bool
+	Consecutive int           // failures in a row that open it; default 10; negative: never
+	Share       float64       // of failures in Window that opens it; default 0.5; negative: never
+	Minimum     int           // attempts in Window for Share to count; default 20
+	Window      time.Duration // default 1 min
+	Open        time.Duration // first pause before a probe; doubles with each failed one; default 5 s
+	OpenMax     time.Duration // default 1 min
+	Probes      int           // at once while half-open, and successes that close it; default 1
+}
+
+// CircuitState is closed, open or half_open.
+type CircuitState string
+
+// The states of a circuit.
+const (
+	CircuitClosed   CircuitState = "closed"
+	CircuitOpen     CircuitState = "open"
+	CircuitHalfOpen CircuitState = "half_open"
+)
+
+// Health is a picture of a worker.
+type Health struct {
+	Circuit  CircuitState
+	Since    time.Time // of the circuit's state
+	Probe    time.Time // while open: when the next probe may go
+	InFlight int
+	Allowed  int    // attempts at once at the moment: fewer while a backlog drains after an outage
+	Last     string // the error that opened the circuit
+}
