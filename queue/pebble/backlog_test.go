@@ -63,7 +63,7 @@ func BenchmarkBacklog(b *testing.B) {
 	for w := range 64 {
 		wg.Go(func() {
 			for i := w; i < n; i += 64 {
-				c, err := s.Claim(context.Background(), fmt.Sprint(i%lanes))
+				c, err := s.Claim(context.Background(), queue.To(fmt.Sprint(i%lanes))...)
 				if err == nil {
 					err = c.Done(queue.Attempt{})
 				}
@@ -91,7 +91,7 @@ func fill(b *testing.B, s *pebble.Store, n, lanes int, template *queue.Message) 
 				m := *template
 				m.ReceivedAt = time.Now()
 				m.ID = queue.NewID(m.ReceivedAt)
-				if _, err := s.Accept(context.Background(), &m, benchIdentity(), fmt.Sprint(i%lanes)); err != nil {
+				if _, err := s.Accept(context.Background(), &m, benchIdentity(), queue.To(fmt.Sprint(i%lanes))...); err != nil {
 					b.Error(err)
 					return
 				}
