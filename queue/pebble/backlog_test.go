@@ -63,7 +63,7 @@ func BenchmarkBacklog(b *testing.B) {
 	for w := range 64 {
 		wg.Go(func() {
 			for i := w; i < n; i += 64 {
-				c, err := s.Claim(context.Background(), queue.To(fmt.Sprint(i%lanes))...)
+				c, err := s.Claim(context.Background(), fmt.Sprint(i%lanes))
 				if err == nil {
 					err = c.Done(queue.Attempt{})
 				}
