@@ -213,7 +213,7 @@ func (w *write) message(m *queue.Message, to []string) error {
 	if m.ID == (queue.ID{}) {
 		m.ID = queue.NewID(m.ReceivedAt)
 	}
-	record := queue.AppendMessage(make([]byte, 0, queue.EncodedSize(m)), m)
+	record := s.seal.message(nil, m)
 	size := int64(len(record))
 	if limit := s.limit.Load(); s.bytes.Add(size) > limit && limit > 0 {
 		s.bytes.Add(-size)

@@ -138,7 +138,7 @@ func (s *Store) fill(db *database, c *claim, e entry) (*claim, error) {
 	record, err := s.read(db, c, e)
 	var m *queue.Message
 	if err == nil {
-		m, err = queue.DecodeMessage(record)
+		m, err = s.seal.openMessage(c.id, record)
 	}
 	switch {
 	case err == nil:

@@ -95,7 +95,7 @@ type standing struct {
 // orderID stands for the order key of a delivery.
 type orderID [8]byte
 
-func (s *standing) append(b []byte, seal *seal) []byte {
+func (s *standing) append(b []byte, seal box) []byte {
 	b = append(b, byte(s.stage))
 	for _, n := range [...]int64{s.size, s.due, s.ended, s.redelivered, int64(s.attempts)} {
 		b = binary.AppendUvarint(b, uint64(n))
@@ -113,7 +113,7 @@ func (s *standing) append(b []byte, seal *seal) []byte {
 	return b
 }
 
-func decodeStanding(b []byte, seal *seal) (s standing, err error) {
+func decodeStanding(b []byte, seal box) (s standing, err error) {
 	r := fields{rest: b}
 	s.stage = stage(r.byte())
 	s.size, s.due, s.ended, s.redelivered, s.attempts = r.number(), r.number(), r.number(), r.number(), int(r.number())
@@ -135,7 +135,7 @@ func decodeStanding(b []byte, seal *seal) (s standing, err error) {
 
 // appendAttempt appends an attempt, which ends the value. Its texts may quote
 // what the upstream said, so they are sealed where messages are.
-func appendAttempt(b []byte, a *queue.Attempt, seal *seal) []byte {
+func appendAttempt(b []byte, a *queue.Attempt, seal box) []byte {
 	for _, n := range [...]int64{int64(a.Number), nanos(a.At), max(0, int64(a.Duration)), int64(a.Status)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -146,7 +146,7 @@ func appendAttempt(b []byte, a *queue.Attempt, seal *seal) []byte {
 	return seal.close(b, texts)
 }
 
-func decodeAttempt(b []byte, seal *seal) (*queue.Attempt, error) {
+func decodeAttempt(b []byte, seal box) (*queue.Attempt, error) {
 	r := fields{rest: b}
 	a := &queue.Attempt{Number: int(r.number()), At: unnanos(r.number()), Duration: time.Duration(r.number()), Status: int(r.number())}
 	a.Failure = queue.Failure(r.text())

@@ -1,11 +1,229 @@
 package pebble
 
-// seal encrypts what is kept of messages, answers and secrets. A nil seal keeps
-// them as they are.
-type seal struct{}
+import (
+	"crypto/aes"
+	"crypto/cipher"
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"errors"
+	"fmt"
+	"slices"
+	"sync/atomic"
 
-// close appends the sealed form of plain to b.
-func (s *seal) close(b, plain []byte) []byte { return append(b, plain...) }
+	"github.com/hookwicket/hookwicket/queue"
+)
 
-// open returns what close has sealed.
-func (s *seal) open(sealed []byte) ([]byte, error) { return sealed, nil }
+// seal encrypts what is kept of messages, answers and secrets. The zero seal,
+// and a nil one, keep them as they are, but tell what was encrypted.
+//
+// Sealed are the messages (headers, body, URI and all that is known of them), the
+// texts of attempts and the learnt secrets. Not sealed is what the store has to
+// find them by: names of endpoints, event IDs and types, sizes, times, digests.
+//
+// The cipher is XAES-256-GCM (c2sp.org/XAES-256-GCM): AES-256-GCM under a key
+// that is derived anew for each record from half of a random nonce of 24 bytes.
+// With GCM's own nonce of 12 bytes, drawn at random, a key would have to be
+// changed after some billions of records; this is safe for 2^80 of them and needs
+// no counter, which a restored backup could set back. A record is bound to its
+// message: put in the place of another one it does not open.
+//
+// A sealed value is a mark, the key's short name, the nonce and the ciphertext
+// with its tag.
+type seal struct{ keys atomic.Pointer[[]sealKey] }
+
+const (
+	// sealMark begins a sealed value. A plain message begins with its version, 1;
+	// plain texts begin with the length of the first, which is no more than
+	// queue.MaxError and would have to be 16383 or more to look like this.
+	sealMark    = "\xff\xff"
+	sealNonce   = 24
+	sealTag     = 16
+	sealHead    = len(sealMark) + len(keyName{}) + sealNonce
+	sealKeySize = 32
+)
+
+// What a record is, as a part of what binds it to its place.
+const (
+	sealsMessage = 'm'
+	sealsTexts   = 't'
+	sealsSecret  = 's'
+	sealsCanary  = 'c'
+)
+
+// errNoKey: the record is whole, for all that is known, but nobody can read it.
+var errNoKey = errors.New("it is encrypted with a key that is not given")
+
+// keyName tells which key sealed a value, so that a missing key is not taken for
+// damage. It gives nothing of the key away.
+type keyName [4]byte
+
+// sealKey is one key, ready for use.
+type sealKey struct {
+	name  keyName
+	block cipher.Block
+	sub   [aes.BlockSize]byte // K1 of CMAC
+}
+
+// newSeal makes a seal that seals with the first key and opens with all.
+func newSeal(keys [][]byte) (*seal, error) {
+	s := new(seal)
+	return s, s.set(keys)
+}
+
+// set exchanges the keys.
+func (s *seal) set(keys [][]byte) error {
+	ring := make([]sealKey, 0, len(keys))
+	for i, key := range keys {
+		if len(key) != sealKeySize {
+			return fmt.Errorf("encryption key %d has %d bytes instead of %d", i+1, len(key), sealKeySize)
+		}
+		ring = append(ring, newSealKey(key))
+	}
+	s.keys.Store(&ring)
+	return nil
+}
+
+func (s *seal) ring() []sealKey {
+	if s == nil {
+		return nil
+	}
+	if ring := s.keys.Load(); ring != nil {
+		return *ring
+	}
+	return nil
+}
+
+func newSealKey(key []byte) (k sealKey) {
+	mac := hmac.New(sha256.New, key)
+	mac.Write([]byte("hookwicket queue: name of a key"))
+	copy(k.name[:], mac.Sum(nil))
+	k.block, _ = aes.NewCipher(key) // the length is right
+	k.block.Encrypt(k.sub[:], k.sub[:])
+	carry := k.sub[0] >> 7
+	for i := range k.sub {
+		k.sub[i] <<= 1
+		if i+1 < len(k.sub) {
+			k.sub[i] |= k.sub[i+1] >> 7
+		}
+	}
+	k.sub[len(k.sub)-1] ^= carry * 0x87
+	return k
+}
+
+// gcm derives what seals one record, from the first half of its nonce.
+func (k *sealKey) gcm(nonce []byte) cipher.AEAD {
+	var derived [sealKeySize]byte
+	for i := range byte(2) {
+		half := derived[aes.BlockSize*int(i):][:aes.BlockSize]
+		copy(half, []byte{0, i + 1, 'X', 0})
+		copy(half[4:], nonce[:sealNonce/2])
+		for j := range half {
+			half[j] ^= k.sub[j]
+		}
+		k.block.Encrypt(half, half)
+	}
+	block, _ := aes.NewCipher(derived[:]) // the length is right
+	aead, _ := cipher.NewGCM(block)       // and so is the block's
+	return aead
+}
+
+// overhead is how much longer a sealed value is than what it holds.
+func (s *seal) overhead() int {
+	if len(s.ring()) == 0 {
+		return 0
+	}
+	return sealHead + sealTag
+}
+
+// close appends the sealed form of what plain appends. bound is what the value
+// belongs to.
+func (s *seal) close(dst []byte, bound []byte, plain func([]byte) []byte) []byte {
+	ring := s.ring()
+	if len(ring) == 0 {
+		return plain(dst)
+	}
+	key := &ring[0]
+	dst = append(append(dst, sealMark...), key.name[:]...)
+	at := len(dst)
+	dst = append(dst, make([]byte, sealNonce)...)
+	rand.Read(dst[at:]) // never fails
+	nonce := [sealNonce]byte(dst[at:])
+	at = len(dst)
+	dst = plain(dst)
+	return key.gcm(nonce[:]).Seal(dst[:at], nonce[sealNonce/2:], dst[at:], bound)
+}
+
+// open returns what close has sealed, or what was kept plain. The error wraps
+// errNoKey or errDamaged. The value stays as it is.
+func (s *seal) open(sealed, bound []byte) ([]byte, error) {
+	if !isSealed(sealed) {
+		return sealed, nil
+	}
+	if len(sealed) < sealHead+sealTag {
+		return nil, errDamaged
+	}
+	ring := s.ring()
+	name := keyName(sealed[len(sealMark):])
+	known := false
+	for i := range ring {
+		if ring[i].name != name {
+			continue
+		}
+		known = true // two keys may share a name, if seldom
+		nonce := sealed[sealHead-sealNonce : sealHead]
+		if plain, err := ring[i].gcm(nonce).Open(nil, nonce[sealNonce/2:], sealed[sealHead:], bound); err == nil {
+			return plain, nil
+		}
+	}
+	switch {
+	case known:
+		return nil, fmt.Errorf("%w: it does not decrypt", errDamaged)
+	case len(ring) == 0:
+		return nil, fmt.Errorf("%w: there is none", errNoKey)
+	}
+	return nil, errNoKey
+}
+
+func isSealed(b []byte) bool {
+	return len(b) >= len(sealMark) && string(b[:len(sealMark)]) == sealMark
+}
+
+func bound(what byte, id queue.ID) []byte { return append([]byte{what}, id[:]...) }
+
+// message appends a message as it is stored.
+func (s *seal) message(dst []byte, m *queue.Message) []byte {
+	dst = slices.Grow(dst, queue.EncodedSize(m)+s.overhead())
+	return s.close(dst, bound(sealsMessage, m.ID), func(b []byte) []byte { return queue.AppendMessage(b, m) })
+}
+
+// openMessage reads what message has written. The message may use b, which is
+// not changed. The error wraps [queue.ErrDamaged], errDamaged or errNoKey.
+func (s *seal) openMessage(id queue.ID, b []byte) (*queue.Message, error) {
+	plain, err := s.open(b, bound(sealsMessage, id))
+	if err != nil {
+		return nil, err
+	}
+	m, err := queue.DecodeMessage(plain)
+	if err == nil && m.ID != id {
+		return nil, fmt.Errorf("%w: it is another message", errDamaged)
+	}
+	return m, err
+}
+
+// of returns what seals the texts that belong to a message.
+func (s *seal) of(id queue.ID) box { return box{s, id} }
+
+// box seals the texts that belong to one message.
+type box struct {
+	seal *seal
+	id   queue.ID
+}
+
+func (x box) close(dst, plain []byte) []byte {
+	return x.seal.close(dst, bound(sealsTexts, x.id), func(b []byte) []byte { return append(b, plain...) })
+}
+
+func (x box) open(sealed []byte) ([]byte, error) {
+	return x.seal.open(sealed, bound(sealsTexts, x.id))
+}

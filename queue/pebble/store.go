@@ -34,6 +34,10 @@ type Options struct {
 	// MaxBacklog limits the bytes of waiting messages and dead letters; beyond it
 	// Accept answers with [queue.ErrFull]. 0: [DefaultMaxBacklog]; negative: none.
 	MaxBacklog int64
+	// Keys encrypt what is kept of events, of answers and of learnt secrets, each of
+	// 32 bytes: the first seals, all open. None: nothing is encrypted. Names of
+	// endpoints, event IDs and types, sizes and times stay readable.
+	Keys [][]byte
 	// Now tells what is due and which keys have expired. Default: time.Now. Who
 	// sets another clock forward calls [Store.Wake] thereafter.
 	Now func() time.Time
@@ -85,6 +89,7 @@ type Store struct {
 	lock    io.Closer
 	cache   *pebble.Cache
 	fresh   budget
+	seal    *seal
 	locks   stripes
 	parts   [256]sync.Mutex // by message, for those with several destinations
 	limit   atomic.Int64    // on bytes; none if it is not positive
@@ -129,10 +134,13 @@ func Open(o Options) (*Store, error) {
 	}
 	s.fresh.left.Store(o.freshSize)
 	s.SetMaxBacklog(o.MaxBacklog)
+	var err error
+	if s.seal, err = newSeal(o.Keys); err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", err)
+	}
 	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
-	var err error
 	if s.lock, err = o.FS.Lock(o.FS.PathJoin(o.Dir, "LOCK")); err != nil {
 		if isLocked(err) {
 			err = fmt.Errorf("%w: %w", queue.ErrLocked, err)
