@@ -88,7 +88,7 @@ func runWorker(t *testing.T, w Worker, s *fakeStore) (seen []Attempted) {
 		defer mu.Unlock()
 		seen = append(seen, a)
 	}
-	w.Backoff.Random = func() float64 { return 0.5 }
+	w.Policy.Backoff.Random = func() float64 { return 0.5 }
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.Run(ctx, t.Context()) }()
@@ -102,25 +102,27 @@ func TestWorkerOutcomes(t *testing.T) {
 	down := errors.New("the upstream is down")
 	for _, test := range []struct {
 		name    string
-		attempt func(context.Context, *Delivery) error
+		attempt func(context.Context, *Delivery) (Answer, error)
 		backoff Backoff
 		want    string
 		outcome Outcome
 	}{
-		{"delivered", func(context.Context, *Delivery) error { return nil }, Backoff{}, "[done x]", Delivered},
-		{"failed", func(context.Context, *Delivery) error { return down }, Backoff{}, "[retry x in 2.75s: the upstream is down]", Retrying},
-		{"asked to wait", func(context.Context, *Delivery) error { return RetryAfter(down, time.Minute) }, Backoff{}, "[retry x in 1m0s: the upstream is down (retry after 1m0s)]", Retrying},
-		{"asked to wait for ever", func(context.Context, *Delivery) error { return RetryAfter(down, 1e6*time.Hour) }, Backoff{}, "[retry x in 1h0m0s: the upstream is down (retry after 1000000h0m0s)]", Retrying},
-		{"panicked", func(context.Context, *Delivery) error { panic("oh") }, Backoff{}, "[retry x in 2.75s: panic: oh]", Retrying},
-		{"timed out", func(ctx context.Context, _ *Delivery) error { <-ctx.Done(); return ctx.Err() }, Backoff{}, "[retry x in 2.75s: context deadline exceeded]", Retrying},
-		{"too often", func(context.Context, *Delivery) error { return down }, Backoff{MaxAttempts: 1}, "[bury x: the upstream is down]", DeadLetter},
-		{"too old", func(context.Context, *Delivery) error { return down }, Backoff{MaxAge: time.Second}, "[bury x: the upstream is down]", DeadLetter},
-		{"aborted", func(context.Context, *Delivery) error { return fmt.Errorf("stopping: %w", ErrAborted) }, Backoff{}, "[release x]", Released},
+		{"delivered", func(context.Context, *Delivery) (Answer, error) { return Answer{}, nil }, Backoff{}, "[done x]", Delivered},
+		{"failed", func(context.Context, *Delivery) (Answer, error) { return Answer{}, down }, Backoff{}, "[retry x in 2.75s: the upstream is down]", Retrying},
+		{"asked to wait", func(context.Context, *Delivery) (Answer, error) { return Answer{}, RetryAfter(down, time.Minute) }, Backoff{}, "[retry x in 1m0s: the upstream is down (retry after 1m0s)]", Retrying},
+		{"asked to wait for ever", func(context.Context, *Delivery) (Answer, error) { return Answer{}, RetryAfter(down, 1e6*time.Hour) }, Backoff{}, "[retry x in 1h0m0s: the upstream is down (retry after 1000000h0m0s)]", Retrying},
+		{"panicked", func(context.Context, *Delivery) (Answer, error) { panic("oh") }, Backoff{}, "[retry x in 2.75s: panic: oh]", Retrying},
+		{"timed out", func(ctx context.Context, _ *Delivery) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }, Backoff{}, "[retry x in 2.75s: context deadline exceeded]", Retrying},
+		{"too often", func(context.Context, *Delivery) (Answer, error) { return Answer{}, down }, Backoff{MaxAttempts: 1}, "[bury x: the upstream is down]", DeadLetter},
+		{"too old", func(context.Context, *Delivery) (Answer, error) { return Answer{}, down }, Backoff{MaxAge: time.Second}, "[bury x: the upstream is down]", DeadLetter},
+		{"aborted", func(context.Context, *Delivery) (Answer, error) {
+			return Answer{}, fmt.Errorf("stopping: %w", ErrAborted)
+		}, Backoff{}, "[release x]", Released},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newFakeStore("x")
-				seen := runWorker(t, Worker{Attempt: test.attempt, Backoff: test.backoff}, s)
+				seen := runWorker(t, Worker{Attempt: test.attempt, Policy: Policy{Backoff: test.backoff}}, s)
 				if got := s.marked(); got != test.want {
 					t.Errorf("got  %s\nwant %s", got, test.want)
 				}
@@ -139,10 +141,10 @@ func TestWorkerStoreFails(t *testing.T) {
 		s := newFakeStore("x")
 		s.failing.Store(5)
 		attempts := 0
-		runWorker(t, Worker{Attempt: func(context.Context, *Delivery) error {
+		runWorker(t, Worker{Attempt: func(context.Context, *Delivery) (Answer, error) {
 			attempts++
 			s.failing.Store(4)
-			return nil
+			return Answer{}, nil
 		}}, s)
 		if attempts != 1 || s.marked() != "[done x]" {
 			t.Errorf("%d attempts, %s", attempts, s.marked())
@@ -157,10 +159,10 @@ func TestWorkerStops(t *testing.T) {
 		s := newFakeStore("x")
 		claiming, stopClaiming := context.WithCancel(t.Context())
 		attempting, stopAttempting := context.WithCancel(t.Context())
-		w := Worker{Store: s, Destination: "a", Attempt: func(ctx context.Context, _ *Delivery) error {
+		w := Worker{Store: s, Destination: "a", Attempt: func(ctx context.Context, _ *Delivery) (Answer, error) {
 			<-ctx.Done()
-			return ctx.Err()
-		}, Timeout: -1}
+			return Answer{}, ctx.Err()
+		}, Policy: Policy{Timeout: -1}}
 		ended := make(chan struct{})
 		go func() { defer close(ended); w.Run(claiming, attempting) }()
 		synctest.Wait()
@@ -186,13 +188,13 @@ func TestWorkerLimits(t *testing.T) {
 		shared := NewLimit(3)
 		ctx, cancel := context.WithCancel(t.Context())
 		var running, most atomic.Int32
-		attempt := func(ctx context.Context, _ *Delivery) error {
+		attempt := func(ctx context.Context, _ *Delivery) (Answer, error) {
 			n := running.Add(1)
 			for m := most.Load(); n > m && !most.CompareAndSwap(m, n); m = most.Load() {
 			}
 			time.Sleep(time.Second)
 			running.Add(-1)
-			return nil
+			return Answer{}, nil
 		}
 		var wg sync.WaitGroup
 		for range 10 {
@@ -200,7 +202,9 @@ func TestWorkerLimits(t *testing.T) {
 			wg.Go(func() { Worker{Store: idle, Attempt: attempt, Shared: shared}.Run(ctx, t.Context()) })
 		}
 		one, two := newFakeStore("1", "2", "3", "4"), newFakeStore("5", "6", "7", "8")
-		wg.Go(func() { Worker{Store: one, Attempt: attempt, Shared: shared, Concurrency: 2}.Run(ctx, t.Context()) })
+		wg.Go(func() {
+			Worker{Store: one, Attempt: attempt, Shared: shared, Policy: Policy{Concurrency: 2}}.Run(ctx, t.Context())
+		})
 		wg.Go(func() { Worker{Store: two, Attempt: attempt, Shared: shared}.Run(ctx, t.Context()) })
 		time.Sleep(time.Minute)
 		cancel()
