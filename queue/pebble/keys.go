@@ -33,9 +33,9 @@ import (
 //	s endpoint secret        a secret that was learnt in a handshake; both as digests
 //
 // lane and endpoint are the start of the SHA-256 of the name; order and event
-// are that of the order key and of the event ID. Times are nanoseconds since
-// 1970, big-endian, so that they sort; so is the number of an attempt, in four
-// bytes.
+// are that of the order key and of the event ID, of which the part counts that a
+// summary keeps. Times are nanoseconds since 1970, big-endian, so that they sort;
+// so is the number of an attempt, in four bytes.
 const (
 	kindFormat   = 'f'
 	kindMessage  = 'm'
@@ -122,6 +122,55 @@ func waitingKey(b *keyBuffer, lane laneID, p position) []byte {
 	return append(k, p.id[:]...)
 }
 
+// listKey is the key of a message's summary; endpoint is [laneOf] its name.
+func listKey(b *keyBuffer, endpoint laneID, id queue.ID) []byte {
+	return append(append(append(b[:0], kindList), endpoint[:]...), id[:]...)
+}
+
+// eventID8 stands for an event ID in the keys.
+type eventID8 [8]byte
+
+// eventOf digests as much of an event ID as a summary keeps of it, so that the
+// summary is enough to find the key.
+func eventOf(eventID string) (id eventID8) {
+	sum := sha256.Sum256([]byte(eventID[:min(len(eventID), maxSummaryText)]))
+	copy(id[:], sum[:])
+	return id
+}
+
+func eventKey(b *keyBuffer, event eventID8, id queue.ID) []byte {
+	return append(append(append(b[:0], kindEvent), event[:]...), id[:]...)
+}
+
+func standingKey(b *keyBuffer, id queue.ID, lane laneID) []byte {
+	return append(append(append(b[:0], kindStanding), id[:]...), lane[:]...)
+}
+
+func endedKey(b *keyBuffer, lane laneID, ended int64, id queue.ID) []byte {
+	k := append(append(b[:0], kindEnded), lane[:]...)
+	k = binary.BigEndian.AppendUint64(k, uint64(ended))
+	return append(k, id[:]...)
+}
+
+// attemptKey is the key of an attempt. Its number counts on when a person
+// redelivers, unlike that of the attempt in the value.
+func attemptKey(b *keyBuffer, id queue.ID, lane laneID, number int) []byte {
+	k := append(append(append(b[:0], kindAttempt), id[:]...), lane[:]...)
+	return binary.BigEndian.AppendUint32(k, uint32(number))
+}
+
+func goneKey(b *keyBuffer, id queue.ID) []byte {
+	return append(append(b[:0], kindGone), id[:]...)
+}
+
+// receiptDue is when a delivery is due that nobody has touched since its receipt:
+// its ID tells, so that its key in the index can be found without a record that
+// says where it is.
+func receiptDue(id queue.ID) int64 {
+	milli := int64(binary.BigEndian.Uint64(id[:8]) >> 16)
+	return min(milli, math.MaxInt64/int64(time.Millisecond)-1) * int64(time.Millisecond)
+}
+
 func partKey(b *keyBuffer, id queue.ID, lane laneID) []byte {
 	return append(append(append(b[:0], kindPart), id[:]...), lane[:]...)
 }
@@ -163,6 +212,20 @@ func splitDead(k []byte) (lane laneID, id queue.ID, err error) {
 	copy(lane[:], k[1:])
 	copy(id[:], k[9:])
 	return lane, id, nil
+}
+
+// splitEnded takes the key of an ended delivery apart.
+func splitEnded(k []byte) (lane laneID, ended int64, id queue.ID, err error) {
+	if len(k) != 1+8+8+16 {
+		return lane, 0, id, errDamaged
+	}
+	copy(lane[:], k[1:])
+	copy(id[:], k[17:])
+	ended = int64(binary.BigEndian.Uint64(k[9:]))
+	if ended < 0 {
+		return lane, 0, id, errDamaged
+	}
+	return lane, ended, id, nil
 }
 
 // splitExpiry takes an expiry key apart.

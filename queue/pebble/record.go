@@ -88,6 +88,7 @@ type standing struct {
 	ended       int64 // of one that does not wait: its place in the index of the ended
 	redelivered int64
 	attempts    int            // counted since then
+	written     int            // the number of the last record of an attempt; 0: there is none
 	last        *queue.Attempt // without its excerpt
 	order       *orderID       // of a delivery that waits in line
 }
@@ -97,7 +98,7 @@ type orderID [8]byte
 
 func (s *standing) append(b []byte, seal box) []byte {
 	b = append(b, byte(s.stage))
-	for _, n := range [...]int64{s.size, s.due, s.ended, s.redelivered, int64(s.attempts)} {
+	for _, n := range [...]int64{s.size, s.due, s.ended, s.redelivered, int64(s.attempts), int64(s.written)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	if s.order == nil {
@@ -116,7 +117,8 @@ func (s *standing) append(b []byte, seal box) []byte {
 func decodeStanding(b []byte, seal box) (s standing, err error) {
 	r := fields{rest: b}
 	s.stage = stage(r.byte())
-	s.size, s.due, s.ended, s.redelivered, s.attempts = r.number(), r.number(), r.number(), r.number(), int(r.number())
+	s.size, s.due, s.ended, s.redelivered = r.number(), r.number(), r.number(), r.number()
+	s.attempts, s.written = int(r.number()), int(r.number())
 	if r.byte() == 1 {
 		if len(r.rest) < 8 {
 			return s, errDamaged
@@ -131,6 +133,39 @@ func decodeStanding(b []byte, seal box) (s standing, err error) {
 		s.last, err = decodeAttempt(r.rest, seal)
 	}
 	return s, err
+}
+
+// historyMax is how many attempts of a delivery are kept, the last ones.
+const historyMax = 100
+
+// oldest is the number of the first record of an attempt that is kept.
+func (s *standing) oldest() int { return max(1, s.written-historyMax+1) }
+
+// reason is why a message has gone, on disk.
+type reason byte
+
+const (
+	goneDelivered reason = iota
+	goneAged
+	goneCrowded
+	gonePurged
+	goneEnd
+)
+
+func (r reason) String() string {
+	return [...]string{"delivered", "aged", "crowded", "purged"}[r]
+}
+
+func appendGone(b []byte, at int64, why reason) []byte {
+	return append(binary.BigEndian.AppendUint64(b, uint64(at)), byte(why))
+}
+
+// decodeGone reads what is kept of a message that has gone.
+func decodeGone(id queue.ID, b []byte) (*queue.GoneError, error) {
+	if len(b) != 9 || reason(b[8]) >= goneEnd || b[0]&0x80 != 0 {
+		return nil, errDamaged
+	}
+	return &queue.GoneError{ID: id, At: unnanos(int64(binary.BigEndian.Uint64(b))), Why: reason(b[8]).String()}, nil
 }
 
 // appendAttempt appends an attempt, which ends the value. Its texts may quote
