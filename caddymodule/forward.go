@@ -16,6 +16,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -90,16 +91,24 @@ func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer,
 }
 
 // plainly leaves out what Caddy adds to an error for an answer that nobody gets
-// here: an ID, and where in its source the error was made.
+// here: an ID, and where in its source the error was made. It says in which way
+// the attempt failed where Caddy's error hides its cause.
 func plainly(err error) error {
 	var he caddyhttp.HandlerError
 	switch {
 	case !errors.As(err, &he):
 		return err
 	case he.Err == nil:
-		return statusError(he.StatusCode)
+		return queue.StatusError{Status: he.StatusCode}
 	}
-	return fmt.Errorf("%w (%w)", he.Err, statusError(he.StatusCode))
+	err = fmt.Errorf("%w (%w)", he.Err, queue.StatusError{Status: he.StatusCode})
+	switch {
+	case errors.As(he.Err, new(reverseproxy.DialError)) && strings.HasSuffix(he.Err.Error(), "i/o timeout"):
+		return queue.Fail(queue.Timeout, err)
+	case errors.As(he.Err, new(reverseproxy.DialError)), he.Err.Error() == "no upstreams available":
+		return queue.Fail(queue.Refused, err)
+	}
+	return err
 }
 
 // rebuild makes a request of a stored message.
@@ -137,8 +146,8 @@ var nobodyAnswered = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Reque
 	return fmt.Errorf("no route in forward answered the request")
 })
 
-// excerptLimit is how much of a failed answer is kept for the log.
-const excerptLimit = 256
+// loggedExcerpt is how much of a failed answer stands in the log.
+const loggedExcerpt = 256
 
 // recorder takes the upstream's answer. It never fails and never stops reading:
 // an error here would look like a fault of the upstream.
@@ -159,19 +168,22 @@ func (w *recorder) WriteHeader(status int) {
 
 func (w *recorder) Write(b []byte) (int, error) {
 	w.WriteHeader(http.StatusOK)
-	if room := excerptLimit - len(w.excerpt); room > 0 && !success(w.status) {
+	if room := queue.MaxExcerpt - len(w.excerpt); room > 0 {
 		w.excerpt = append(w.excerpt, b[:min(room, len(b))]...)
 	}
 	return len(b), nil
 }
 
-// ReadFrom discards a successful answer without taking it through a buffer.
+// ReadFrom discards what is not kept without taking it through a buffer.
 func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 	w.WriteHeader(http.StatusOK)
-	if success(w.status) {
-		return io.Copy(io.Discard, r)
+	room := int64(queue.MaxExcerpt - len(w.excerpt))
+	n, err := io.Copy(struct{ io.Writer }{w}, io.LimitReader(r, room))
+	if err != nil || n < room {
+		return n, err
 	}
-	return io.Copy(struct{ io.Writer }{w}, r)
+	m, err := io.Copy(io.Discard, r)
+	return n + m, err
 }
 
 // answer is what is kept of the answer.
@@ -179,12 +191,9 @@ func (w *recorder) answer() queue.Answer { return queue.Answer{Status: w.status,
 
 // failure makes an error of an answer that is no success.
 func (w *recorder) failure() error {
-	var err error = statusError(w.status)
+	var err error = queue.StatusError{Status: w.status}
 	if w.status == 0 {
 		err = errNobodyAnswered
-	}
-	if text := strings.TrimSpace(headerValue(string(w.excerpt))); text != "" {
-		err = fmt.Errorf("%w: %s", err, text)
 	}
 	if wait, ok := parseRetryAfter(w.header.Get("Retry-After"), time.Now()); ok {
 		return queue.RetryAfter(err, wait)
@@ -217,7 +226,11 @@ func (h *Handler) attempted(a queue.Attempted) {
 		return
 	}
 	fields := append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
-		zap.Duration("duration", a.Attempt.Duration), zap.Error(a.Err))
+		zap.Duration("duration", a.Attempt.Duration), zap.String("failure", string(a.Attempt.Failure)), zap.Error(a.Err))
+	excerpt := strings.TrimSpace(a.Attempt.Excerpt)
+	if excerpt = headerValue(excerpt[:min(len(excerpt), loggedExcerpt)]); excerpt != "" {
+		fields = append(fields, zap.String("answer", excerpt))
+	}
 	switch a.Outcome {
 	case queue.Retrying:
 		h.logger.Warn("attempt failed; it will be repeated", append(fields, zap.Time("next_attempt", a.Next))...)

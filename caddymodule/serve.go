@@ -242,7 +242,7 @@ func (h *Handler) mark(shared *shared, id queue.Identity, about *facts) {
 func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
 	verdict queue.Verdict, answered, outcome error,
 ) error {
-	var status statusError
+	var status queue.StatusError
 	switch {
 	case outcome == nil:
 		h.took(verdict, about)
@@ -256,10 +256,10 @@ func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
 
 // twin answers a request whose twin was passed on and did not succeed.
 func (h *Handler) twin(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
-	var status statusError
-	if errors.As(err, &status) && status >= 400 { // others say nothing without their headers
+	var status queue.StatusError
+	if errors.As(err, &status) && status.Status >= 400 { // others say nothing without their headers
 		h.metrics.failed.Inc()
-		w.WriteHeader(int(status))
+		w.WriteHeader(status.Status)
 		return nil
 	}
 	return h.unavailable(w, r, about, err)

@@ -3,13 +3,13 @@ package caddymodule
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 
 	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/queue"
 )
 
 // heldLimit is how much of an answer is held back until its event is marked. It
@@ -113,20 +113,15 @@ func (t *taker) outcome(ctx context.Context, err error) error {
 	case ctx.Err() != nil:
 		return errors.Join(dedupe.ErrAborted, context.Cause(ctx))
 	case t.status != 0:
-		return statusError(t.status)
+		return queue.StatusError{Status: t.status}
 	case err != nil:
 		if he := new(caddyhttp.HandlerError); errors.As(err, he) && he.StatusCode != 0 {
-			return statusError(he.StatusCode)
+			return queue.StatusError{Status: he.StatusCode}
 		}
-		return statusError(http.StatusInternalServerError)
+		return queue.StatusError{Status: http.StatusInternalServerError}
 	}
 	return errNobodyAnswered
 }
-
-// statusError is an answer outside 200 to 299.
-type statusError int
-
-func (s statusError) Error() string { return fmt.Sprintf("HTTP status %d", int(s)) }
 
 // errNobodyAnswered: the handlers returned without an answer or an error. Caddy
 // would send an empty 200, which would acknowledge an event that nobody has seen.

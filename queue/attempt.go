@@ -1,6 +1,10 @@
 package queue
 
-import "time"
+import (
+	"errors"
+	"time"
+	"unicode/utf8"
+)
 
 // Attempt is what is kept of one run of a delivery.
 type Attempt struct {
@@ -33,6 +37,34 @@ const (
 	Aborted Failure = "aborted"  // cut off by this side; not counted
 	Broken  Failure = "internal" // the forward routes failed by themselves
 )
+
+// kept makes the record of an attempt.
+func kept(number int, began, ended time.Time, answer Answer, err error) Attempt {
+	a := Attempt{
+		Number: number, At: began, Duration: ended.Sub(began),
+		Status: answer.Status, Excerpt: cut(string(answer.Excerpt), MaxExcerpt),
+	}
+	if err == nil {
+		return a
+	}
+	a.Failure, a.Error = FailureOf(err), cut(err.Error(), MaxError)
+	var status StatusError
+	if a.Failure == Status && a.Status == 0 && errors.As(err, &status) {
+		a.Status = status.Status
+	}
+	return a
+}
+
+// cut shortens a text without leaving half a character at its end.
+func cut(s string, n int) string {
+	if len(s) <= n {
+		return s
+	}
+	for n > 0 && !utf8.RuneStart(s[n]) {
+		n--
+	}
+	return s[:n]
+}
 
 // Answer is what an upstream said.
 type Answer struct {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"math/rand/v2"
+	"net/http"
 	"time"
 )
 
@@ -18,9 +19,15 @@ import (
 type Backoff struct {
 	Base        time.Duration // default 5 s
 	Factor      float64       // default 2
-	Cap         time.Duration // default 1 h; bounds what an upstream's Retry-After asks for, too
-	MaxAge      time.Duration // from the receipt to the last attempt; default 72 h; negative: no limit
+	Cap         time.Duration // default 1 h
+	MaxAge      time.Duration // from the receipt, or a person's redelivery, to the last attempt; default 72 h; negative: no limit
 	MaxAttempts int           // 0: no limit
+	// RetryAfterMax bounds what an upstream's Retry-After asks for. Default: Cap;
+	// negative: it is not listened to.
+	RetryAfterMax time.Duration
+	// Final tells which statuses are not worth another attempt. Default: 410, by
+	// which an upstream says that it is gone for good.
+	Final func(status int) bool
 	// Random returns numbers in [0, 1). Default: math/rand/v2.
 	Random func() float64
 }
@@ -37,6 +44,12 @@ func (b Backoff) withDefaults() Backoff {
 	}
 	if b.MaxAge == 0 {
 		b.MaxAge = 72 * time.Hour
+	}
+	if b.RetryAfterMax == 0 {
+		b.RetryAfterMax = b.Cap
+	}
+	if b.Final == nil {
+		b.Final = func(status int) bool { return status == http.StatusGone }
 	}
 	if b.Random == nil {
 		b.Random = rand.Float64
@@ -61,20 +74,25 @@ func (b Backoff) Delay(attempts int) time.Duration {
 
 // Next tells when a delivery is to be attempted again after an attempt that
 // ended now with err, or that it is to be given up. An error made by [RetryAfter]
-// makes the pause as long as it says, but never longer than Cap, and never
-// shorter than what was drawn.
+// makes the pause as long as it says, but never longer than RetryAfterMax, and
+// never shorter than what was drawn. What would be older than MaxAge after the
+// pause is given up at once.
 func (b Backoff) Next(d *Delivery, now time.Time, err error) (at time.Time, again bool) {
 	b = b.withDefaults()
 	attempts := d.Attempts + 1
-	pause := b.Delay(attempts)
-	var asked *retryAfter
-	if errors.As(err, &asked) {
-		pause = max(pause, min(asked.pause, b.Cap))
-	}
-	at = now.Add(pause)
 	if b.MaxAttempts > 0 && attempts >= b.MaxAttempts {
 		return time.Time{}, false
 	}
+	var status StatusError
+	if FailureOf(err) == Status && errors.As(err, &status) && b.Final(status.Status) {
+		return time.Time{}, false
+	}
+	pause := b.Delay(attempts)
+	var asked *retryAfter
+	if errors.As(err, &asked) {
+		pause = max(pause, min(asked.pause, b.RetryAfterMax))
+	}
+	at = now.Add(pause)
 	if b.MaxAge >= 0 && at.After(d.Began().Add(b.MaxAge)) {
 		return time.Time{}, false
 	}

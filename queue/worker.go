@@ -197,10 +197,7 @@ func (w Worker) deliver(attempting context.Context, c Claim) {
 	answer, err := w.attempt(attempting, a.Delivery)
 	ended := w.Now()
 	a.Err = err
-	a.Attempt = Attempt{Number: a.Delivery.Attempts + 1, At: began, Duration: ended.Sub(began), Status: answer.Status, Excerpt: string(answer.Excerpt)}
-	if err != nil {
-		a.Attempt.Failure, a.Attempt.Error = Broken, err.Error()
-	}
+	a.Attempt = kept(a.Delivery.Attempts+1, began, ended, answer, err)
 
 	mark := func() error { return c.Done(a.Attempt) }
 	switch {

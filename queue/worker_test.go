@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"syscall"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,6 +99,13 @@ func runWorker(t *testing.T, w Worker, s *fakeStore) (seen []Attempted) {
 	return seen
 }
 
+// answering is an upstream that gives one answer.
+func answering(status int) func(context.Context, *Delivery) (Answer, error) {
+	return func(context.Context, *Delivery) (Answer, error) { return Answer{Status: status}, StatusError{status} }
+}
+
+func never(int) bool { return false }
+
 func TestWorkerOutcomes(t *testing.T) {
 	down := errors.New("the upstream is down")
 	for _, test := range []struct {
@@ -107,13 +115,21 @@ func TestWorkerOutcomes(t *testing.T) {
 		want    string
 		outcome Outcome
 	}{
-		{"delivered", func(context.Context, *Delivery) (Answer, error) { return Answer{}, nil }, Backoff{}, "[done x]", Delivered},
+		{"delivered", func(context.Context, *Delivery) (Answer, error) { return Answer{Status: 200}, nil }, Backoff{}, "[done x]", Delivered},
 		{"failed", func(context.Context, *Delivery) (Answer, error) { return Answer{}, down }, Backoff{}, "[retry x in 2.75s: the upstream is down]", Retrying},
 		{"asked to wait", func(context.Context, *Delivery) (Answer, error) { return Answer{}, RetryAfter(down, time.Minute) }, Backoff{}, "[retry x in 1m0s: the upstream is down (retry after 1m0s)]", Retrying},
 		{"asked to wait for ever", func(context.Context, *Delivery) (Answer, error) { return Answer{}, RetryAfter(down, 1e6*time.Hour) }, Backoff{}, "[retry x in 1h0m0s: the upstream is down (retry after 1000000h0m0s)]", Retrying},
 		{"panicked", func(context.Context, *Delivery) (Answer, error) { panic("oh") }, Backoff{}, "[retry x in 2.75s: panic: oh]", Retrying},
 		{"timed out", func(ctx context.Context, _ *Delivery) (Answer, error) { <-ctx.Done(); return Answer{}, ctx.Err() }, Backoff{}, "[retry x in 2.75s: context deadline exceeded]", Retrying},
 		{"too often", func(context.Context, *Delivery) (Answer, error) { return Answer{}, down }, Backoff{MaxAttempts: 1}, "[bury x: the upstream is down]", DeadLetter},
+		{"asked to wait, and not listened to", func(context.Context, *Delivery) (Answer, error) { return Answer{}, RetryAfter(down, time.Minute) }, Backoff{RetryAfterMax: -1}, "[retry x in 2.75s: the upstream is down (retry after 1m0s)]", Retrying},
+		{"asked to wait a while", func(context.Context, *Delivery) (Answer, error) { return Answer{}, RetryAfter(down, time.Hour) }, Backoff{RetryAfterMax: time.Minute}, "[retry x in 1m0s: the upstream is down (retry after 1h0m0s)]", Retrying},
+		{"gone", answering(410), Backoff{}, "[bury x: HTTP status 410]", DeadLetter},
+		{"gone, and not final", answering(410), Backoff{Final: never}, "[retry x in 2.75s: HTTP status 410]", Retrying},
+		{"final", answering(404), Backoff{Final: func(status int) bool { return status == 404 }}, "[bury x: HTTP status 404]", DeadLetter},
+		{"a proxy's status is not final", func(context.Context, *Delivery) (Answer, error) {
+			return Answer{}, fmt.Errorf("%w (%w)", syscall.ECONNREFUSED, StatusError{502})
+		}, Backoff{Final: func(status int) bool { return status == 502 }}, "[retry x in 2.75s: connection refused (HTTP status 502)]", Retrying},
 		{"too old", func(context.Context, *Delivery) (Answer, error) { return Answer{}, down }, Backoff{MaxAge: time.Second}, "[bury x: the upstream is down]", DeadLetter},
 		{"aborted", func(context.Context, *Delivery) (Answer, error) {
 			return Answer{}, fmt.Errorf("stopping: %w", ErrAborted)
