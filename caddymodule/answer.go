@@ -76,7 +76,7 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *fac
 	h.metrics.unavailable.Inc()
 	h.logger.Error("event not accepted; the sender was asked to try again", append(about.fields(),
 		zap.String("remote_addr", clientIP(r)), zap.Error(err))...)
-	w.Header().Set("Retry-After", retryAfterSeconds)
+	w.Header().Set("Retry-After", retryAfterFor(err))
 	// Not as an error: Caddy logs those with the request's headers, in which there
 	// may be a token.
 	w.WriteHeader(http.StatusServiceUnavailable)

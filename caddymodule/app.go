@@ -31,7 +31,8 @@ const (
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
 	defaultFuture      = 5 * time.Minute  // clock skew granted to senders
 	acceptTimeout      = 5 * time.Second  // for the disk; then 503
-	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait
+	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait at the least
+	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause
 	attemptTimeout     = 30 * time.Second // for one attempt, from the first byte to the last
 	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
 )
@@ -75,6 +76,7 @@ type App struct {
 	metrics *metrics
 	store   StoreModule
 
+	forStore  line // those who wait for it to be opened
 	mu        sync.Mutex
 	endpoints map[string]*Handler
 	running   *running

@@ -58,7 +58,12 @@ func (h *Handler) worker(s *shared) *queue.Worker {
 		Attempt:     h.attempt,
 		Shared:      s.attempts,
 		Policy:      queue.Policy{Timeout: attemptTimeout},
-		Observe:     h.attempted,
+		Observe: func(a queue.Attempted) {
+			h.attempted(a)
+			if a.Outcome == queue.Delivered {
+				s.forDisk.ring()
+			}
+		},
 		Trouble: func(err error) {
 			h.logger.Error("the store failed a delivery; it will be repeated",
 				zap.String("endpoint", h.Name), zap.Error(err))

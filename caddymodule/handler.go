@@ -93,6 +93,7 @@ type Handler struct {
 	refuse    bool          // replays
 	publicURL *url.URL
 	chain     caddyhttp.Handler // of Forward
+	patience  time.Duration     // for how long a request may wait for room
 	metrics   endpointMetrics
 }
 
@@ -207,6 +208,7 @@ func (h *Handler) adopt(mod any) error {
 	if len(h.Name) > 100 || strings.ContainsFunc(h.Name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' }) {
 		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes", h.Name)
 	}
+	h.patience = patienceOf(h.row.Retries.Deadline, h.row.Retries.Attempts)
 	if h.methods = h.row.Methods; h.methods == nil {
 		h.methods = []string{http.MethodPost}
 	}

@@ -138,10 +138,10 @@ func (g *gateway) half(path string, length int, sent string) net.Conn {
 // asked to come back; once they are gone there is room again.
 func TestMaxInFlight(t *testing.T) {
 	up := newUpstream(t)
-	s := by("github")
+	s := by("shopify")
 	g := start(t, setup{app: "max_in_flight 150KiB", site: s.directive("forward " + up.addr)})
-	a := g.half("/github", 1<<20, "begin")
-	b := g.half("/github", 1<<20, "begin")
+	a := g.half("/shopify", 1<<20, "begin")
+	b := g.half("/shopify", 1<<20, "begin")
 	until(t, "the bodies to be awaited", func() bool { return g.open().buffered.Load() == 2*firstChunk })
 	if v := gather(t)["caddy_webhook_gateway_in_flight_bytes"]; v != 2*firstChunk {
 		t.Errorf("in_flight_bytes is %v", v)
@@ -159,7 +159,7 @@ func TestMaxInFlight(t *testing.T) {
 	until(t, "the memory to be free", func() bool { return g.open().buffered.Load() == 0 })
 	g.expect(200, s.with(g, strings.Repeat("x", 50_000), time.Now(), "2"))
 	up.next()
-	if n := counted(t, "github")["aborted"]; n < 2 {
+	if n := counted(t, "shopify")["aborted"]; n < 2 {
 		t.Errorf("%v requests counted as aborted", n)
 	}
 }
@@ -198,7 +198,7 @@ func TestMethods(t *testing.T) {
 func TestBacklogFull(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
-	s := by("github")
+	s := by("shopify")
 	g := start(t, setup{store: m.line(), app: "max_backlog 64KiB", site: s.directive("forward " + up.addr)})
 	up.status(500)
 	body := func(i int) string { return fmt.Sprintf("%d %s", i, strings.Repeat("x", 10_000)) }

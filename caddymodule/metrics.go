@@ -144,13 +144,14 @@ var (
 	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
 	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
 	descBuffered   = storeDesc("in_flight_bytes", "Bytes of request bodies in memory.")
+	descWaiting    = storeDesc("waiting_senders", "Requests that wait for room because their senders never try again: in memory, or in the store.", "for")
 	descTwins      = storeDesc("waiting_twins", "Requests that wait for the outcome of an identical one.")
 	descHits       = storeDesc("dedupe_hits_total", "Duplicates recognised without asking the store: in the cache, or as the twin of a request under way.", "by")
 )
 
 func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descDeliveries, descAge, descDead, descBytes, descLimit, descAvailable, descBuffered, descTwins, descHits,
+		descDeliveries, descAge, descDead, descBytes, descLimit, descAvailable, descBuffered, descWaiting, descTwins, descHits,
 	} {
 		ch <- d
 	}
@@ -159,7 +160,7 @@ func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
 // Collect adds up the stores, of which there is nearly always one.
 func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	var sum queue.Stats
-	var buffered, twins int64
+	var buffered, forRoom, forDisk, twins int64
 	var cached, joined uint64
 	destinations := make(map[string]queue.DestinationStats)
 	sum.Available = true
@@ -173,6 +174,8 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 			destinations[name] = d
 		}
 		buffered += s.buffered.Load()
+		forRoom += s.forRoom.length.Load()
+		forDisk += s.forDisk.length.Load()
 		twins += s.window.Waiting()
 		c, j := s.window.Counts()
 		cached, joined = cached+c, joined+j
@@ -198,6 +201,8 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	}
 	gauge(descAvailable, available)
 	gauge(descBuffered, float64(buffered))
+	gauge(descWaiting, float64(forRoom), "memory")
+	gauge(descWaiting, float64(forDisk), "store")
 	gauge(descTwins, float64(twins))
 	ch <- prometheus.MustNewConstMetric(descHits, prometheus.CounterValue, float64(cached), "cache")
 	ch <- prometheus.MustNewConstMetric(descHits, prometheus.CounterValue, float64(joined), "twin")

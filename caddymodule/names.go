@@ -18,8 +18,6 @@ const headerPrefix = "Webhook-Gateway-"
 
 const placeholderPrefix = "http.webhook_gateway."
 
-var retryAfterSeconds = strconv.Itoa(int(retryAfter / time.Second))
-
 // removeSpoofed deletes what only the gateway may say.
 func removeSpoofed(h http.Header) {
 	for name := range h {

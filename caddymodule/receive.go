@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"sync/atomic"
@@ -13,6 +14,9 @@ import (
 // errNoRoom: too many bodies are in memory. The sender did nothing wrong.
 var errNoRoom = errors.New("request bodies in memory have reached max_in_flight")
 
+// errNoRoomHere: too many of them are this endpoint's.
+var errNoRoomHere = fmt.Errorf("%w of this endpoint", errNoRoom)
+
 // errReading: the sender's connection failed or was too slow.
 var errReading = errors.New("reading the body")
 
@@ -20,25 +24,63 @@ var errReading = errors.New("reading the body")
 // the body does, so that a large Content-Length alone costs nothing.
 const firstChunk = 64 << 10
 
-// inFlight is a body in memory, counted against the limit for all of them.
-type inFlight struct {
-	body    []byte
-	counted int64
-	total   *atomic.Int64
-	limit   int64
-	timeout time.Duration // for all of it; 0: the server has one of its own
+// memory counts the bytes of bodies in memory, of all endpoints together and of
+// one, and lets requests wait for some to be freed.
+type memory struct {
+	total    *atomic.Int64
+	limit    int64
+	own      *atomic.Int64 // of the endpoint; nil: it has no limit of its own
+	ownLimit int64
+	line     *line
+	patience time.Time // until when a request may wait
 }
 
-// grow counts n more bytes.
-func (b *inFlight) grow(n int64) error {
-	b.counted += n
-	if b.total.Add(n) > b.limit {
+// take counts n more bytes, or none of them.
+func (m *memory) take(n int64) error {
+	if m.total.Add(n) > m.limit {
+		m.total.Add(-n)
 		return errNoRoom
+	}
+	if m.own != nil && m.own.Add(n) > m.ownLimit {
+		m.total.Add(-n)
+		m.own.Add(-n)
+		return errNoRoomHere
 	}
 	return nil
 }
 
-func (b *inFlight) release() { b.total.Add(-b.counted) }
+func (m *memory) give(n int64) {
+	if n == 0 {
+		return
+	}
+	m.total.Add(-n)
+	if m.own != nil {
+		m.own.Add(-n)
+	}
+	m.line.ring()
+}
+
+// inFlight is a body in memory.
+type inFlight struct {
+	memory
+	body    []byte
+	counted int64
+	timeout time.Duration // for all of it; 0: the server has one of its own
+}
+
+// grow counts n more bytes, for which it may have to wait.
+func (b *inFlight) grow(n int64) error {
+	err := b.take(n)
+	if err != nil {
+		err = b.line.wait(b.patience, func() error { return b.take(n) })
+	}
+	if err == nil {
+		b.counted += n
+	}
+	return err
+}
+
+func (b *inFlight) release() { b.give(b.counted) }
 
 // read takes in the whole body, at most limit bytes, chunked or not. A body that
 // is over the limit is verifiers.BodyTooLarge.

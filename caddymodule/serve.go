@@ -32,12 +32,12 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	}
 	about.placeholders(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
 
-	shared, release, err := h.app.use()
+	shared, release, err := h.app.useBy(about.receivedAt.Add(h.patience))
 	if err != nil {
 		return h.unavailable(w, r, about, err)
 	}
 	defer release()
-	in := inFlight{total: &shared.buffered, limit: h.app.MaxInFlight}
+	in := inFlight{memory: h.memory(shared, received)}
 	if h.server.ReadTimeout <= 0 {
 		in.timeout = readTimeout
 	}
@@ -110,17 +110,12 @@ func (h *Handler) identify(event verifiers.Event) queue.Identity {
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared, id queue.Identity,
 	about *facts, event verifiers.Event, body []byte,
 ) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), acceptTimeout)
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience+acceptTimeout)
 	defer cancel()
 	verdict := unasked
 	_, err := shared.window.Do(ctx, twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
-		m := h.message(r, about, event, body)
-		about.messageID = m.ID.String()
-		accepted, err := shared.store.Accept(ctx, m, id, queue.To(h.Name)...)
+		accepted, err := h.keep(ctx, r, shared, id, about, event, body)
 		verdict = accepted.Verdict
-		if dropped(verdict, id) || err != nil {
-			about.messageID = "" // there is no such message
-		}
 		return dropped(verdict, id), err
 	})
 	if err != nil {
@@ -131,6 +126,30 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 	}
 	h.took(verdict, about)
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
+}
+
+// keep makes an event durable. Where its sender never tries again and there is no
+// room for it, it waits for some, and every try is a message of its own, since
+// nobody knows what has become of the one before.
+func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id queue.Identity,
+	about *facts, event verifiers.Event, body []byte,
+) (accepted queue.Accepted, err error) {
+	try := func() error {
+		ctx, cancel := ctx, func() {}
+		if h.patience > 0 {
+			ctx, cancel = context.WithTimeout(ctx, acceptTimeout)
+		}
+		defer cancel()
+		m := h.message(r, about, event, body)
+		about.messageID = m.ID.String()
+		accepted, err = shared.store.Accept(ctx, m, id, queue.To(h.Name)...)
+		return err
+	}
+	err = shared.forDisk.wait(about.receivedAt.Add(h.patience), try)
+	if err != nil || dropped(accepted.Verdict, id) {
+		about.messageID = "" // there is no such message
+	}
+	return accepted, err
 }
 
 // twinKey is what simultaneous requests are told to be twins by: the content,
