@@ -4,9 +4,12 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"runtime/debug"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // Defaults of a [Worker].
@@ -20,7 +23,8 @@ const (
 // off by this side. It is not counted and the delivery is due at once.
 var ErrAborted = errors.New("the attempt was cut off")
 
-// Worker delivers what a store holds for one destination.
+// Worker delivers what a store holds for one destination. Its fields are not to be
+// changed once it is in use.
 type Worker struct {
 	Store       Store
 	Destination string
@@ -35,37 +39,24 @@ type Worker struct {
 	// Observe, unless nil, is told of each attempt when its outcome has been marked.
 	// It is called by several goroutines at once.
 	Observe func(Attempted)
+	// OnCircuit, unless nil, is told of each change of the circuit, in their order.
+	OnCircuit func(CircuitState, Health)
 	// Trouble, unless nil, is told of errors of the store.
 	Trouble func(error)
-}
 
-// Limit bounds the attempts of all workers that share it.
-type Limit struct{ slots chan struct{} }
+	once    sync.Once
+	policy  Policy // with its defaults
+	limiter *rate.Limiter
+	share   share         // of Shared
+	freed   chan struct{} // what Run waits for may have come about
 
-// NewLimit returns a limit; n ≤ 0 stands for the default, 1,024.
-func NewLimit(n int) *Limit {
-	if n <= 0 {
-		n = DefaultShared
-	}
-	return &Limit{make(chan struct{}, n)}
-}
-
-func (l *Limit) take(ctx context.Context) bool {
-	if l == nil {
-		return ctx.Err() == nil
-	}
-	select {
-	case l.slots <- struct{}{}:
-		return true
-	case <-ctx.Done():
-		return false
-	}
-}
-
-func (l *Limit) give() {
-	if l != nil {
-		<-l.slots
-	}
+	telling  sync.Mutex // held while OnCircuit is called
+	mu       sync.Mutex
+	changes  []Health // of the circuit, still to be told
+	breaker  breaker
+	idle     sync.Cond // nothing is in flight
+	inFlight int
+	stopped  bool
 }
 
 // Outcome is what an attempt came to.
@@ -101,7 +92,12 @@ type PanicError struct {
 	Stack []byte
 }
 
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string {
+	if e.Value == http.ErrAbortHandler { // by which a proxy says so
+		return fmt.Sprintf("the answer was cut off (%v)", e.Value)
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
 
 // Unwrap returns the value if it is an error.
 func (e *PanicError) Unwrap() error {
@@ -116,63 +112,119 @@ const (
 )
 
 // Run claims deliveries until claiming is done, and returns when the attempts
-// then in flight have ended. When attempting is done they are cut off, which
-// releases their deliveries without counting an attempt.
-func (w Worker) Run(claiming, attempting context.Context) {
-	w = w.withDefaults()
+// then in flight have ended, those of Try included. When attempting is done the
+// attempts of Run are cut off, which releases their deliveries without counting.
+//
+// What holds a worker back by its own policy, the circuit, the rate or the
+// concurrency, does so before a delivery is claimed and without a slot of Shared.
+func (w *Worker) Run(claiming, attempting context.Context) {
+	w.init()
 	// An end of everything is also an end of claiming.
 	claiming, cancel := context.WithCancel(claiming)
 	defer cancel()
 	defer context.AfterFunc(attempting, cancel)()
 
-	var flying sync.WaitGroup
-	defer flying.Wait()
-	slots := &Limit{make(chan struct{}, w.Policy.Concurrency)}
-	for slots.take(claiming) {
+	w.start()
+	defer w.stop()
+	for w.ready(claiming) {
 		claim := w.claim(claiming)
 		if claim == nil {
 			return
 		}
 		// Only now, since a worker with nothing to do must not keep others from it.
-		if !w.Shared.take(claiming) {
+		if !w.Shared.take(claiming, &w.share) {
 			w.trouble(claim.Release())
 			return
 		}
-		flying.Go(func() {
-			defer slots.give()
-			w.deliver(attempting, claim)
-		})
+		turn, ok := w.enter()
+		if !ok { // since ready, Try was quicker or the circuit has opened
+			w.Shared.give(&w.share)
+			w.trouble(claim.Release())
+			continue
+		}
+		go w.deliver(attempting, claim, turn, w.Attempt, nil)
 	}
 }
 
-func (w Worker) withDefaults() Worker {
-	if w.Policy.Concurrency <= 0 {
-		w.Policy.Concurrency = DefaultConcurrency
+// Try makes one attempt of a claim that the caller holds, now and in a goroutine
+// of its own, if the policy and Shared allow it without waiting. The outcome is
+// marked and observed as those of Run are, and then sent on done. Without leave,
+// and once Run has been told to end, ok is false and the claim is released: the
+// delivery is due at once.
+//
+// The attempt is cut off when attempting is done. Without an attempt function it
+// is the worker's own.
+func (w *Worker) Try(attempting context.Context, c Claim,
+	attempt func(context.Context, *Delivery) (Answer, error),
+) (done <-chan Attempted, ok bool) {
+	w.init()
+	if attempt == nil {
+		attempt = w.Attempt
 	}
-	if w.Policy.Timeout == 0 {
-		w.Policy.Timeout = DefaultTimeout
+	if !w.Shared.try(&w.share) {
+		w.trouble(c.Release())
+		return nil, false
 	}
+	turn, ok := w.enter()
+	if !ok {
+		w.Shared.give(&w.share)
+		w.trouble(c.Release())
+		return nil, false
+	}
+	ended := make(chan Attempted, 1)
+	go w.deliver(attempting, c, turn, attempt, ended)
+	return ended, true
+}
+
+func (w *Worker) start() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = false
+}
+
+// stop lets no attempt begin any more and waits for those in flight.
+func (w *Worker) stop() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.stopped = true
+	for w.inFlight > 0 {
+		w.idle.Wait()
+	}
+}
+
+// init settles the policy. It is called by what may be called first.
+func (w *Worker) init() {
+	w.once.Do(func() {
+		w.policy = w.Policy
+		if w.policy.Concurrency <= 0 {
+			w.policy.Concurrency = DefaultConcurrency
+		}
+		if w.policy.Timeout == 0 {
+			w.policy.Timeout = DefaultTimeout
+		}
+		w.limiter = w.policy.Rate.limiter()
+		w.breaker = newBreaker(w.policy.Circuit, w.policy.Concurrency, w.now())
+		w.freed = make(chan struct{}, 1)
+		w.idle.L = &w.mu
+	})
+}
+
+func (w *Worker) now() time.Time {
 	if w.Now == nil {
-		w.Now = time.Now
+		return time.Now()
 	}
-	if w.Observe == nil {
-		w.Observe = func(Attempted) {}
-	}
-	if w.Trouble == nil {
-		w.Trouble = func(error) {}
-	}
-	return w
+	return w.Now()
 }
 
-func (w Worker) trouble(err error) {
-	if err != nil {
+func (w *Worker) trouble(err error) {
+	if err != nil && w.Trouble != nil {
 		w.Trouble(err)
 	}
 }
 
 // claim waits for the next delivery, through errors of the store, until ctx is
 // done.
-func (w Worker) claim(ctx context.Context) Claim {
+func (w *Worker) claim(ctx context.Context) Claim {
 	pause := firstPause
 	for ctx.Err() == nil {
 		c, err := w.Store.Claim(ctx, w.Destination)
@@ -182,7 +234,7 @@ func (w Worker) claim(ctx context.Context) Claim {
 		if ctx.Err() != nil {
 			break
 		}
-		w.Trouble(fmt.Errorf("claiming for %s: %w", w.Destination, err))
+		w.trouble(fmt.Errorf("claiming for %s: %w", w.Destination, err))
 		sleep(ctx, pause)
 		pause = min(2*pause, lastPause)
 	}
@@ -191,25 +243,32 @@ func (w Worker) claim(ctx context.Context) Claim {
 
 // deliver runs one attempt and marks its outcome. The shared slot is free again
 // before the mark, which may have to wait for the disk.
-func (w Worker) deliver(attempting context.Context, c Claim) {
+func (w *Worker) deliver(attempting context.Context, c Claim, turn int,
+	attempt func(context.Context, *Delivery) (Answer, error), done chan<- Attempted,
+) {
+	defer w.exit()
 	a := Attempted{Destination: w.Destination, Delivery: c.Delivery()}
-	began := w.Now()
-	answer, err := w.attempt(attempting, a.Delivery)
-	ended := w.Now()
+	began := w.now()
+	answer, err := w.attempt(attempting, a.Delivery, attempt)
+	ended := w.now()
+	if err != nil && attempting.Err() != nil && !errors.Is(err, ErrAborted) {
+		err = fmt.Errorf("%w: %w", ErrAborted, err)
+	}
 	a.Err = err
 	a.Attempt = kept(a.Delivery.Attempts+1, began, ended, answer, err)
+	w.learn(turn, a.Attempt)
 
 	mark := func() error { return c.Done(a.Attempt) }
 	switch {
 	case a.Err == nil:
 		a.Outcome = Delivered
-	case attempting.Err() != nil || errors.Is(a.Err, ErrAborted):
+	case a.Attempt.Failure == Aborted:
 		a.Outcome, mark = Released, c.Release
 		// Who aborts without being told to would be handed the same delivery at once.
 		sleep(attempting, firstPause)
 	default:
 		var again bool
-		a.Next, again = w.Policy.Backoff.Next(a.Delivery, ended, a.Err)
+		a.Next, again = w.policy.Backoff.Next(a.Delivery, ended, a.Err)
 		if again {
 			a.Outcome, mark = Retrying, func() error { return c.Retry(a.Next, a.Attempt) }
 		} else {
@@ -221,36 +280,58 @@ func (w Worker) deliver(attempting context.Context, c Claim) {
 		// Whatever it was, it will be done again.
 		w.trouble(c.Release())
 	}
-	w.Observe(a)
+	if w.Observe != nil {
+		w.Observe(a)
+	}
+	if done != nil {
+		done <- a
+	}
 }
 
-// attempt runs Attempt within its time and turns whatever it does into an error.
-func (w Worker) attempt(ctx context.Context, d *Delivery) (answer Answer, err error) {
-	defer w.Shared.give()
-	if w.Policy.Timeout > 0 {
+// attempt makes an attempt within its time and turns whatever it does into an
+// error.
+func (w *Worker) attempt(attempting context.Context, d *Delivery,
+	attempt func(context.Context, *Delivery) (Answer, error),
+) (answer Answer, err error) {
+	defer w.Shared.give(&w.share)
+	ctx := attempting
+	if w.policy.Timeout > 0 {
 		var cancel context.CancelFunc
-		ctx, cancel = context.WithTimeout(ctx, w.Policy.Timeout)
+		ctx, cancel = context.WithTimeout(attempting, w.policy.Timeout)
 		defer cancel()
 	}
 	defer func() {
 		if v := recover(); v != nil {
-			err = &PanicError{v, debug.Stack()}
+			answer, err = Answer{}, &PanicError{v, debug.Stack()}
+		}
+		if ctx.Err() == context.DeadlineExceeded && attempting.Err() == nil { //nolint:errorlint // a context's error is bare
+			err = overdue(err, w.policy.Timeout)
 		}
 	}()
-	return w.Attempt(ctx, d)
+	return attempt(ctx, d)
+}
+
+// overdue says that an attempt has failed because its time was over, which shows
+// in the error as a connection that broke, since this side closed it.
+func overdue(err error, within time.Duration) error {
+	switch FailureOf(err) {
+	case Refused, Reset, Broken:
+		return Fail(Timeout, fmt.Errorf("no complete answer within %v: %w", within, err))
+	}
+	return err
 }
 
 // mark repeats a mark while the store is unavailable. The worker's slot stays
 // taken meanwhile, so that it does not make attempts whose outcome nobody can
 // keep.
-func (w Worker) mark(ctx context.Context, mark func() error) error {
+func (w *Worker) mark(ctx context.Context, mark func() error) error {
 	pause := firstPause
 	for {
 		err := mark()
 		if err == nil {
 			return nil
 		}
-		w.Trouble(fmt.Errorf("marking for %s: %w", w.Destination, err))
+		w.trouble(fmt.Errorf("marking for %s: %w", w.Destination, err))
 		if !errors.Is(err, ErrUnavailable) || ctx.Err() != nil {
 			return err
 		}

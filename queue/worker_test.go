@@ -80,7 +80,7 @@ func (c *fakeClaim) Bury(a Attempt) error {
 }
 
 // runWorker runs w in a bubble of its own time until nothing moves any more.
-func runWorker(t *testing.T, w Worker, s *fakeStore) (seen []Attempted) {
+func runWorker(t *testing.T, w *Worker, s *fakeStore) (seen []Attempted) {
 	t.Helper()
 	var mu sync.Mutex
 	w.Store, w.Destination = s, "a"
@@ -138,7 +138,7 @@ func TestWorkerOutcomes(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				s := newFakeStore("x")
-				seen := runWorker(t, Worker{Attempt: test.attempt, Policy: Policy{Backoff: test.backoff}}, s)
+				seen := runWorker(t, &Worker{Attempt: test.attempt, Policy: Policy{Backoff: test.backoff}}, s)
 				if got := s.marked(); got != test.want {
 					t.Errorf("got  %s\nwant %s", got, test.want)
 				}
@@ -157,7 +157,7 @@ func TestWorkerStoreFails(t *testing.T) {
 		s := newFakeStore("x")
 		s.failing.Store(5)
 		attempts := 0
-		runWorker(t, Worker{Attempt: func(context.Context, *Delivery) (Answer, error) {
+		runWorker(t, &Worker{Attempt: func(context.Context, *Delivery) (Answer, error) {
 			attempts++
 			s.failing.Store(4)
 			return Answer{}, nil
@@ -175,7 +175,7 @@ func TestWorkerStops(t *testing.T) {
 		s := newFakeStore("x")
 		claiming, stopClaiming := context.WithCancel(t.Context())
 		attempting, stopAttempting := context.WithCancel(t.Context())
-		w := Worker{Store: s, Destination: "a", Attempt: func(ctx context.Context, _ *Delivery) (Answer, error) {
+		w := &Worker{Store: s, Destination: "a", Attempt: func(ctx context.Context, _ *Delivery) (Answer, error) {
 			<-ctx.Done()
 			return Answer{}, ctx.Err()
 		}, Policy: Policy{Timeout: -1}}
@@ -215,13 +215,13 @@ func TestWorkerLimits(t *testing.T) {
 		var wg sync.WaitGroup
 		for range 10 {
 			idle := newFakeStore()
-			wg.Go(func() { Worker{Store: idle, Attempt: attempt, Shared: shared}.Run(ctx, t.Context()) })
+			wg.Go(func() { (&Worker{Store: idle, Attempt: attempt, Shared: shared}).Run(ctx, t.Context()) })
 		}
 		one, two := newFakeStore("1", "2", "3", "4"), newFakeStore("5", "6", "7", "8")
 		wg.Go(func() {
-			Worker{Store: one, Attempt: attempt, Shared: shared, Policy: Policy{Concurrency: 2}}.Run(ctx, t.Context())
+			(&Worker{Store: one, Attempt: attempt, Shared: shared, Policy: Policy{Concurrency: 2}}).Run(ctx, t.Context())
 		})
-		wg.Go(func() { Worker{Store: two, Attempt: attempt, Shared: shared}.Run(ctx, t.Context()) })
+		wg.Go(func() { (&Worker{Store: two, Attempt: attempt, Shared: shared}).Run(ctx, t.Context()) })
 		time.Sleep(time.Minute)
 		cancel()
 		wg.Wait()

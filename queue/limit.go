@@ -1,0 +1,125 @@
+package queue
+
+import (
+	"context"
+	"slices"
+	"sync"
+)
+
+// Limit bounds the attempts of all workers that share it, and keeps some room
+// for those that have few: a worker may have as many in flight as leave a quarter
+// of that number free. So a few destinations that hang cannot take every slot, and
+// the more of them there are, the less each may have. Who waits with the fewest in
+// flight comes first.
+type Limit struct {
+	mu      sync.Mutex
+	free    int
+	waiting []*waiter // in the order of their coming
+}
+
+// crowding is how many slots a worker may have for each that is free.
+const crowding = 4
+
+// share is what one worker has of a limit, which guards it.
+type share struct{ taken int }
+
+type waiter struct {
+	share    *share
+	admitted chan struct{}
+}
+
+// NewLimit returns a limit; n ≤ 0 stands for the default, 1,024.
+func NewLimit(n int) *Limit {
+	if n <= 0 {
+		n = DefaultShared
+	}
+	return &Limit{free: n}
+}
+
+// try takes a slot if there is one for this worker now.
+func (l *Limit) try(s *share) bool {
+	if l == nil {
+		return true
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.grant(s)
+}
+
+// take waits for a slot until ctx is done.
+func (l *Limit) take(ctx context.Context, s *share) bool {
+	if l == nil || ctx.Err() != nil {
+		return ctx.Err() == nil
+	}
+	l.mu.Lock()
+	if l.grant(s) {
+		l.mu.Unlock()
+		return true
+	}
+	w := &waiter{s, make(chan struct{})}
+	l.waiting = append(l.waiting, w)
+	l.mu.Unlock()
+	select {
+	case <-w.admitted:
+		return true
+	case <-ctx.Done():
+		l.leave(w)
+		return false
+	}
+}
+
+// leave takes a waiter out, or gives back what it was granted just now.
+func (l *Limit) leave(w *waiter) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if i := slices.Index(l.waiting, w); i >= 0 {
+		l.waiting = slices.Delete(l.waiting, i, i+1)
+		return
+	}
+	l.back(w.share)
+}
+
+// give returns a slot.
+func (l *Limit) give(s *share) {
+	if l == nil {
+		return
+	}
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.back(s)
+}
+
+// The rest is called with the lock held.
+
+func (l *Limit) grant(s *share) bool {
+	if s.taken >= crowding*l.free {
+		return false
+	}
+	s.taken++
+	l.free--
+	return true
+}
+
+// back returns a slot and hands out what may be had now. Afterwards nobody waits
+// who may have a slot, which is why grant need not look at who waits.
+func (l *Limit) back(s *share) {
+	s.taken--
+	l.free++
+	for l.free > 0 && len(l.waiting) > 0 {
+		least := 0
+		for i, w := range l.waiting {
+			if w.share.taken < l.waiting[least].share.taken {
+				least = i
+			}
+			if l.waiting[least].share.taken == 0 {
+				break
+			}
+		}
+		w := l.waiting[least]
+		if !l.grant(w.share) {
+			return
+		}
+		l.waiting = slices.Delete(l.waiting, least, least+1)
+		close(w.admitted)
+	}
+}
