@@ -50,6 +50,10 @@ var readTimeout = 30 * time.Second
 //			store pebble <folder>
 //			max_backlog <size>
 //			max_in_flight <size>
+//			retention <age>|off [<size>]     # of what has ended; default: 24h 1GiB
+//			encrypt <key...>                 # what is kept; the first one seals
+//			redact header|json <what...>     # from what people see
+//			events <name...>|all|none        # that Caddy is told of
 //			private_keys            # fetch providers' keys from private addresses, too
 //		}
 //	}
@@ -67,6 +71,21 @@ type App struct {
 	// Default: 256 MiB.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 
+	// Retention says how long what has ended is kept.
+	Retention *Retention `json:"retention,omitempty"`
+
+	// Encrypt are keys for what is kept: 32 bytes each, in base64 or hex, from
+	// placeholders. The first one seals, all of them open. Default: bodies and headers
+	// lie on the disk as they came.
+	Encrypt []string `json:"encrypt,omitempty"`
+
+	// Redact names what people do not get to see, of any endpoint.
+	Redact *Redact `json:"redact,omitempty"`
+
+	// Events are the names of what Caddy's events app is told, or all, or none.
+	// Default: all but accepted.
+	Events []string `json:"events,omitempty"`
+
 	// PrivateKeys lets providers' keys be fetched from private addresses too, for
 	// senders on the same network. Otherwise whoever controls a name could make the
 	// gateway call its neighbours.
@@ -76,7 +95,10 @@ type App struct {
 	metrics *metrics
 	store   StoreModule
 
-	forStore  line // those who wait for it to be opened
+	forStore line // those who wait for it to be opened
+	settings StoreSettings
+	events   map[string]bool
+
 	mu        sync.Mutex
 	endpoints map[string]*Handler
 	running   *running
@@ -93,7 +115,15 @@ type StoreModule interface {
 	// Location names what Open opens. Stores of one location are the same store,
 	// which is handed from one configuration to the next.
 	Location() string
-	Open(logger *zap.Logger, maxBacklog int64) (queue.Store, error)
+	Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error)
+}
+
+// StoreSettings are what a store keeps to, and with what.
+type StoreSettings struct {
+	MaxBacklog  int64         // bytes that wait or lie as dead letters; 0: the store's default
+	MaxRetained int64         // bytes of what has ended; 0: the store's default
+	Retention   time.Duration // of destinations that Retain has not been told of; 0: none
+	Keys        [][]byte      // 32 bytes each; the first seals, all open
 }
 
 // Provision settles the defaults. It opens nothing, since `caddy validate` runs
@@ -109,6 +139,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	if a.MaxBacklog < 0 || a.MaxInFlight < 0 {
 		return errors.New("max_backlog and max_in_flight cannot be negative")
+	}
+	if err := a.settleKeeping(); err != nil {
+		return err
 	}
 	if a.StoreRaw == nil {
 		a.StoreRaw = json.RawMessage(`{"store":"pebble"}`)
@@ -156,9 +189,11 @@ func (a *App) Start() error {
 	}
 	run := newRunning(shared, a.logger)
 	for _, h := range a.endpoints {
-		if h.Forward != nil {
-			run.deliver(h)
+		for _, f := range h.Forwards {
+			shared.store.Retain(f.destination, h.retention())
+			run.deliver(f)
 		}
+		shared.store.Retain(h.Name, h.retention()) // of what matches no forward
 	}
 	a.mu.Lock()
 	a.running = run

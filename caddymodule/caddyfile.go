@@ -1,8 +1,8 @@
 package caddymodule
 
 import (
-	"fmt"
 	"math"
+	"slices"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/caddyconfig"
@@ -76,11 +76,35 @@ func (h *Handler) unmarshalOption(d httpcaddyfile.Helper, guest caddy.Module) (e
 			err = d.ArgErr()
 		}
 	case "forward":
-		if h.Forward != nil {
-			return d.Err("an endpoint has one `forward`")
+		f, err := parseForward(d)
+		if err != nil {
+			return err
 		}
-		h.Forward, err = parseForward(d)
+		h.Forwards = append(h.Forwards, f)
+	case "mode":
+		return oneArg(d.Dispenser, &h.Mode)
+	case "retention":
+		if h.Retention != nil {
+			return d.Err("retention is given twice")
+		}
+		var arg string
+		if err := oneArg(d.Dispenser, &arg); err != nil {
+			return err
+		}
+		h.Retention, err = age(d.Dispenser, arg)
+	case "max_backlog":
+		h.MaxBacklog, err = size(d.Dispenser)
+	case "max_in_flight":
+		h.MaxInFlight, err = size(d.Dispenser)
+	case "redact":
+		if h.Redact == nil {
+			h.Redact = new(Redact)
+		}
+		return h.Redact.unmarshal(d.Dispenser)
 	default:
+		if slices.Contains(policyOptions, d.Val()) {
+			return h.Policy.unmarshalOption(d.Dispenser)
+		}
 		c, ok := guest.(Configurable)
 		if !ok {
 			return d.Errf("unknown subdirective %q", d.Val())
@@ -130,49 +154,9 @@ func (h *Handler) unmarshalDedupe(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// parseForward reads a block of handlers, or upstreams, which are short for a
-// block with a reverse_proxy to them.
-func parseForward(d httpcaddyfile.Helper) (*Forward, error) {
-	segment := d.NewFromNextSegment()
-	segment.Next() // forward
-	name := segment.Token()
-	upstreams := make([]caddyfile.Token, 0, 1)
-	for segment.NextArg() {
-		upstreams = append(upstreams, segment.Token())
-	}
-	block := segment.NextBlock(segment.Nesting())
-	switch {
-	case block && len(upstreams) > 0:
-		return nil, d.Err("`forward` takes upstreams or a block of handlers, not both; " +
-			"write the upstreams in the block, as `reverse_proxy <upstream...>`")
-	case !block && len(upstreams) == 0:
-		return nil, d.Err("forward where to? Write `forward <upstream...>` or `forward { <handlers> }`")
-	case block:
-		segment.Reset()
-	default:
-		segment = caddyfile.NewDispenser(proxyBlock(name, upstreams))
-	}
-	handler, err := httpcaddyfile.ParseSegmentAsSubroute(d.WithDispenser(segment))
-	if err != nil {
-		return nil, err
-	}
-	subroute, ok := handler.(*caddyhttp.Subroute)
-	if !ok {
-		return nil, fmt.Errorf("unexpected handler %T for the forward block", handler)
-	}
-	return &Forward{Routes: subroute.Routes}, nil
-}
-
-// proxyBlock writes `forward <upstream...>` out in full.
-func proxyBlock(name caddyfile.Token, upstreams []caddyfile.Token) []caddyfile.Token {
-	token := func(line int, text string) caddyfile.Token {
-		return caddyfile.Token{File: name.File, Line: name.Line + line, Text: text}
-	}
-	tokens := []caddyfile.Token{token(0, name.Text), token(0, "{"), token(1, "reverse_proxy")}
-	for _, u := range upstreams {
-		tokens = append(tokens, token(1, u.Text))
-	}
-	return append(tokens, token(2, "}"))
+// globalOptions are the lines of the global option.
+var globalOptions = []string{
+	"store", "max_backlog", "max_in_flight", "retention", "encrypt", "redact", "events", "private_keys",
 }
 
 // parseGlobalOption reads the webhook_gateway global option; see [App].
@@ -199,8 +183,19 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 			if d.NextArg() {
 				err = d.ArgErr()
 			}
+		case "retention":
+			err = app.unmarshalRetention(d)
+		case "encrypt":
+			err = severalArgs(d, &app.Encrypt, "a key, such as {env.HOOKWICKET_KEY}; it may be followed by older ones")
+		case "events":
+			err = severalArgs(d, &app.Events, "names, or all, or none")
+		case "redact":
+			if app.Redact == nil {
+				app.Redact = new(Redact)
+			}
+			err = app.Redact.unmarshal(d)
 		default:
-			err = d.Errf("unknown subdirective %q; there are store, max_backlog, max_in_flight and private_keys", d.Val())
+			err = d.Errf("unknown subdirective %q%s; there are %s", d.Val(), didYouMean(d.Val(), globalOptions), enumerate(globalOptions))
 		}
 		if err != nil {
 			return nil, err
@@ -226,6 +221,34 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 	return nil
 }
 
+// unmarshalRetention reads `retention <age>|off [<size>]`.
+func (a *App) unmarshalRetention(d *caddyfile.Dispenser) (err error) {
+	args := d.RemainingArgs()
+	switch {
+	case a.Retention != nil:
+		return d.Err("retention is given twice")
+	case len(args) == 0 || len(args) > 2:
+		return d.Err("write `retention <age> [<size>]`, such as `retention 24h 1GiB`, or `retention off`")
+	}
+	a.Retention = new(Retention)
+	if a.Retention.Age, err = age(d, args[0]); err == nil && len(args) == 2 {
+		a.Retention.Size, err = parseSize(d, args[1])
+	}
+	return err
+}
+
+// severalArgs reads one line of words.
+func severalArgs(d *caddyfile.Dispenser, to *[]string, what string) error {
+	name := d.Val()
+	if *to != nil {
+		return d.Errf("%s is given twice", name)
+	}
+	if *to = d.RemainingArgs(); len(*to) == 0 || slices.Contains(*to, "") {
+		return d.Errf("%s needs %s", name, what)
+	}
+	return nil
+}
+
 // oneArg reads the only argument of a line.
 func oneArg(d *caddyfile.Dispenser, to *string) error {
 	name := d.Val()
@@ -248,6 +271,10 @@ func size(d *caddyfile.Dispenser) (int64, error) {
 	if err := oneArg(d, &arg); err != nil {
 		return 0, err
 	}
+	return parseSize(d, arg)
+}
+
+func parseSize(d *caddyfile.Dispenser, arg string) (int64, error) {
 	n, err := humanize.ParseBytes(arg)
 	if err != nil || n == 0 || n > math.MaxInt64 {
 		return 0, d.Errf("%q is not a size such as 25MiB", arg)

@@ -50,31 +50,10 @@ func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, 
 	}
 }
 
-// worker delivers what waits for this endpoint.
-func (h *Handler) worker(s *shared) *queue.Worker {
-	return &queue.Worker{
-		Store:       s.store,
-		Destination: h.Name,
-		Attempt:     h.attempt,
-		Shared:      s.attempts,
-		Policy:      queue.Policy{Timeout: attemptTimeout},
-		Observe: func(a queue.Attempted) {
-			h.attempted(a)
-			if a.Outcome == queue.Delivered {
-				s.forDisk.ring()
-			}
-		},
-		Trouble: func(err error) {
-			h.logger.Error("the store failed a delivery; it will be repeated",
-				zap.String("endpoint", h.Name), zap.Error(err))
-		},
-	}
-}
-
 // attempt runs the forward routes once. Every attempt gets a request of its own:
 // Caddy notes in a request which routes it has been through. The worker recovers
 // panics, by which reverse_proxy reports an answer that was cut off.
-func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
+func (f *Forward) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
 	about := factsOf(d)
 	r, err := rebuild(ctx, d.Message, about)
 	if err != nil {
@@ -83,10 +62,10 @@ func (h *Handler) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer,
 	repl := caddy.NewReplacer()
 	about.placeholders(repl)
 	w := &recorder{header: make(http.Header)}
-	r = caddyhttp.PrepareRequest(r, repl, w, h.server)
+	r = caddyhttp.PrepareRequest(r, repl, w, f.endpoint.server)
 	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, d.Message.ClientIP)
 	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, d.Message.TrustedProxy)
-	if err := h.chain.ServeHTTP(w, r); err != nil {
+	if err := f.chain.ServeHTTP(w, r); err != nil {
 		return w.answer(), plainly(err)
 	}
 	if success(w.status) {
@@ -221,10 +200,11 @@ func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 }
 
 // attempted counts and logs an attempt.
-func (h *Handler) attempted(a queue.Attempted) {
-	h.metrics.attempt(a)
+func (f *Forward) attempted(a queue.Attempted) {
+	f.metrics.attempt(a)
+	logger := f.endpoint.logger
 	if a.Outcome == queue.Delivered {
-		if line := h.logger.Check(zap.DebugLevel, "event delivered"); line != nil {
+		if line := logger.Check(zap.DebugLevel, "event delivered"); line != nil {
 			line.Write(append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
 				zap.Duration("duration", a.Attempt.Duration))...)
 		}
@@ -238,10 +218,10 @@ func (h *Handler) attempted(a queue.Attempted) {
 	}
 	switch a.Outcome {
 	case queue.Retrying:
-		h.logger.Warn("attempt failed; it will be repeated", append(fields, zap.Time("next_attempt", a.Next))...)
+		logger.Warn("attempt failed; it will be repeated", append(fields, zap.Time("next_attempt", a.Next))...)
 	case queue.DeadLetter:
-		h.logger.Error("event given up; it is kept as a dead letter", fields...)
+		logger.Error("event given up; it is kept as a dead letter", fields...)
 	case queue.Released:
-		h.logger.Info("attempt cut off; it will be repeated and does not count", fields...)
+		logger.Info("attempt cut off; it will be repeated and does not count", fields...)
 	}
 }

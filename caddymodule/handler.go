@@ -40,7 +40,18 @@ func init() {
 //		public_url <url>                 # for providers that sign it
 //		enrol                            # learn secrets that the provider hands over
 //		<option>   <value...>            # what the provider needs besides
-//		forward    <upstream...>         # or a block of HTTP handlers
+//		mode       observe|enforce       # default: enforce
+//		retention  <age>|off             # of what has ended; default: 24h
+//		max_backlog <size>               # of this endpoint alone
+//		max_in_flight <size>
+//		redact     header|json <what...> # from what people see
+//		retry      { … } | off           # see [Retry]; the same line in a forward goes before
+//		circuit    { … } | off           # see [Circuit]
+//		concurrency <attempts>           # default: 64
+//		rate       <events>/s|m|h [<burst>]
+//		sign_with  <secret...> | off     # as Standard Webhooks has it
+//		order      [by json <path> | by header <name> | by event_type] | off
+//		forward    <upstream...>         # or a block; see [Forward]. Several are told apart by name
 //		…                                # what the provider's scheme has
 //	}
 type Handler struct {
@@ -72,9 +83,30 @@ type Handler struct {
 	// on. Secrets that were learnt stay when it is taken off again, as it should be.
 	Enrol bool `json:"enrol,omitempty"`
 
-	// Forward is what runs after the answer, until it succeeds. Without it the
-	// next handler answers the sender.
-	Forward *Forward `json:"forward,omitempty"`
+	// Mode is enforce or observe. Observing, the endpoint verifies, counts and logs
+	// what it would refuse or drop, and lets everything through. Default: enforce.
+	Mode string `json:"mode,omitempty"`
+
+	// Retention is how long what has ended is kept: delivered, cancelled and
+	// unrouted events. 0: not at all. Default: the app's.
+	Retention *caddy.Duration `json:"retention,omitempty"`
+
+	// MaxBacklog limits the bytes of this endpoint's events that wait or lie as dead
+	// letters. Default: the app's limit for all of them.
+	MaxBacklog int64 `json:"max_backlog,omitempty"`
+
+	// MaxInFlight limits the bytes of this endpoint's bodies in memory at once.
+	// Default: the app's limit for all of them.
+	MaxInFlight int64 `json:"max_in_flight,omitempty"`
+
+	// Redact names what people do not get to see, besides what the app names.
+	Redact *Redact `json:"redact,omitempty"`
+
+	Policy
+
+	// Forwards are what runs after the answer, each until it succeeds. Without any
+	// the next handler answers the sender.
+	Forwards []*Forward `json:"forward,omitempty"`
 
 	logger      *zap.Logger
 	app         *App
@@ -92,8 +124,7 @@ type Handler struct {
 	window    time.Duration // 0: no deduplication
 	refuse    bool          // replays
 	publicURL *url.URL
-	chain     caddyhttp.Handler // of Forward
-	patience  time.Duration     // for how long a request may wait for room
+	patience  time.Duration // for how long a request may wait for room
 	metrics   endpointMetrics
 }
 
@@ -118,13 +149,6 @@ type Dedupe struct {
 	// Replays is refuse or allow: what becomes of a known body under a fresh ID,
 	// where the ID is not signed. Default: the provider's.
 	Replays string `json:"replays,omitempty"`
-}
-
-// Forward is what an accepted event goes through after its sender was answered.
-type Forward struct {
-	// Routes are any HTTP handlers. An attempt has succeeded when they answer
-	// with a status of 200 to 299.
-	Routes caddyhttp.RouteList `json:"routes,omitempty"`
 }
 
 // CaddyModule returns the Caddy module information.
@@ -170,20 +194,13 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.adopt(mod); err != nil {
 		return err
 	}
-	for _, settle := range []func() error{h.settleTolerance, h.settleDedupe, h.settlePublicURL, h.settleRow} {
+	for _, settle := range []func() error{h.settleLimits, h.settleTolerance, h.settleDedupe, h.settlePublicURL, h.settleRow} {
 		if err := settle(); err != nil {
 			return fmt.Errorf("endpoint %q: %w", h.Name, err)
 		}
 	}
-	if h.Forward != nil {
-		if err := h.Forward.Routes.Provision(ctx); err != nil {
-			return fmt.Errorf("endpoint %q: forward: %w", h.Name, err)
-		}
-		if len(h.Forward.Routes) == 0 {
-			return fmt.Errorf("endpoint %q: forward has no handlers; "+
-				"give it an upstream, or leave it out to let the next handler answer", h.Name)
-		}
-		h.chain = h.Forward.Routes.Compile(nobodyAnswered)
+	if err := h.settleForwards(ctx); err != nil {
+		return fmt.Errorf("endpoint %q: %w", h.Name, err)
 	}
 	h.metrics = h.app.metrics.endpoint(h.Name)
 	return h.app.register(h)
@@ -205,7 +222,7 @@ func (h *Handler) adopt(mod any) error {
 	if h.Name == "" {
 		h.Name = h.row.Name
 	}
-	if len(h.Name) > 100 || strings.ContainsFunc(h.Name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' }) {
+	if badName(h.Name) {
 		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes", h.Name)
 	}
 	h.patience = patienceOf(h.row.Retries.Deadline, h.row.Retries.Attempts)
@@ -221,6 +238,19 @@ func (h *Handler) adopt(mod any) error {
 		h.MaxBody = defaultMaxBody
 	}
 	return nil
+}
+
+// settleLimits checks what the endpoint keeps within, and its mode.
+func (h *Handler) settleLimits() error {
+	switch {
+	case h.Mode != "" && h.Mode != "enforce" && h.Mode != "observe":
+		return fmt.Errorf("mode is observe or enforce, not %q", h.Mode)
+	case h.MaxBacklog < 0 || h.MaxInFlight < 0:
+		return errors.New("max_backlog and max_in_flight cannot be negative")
+	case h.Retention != nil && *h.Retention < 0:
+		return errors.New("retention is a positive duration, such as `retention 24h`, or `off`")
+	}
+	return h.Redact.check()
 }
 
 // settleTolerance decides how old a time may be. A time that the configuration

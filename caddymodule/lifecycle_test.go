@@ -154,7 +154,7 @@ func TestEndpointComesBack(t *testing.T) {
 	if d := g.destination("stripe"); d.Waiting != 1 {
 		t.Errorf("%d deliveries wait for the endpoint that is gone", d.Waiting)
 	}
-	if v := gather(t)["caddy_webhook_gateway_backlog_deliveries endpoint=stripe"]; v != 1 {
+	if v := gather(t)["caddy_webhook_gateway_backlog_deliveries endpoint=stripe forward="]; v != 1 {
 		t.Errorf("the metric counts %v", v)
 	}
 	// Nor does an endpoint of that name without a forward block touch them.

@@ -24,6 +24,7 @@ type metrics struct {
 	attempts  *prometheus.CounterVec
 	attempt   *prometheus.HistogramVec
 	delivery  *prometheus.HistogramVec
+	unrouted  *prometheus.CounterVec
 	stores    storesCollector
 }
 
@@ -33,10 +34,10 @@ var collectors = sync.OnceValue(func() *metrics {
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help,
 		}, labels)
 	}
-	histogram := func(name, help string, buckets []float64) *prometheus.HistogramVec {
+	histogram := func(name, help string, buckets []float64, labels ...string) *prometheus.HistogramVec {
 		return prometheus.NewHistogramVec(prometheus.HistogramOpts{
 			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: name, Help: help, Buckets: buckets,
-		}, []string{"endpoint"})
+		}, labels)
 	}
 	return &metrics{
 		requests: counter("requests_total",
@@ -48,14 +49,16 @@ var collectors = sync.OnceValue(func() *metrics {
 			"Handshakes that were refused: a wrong token, or a secret while the endpoint does not enrol.", "endpoint", "handshake"),
 		accepting: histogram("accept_duration_seconds",
 			"Time from the request to the moment its event is durable, or was passed on.",
-			prometheus.ExponentialBuckets(0.0005, 2, 15)),
+			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint"),
 		attempts: counter("attempts_total",
 			"Delivery attempts by outcome (delivered, retry, dead_letter, released).",
-			"endpoint", "outcome"),
+			"endpoint", "forward", "outcome"),
 		attempt: histogram("attempt_duration_seconds",
-			"Duration of single delivery attempts.", prometheus.ExponentialBuckets(0.001, 2, 15)),
+			"Duration of single delivery attempts.", prometheus.ExponentialBuckets(0.001, 2, 15), "endpoint", "forward"),
 		delivery: histogram("delivery_duration_seconds",
-			"Time from the receipt of an event to its delivery.", prometheus.ExponentialBuckets(0.001, 3, 18)),
+			"Time from the receipt of an event to its delivery.", prometheus.ExponentialBuckets(0.001, 3, 18), "endpoint", "forward"),
+		unrouted: counter("unrouted_total",
+			"Events that matched no forward; they are kept for the retention.", "endpoint"),
 	}
 })
 
@@ -65,7 +68,7 @@ func registerMetrics(registry *prometheus.Registry) *metrics {
 	if registry == nil {
 		return m
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.stores} {
+	for _, c := range []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.unrouted, m.stores} {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			panic(err) // two collectors of one name: a mistake in this file
 		}
@@ -79,8 +82,7 @@ type endpointMetrics struct {
 	unavailable, failed, aborted  prometheus.Counter
 	refusals                      map[verifiers.Reason]prometheus.Counter
 	accepting                     prometheus.Observer
-	outcomes                      map[queue.Outcome]prometheus.Counter
-	attempting, delivering        prometheus.Observer
+	unrouted                      prometheus.Counter
 	greeted, denied               *prometheus.CounterVec // by handshake
 }
 
@@ -89,21 +91,34 @@ func (m *metrics) endpoint(name string) endpointMetrics {
 	e := endpointMetrics{
 		accepted: outcome("accepted"), duplicate: outcome("duplicate"), replayed: outcome("replayed"),
 		unavailable: outcome("unavailable"), failed: outcome("failed"), aborted: outcome("aborted"),
-		refusals:   make(map[verifiers.Reason]prometheus.Counter),
-		accepting:  m.accepting.WithLabelValues(name),
-		outcomes:   make(map[queue.Outcome]prometheus.Counter),
-		attempting: m.attempt.WithLabelValues(name),
-		delivering: m.delivery.WithLabelValues(name),
-		greeted:    m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
-		denied:     m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
+		refusals:  make(map[verifiers.Reason]prometheus.Counter),
+		accepting: m.accepting.WithLabelValues(name),
+		unrouted:  m.unrouted.WithLabelValues(name),
+		greeted:   m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
+		denied:    m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
 	}
 	for _, r := range verifiers.Reasons {
 		e.refusals[r] = m.requests.WithLabelValues(name, "refused", string(r))
 	}
-	for _, o := range []queue.Outcome{queue.Delivered, queue.Retrying, queue.DeadLetter, queue.Released} {
-		e.outcomes[o] = m.attempts.WithLabelValues(name, o.String())
-	}
 	return e
+}
+
+// forwardMetrics are one forward's counters, looked up once.
+type forwardMetrics struct {
+	outcomes               map[queue.Outcome]prometheus.Counter
+	attempting, delivering prometheus.Observer
+}
+
+func (m *metrics) forward(endpoint, forward string) forwardMetrics {
+	f := forwardMetrics{
+		outcomes:   make(map[queue.Outcome]prometheus.Counter),
+		attempting: m.attempt.WithLabelValues(endpoint, forward),
+		delivering: m.delivery.WithLabelValues(endpoint, forward),
+	}
+	for _, o := range []queue.Outcome{queue.Delivered, queue.Retrying, queue.DeadLetter, queue.Released} {
+		f.outcomes[o] = m.attempts.WithLabelValues(endpoint, forward, o.String())
+	}
+	return f
 }
 
 func (e *endpointMetrics) outcome(v queue.Verdict) prometheus.Counter {
@@ -118,7 +133,7 @@ func (e *endpointMetrics) outcome(v queue.Verdict) prometheus.Counter {
 
 func (e *endpointMetrics) refused(r verifiers.Reason) prometheus.Counter { return e.refusals[r] }
 
-func (e *endpointMetrics) attempt(a queue.Attempted) {
+func (e *forwardMetrics) attempt(a queue.Attempted) {
 	e.outcomes[a.Outcome].Inc()
 	e.attempting.Observe(a.Attempt.Duration.Seconds())
 	if a.Outcome == queue.Delivered {
@@ -137,9 +152,9 @@ func storeDesc(name, help string, labels ...string) *prometheus.Desc {
 }
 
 var (
-	descDeliveries = storeDesc("backlog_deliveries", "Deliveries that wait, retries included.", "endpoint")
-	descAge        = storeDesc("backlog_age_seconds", "Age of the oldest event that waits for delivery.", "endpoint")
-	descDead       = storeDesc("dead_letters", "Deliveries given up and kept.", "endpoint")
+	descDeliveries = storeDesc("backlog_deliveries", "Deliveries that wait, retries included.", "endpoint", "forward")
+	descAge        = storeDesc("backlog_age_seconds", "Age of the oldest event that waits for delivery.", "endpoint", "forward")
+	descDead       = storeDesc("dead_letters", "Deliveries given up and kept.", "endpoint", "forward")
 	descBytes      = storeDesc("backlog_bytes", "Bytes of waiting events and dead letters.")
 	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
 	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
@@ -185,13 +200,14 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
 	for name, d := range destinations {
-		gauge(descDeliveries, float64(d.Waiting), name)
-		gauge(descDead, float64(d.DeadLetters), name)
+		endpoint, forward := splitDestination(name)
+		gauge(descDeliveries, float64(d.Waiting), endpoint, forward)
+		gauge(descDead, float64(d.DeadLetters), endpoint, forward)
 		age := 0.0
 		if !d.Oldest.IsZero() {
 			age = max(0, time.Since(d.Oldest).Seconds())
 		}
-		gauge(descAge, age, name)
+		gauge(descAge, age, endpoint, forward)
 	}
 	gauge(descBytes, float64(sum.Bytes))
 	gauge(descLimit, float64(sum.Limit))

@@ -111,17 +111,17 @@ func TestMetrics(t *testing.T) {
 		`requests_total{endpoint="metered-sync",outcome="accepted",reason=""}`:              1,
 		`requests_total{endpoint="metered-sync",outcome="duplicate",reason=""}`:             1,
 		`requests_total{endpoint="metered-sync",outcome="failed",reason=""}`:                1,
-		`attempts_total{endpoint="metered",outcome="delivered"}`:                            1,
-		`attempts_total{endpoint="metered",outcome="retry"}`:                                1,
-		`attempts_total{endpoint="metered",outcome="dead_letter"}`:                          0,
-		`attempt_duration_seconds_count{endpoint="metered"}`:                                2,
-		`delivery_duration_seconds_count{endpoint="metered"}`:                               1,
+		`attempts_total{endpoint="metered",forward="",outcome="delivered"}`:                 1,
+		`attempts_total{endpoint="metered",forward="",outcome="retry"}`:                     1,
+		`attempts_total{endpoint="metered",forward="",outcome="dead_letter"}`:               0,
+		`attempt_duration_seconds_count{endpoint="metered",forward=""}`:                     2,
+		`delivery_duration_seconds_count{endpoint="metered",forward=""}`:                    1,
 		`accept_duration_seconds_count{endpoint="metered"}`:                                 3,
-		`backlog_deliveries{endpoint="metered"}`:                                            1,
-		`dead_letters{endpoint="metered"}`:                                                  0,
-		`store_available`:                                                                   1,
-		`in_flight_bytes`:                                                                   0,
-		`backlog_limit_bytes`:                                                               defaultMaxBacklog,
+		`backlog_deliveries{endpoint="metered",forward=""}`:                                 1,
+		`dead_letters{endpoint="metered",forward=""}`:                                       0,
+		`store_available`:     1,
+		`in_flight_bytes`:     0,
+		`backlog_limit_bytes`: defaultMaxBacklog,
 	}
 	check := func(when string) {
 		t.Helper()
@@ -134,7 +134,7 @@ func TestMetrics(t *testing.T) {
 		if hits := got[`dedupe_hits_total{by="cache"}`] + got[`dedupe_hits_total{by="twin"}`]; hits > 2 {
 			t.Errorf("%s: %v hits for two duplicates", when, hits)
 		}
-		if got["backlog_bytes"] <= 0 || got[`backlog_age_seconds{endpoint="metered"}`] < 0 {
+		if got["backlog_bytes"] <= 0 || got[`backlog_age_seconds{endpoint="metered",forward=""}`] < 0 {
 			t.Errorf("%s: nothing seems to wait", when)
 		}
 	}

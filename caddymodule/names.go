@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/tidwall/gjson"
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -38,6 +39,8 @@ type facts struct {
 	receivedAt         time.Time
 	reason             string
 	attemptID          string // what the sender calls its attempt
+	forward            string // empty: it has no name, or none is meant
+	body               []byte // of the verified event
 }
 
 // headers sets the request headers for the upstream.
@@ -50,6 +53,7 @@ func (f *facts) headers(h http.Header) {
 		{headerPrefix + "Signed", f.signed},
 		{headerPrefix + "Message-Id", f.messageID},
 		{headerPrefix + "Attempt", strconv.Itoa(f.attempt)},
+		{headerPrefix + "Forward", f.forward},
 		{headerPrefix + "Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano)},
 	}
 	values := make([]string, len(all)) // one piece of memory for all of them
@@ -87,9 +91,33 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 			return f.attempt, true
 		case "reason":
 			return f.reason, true
+		case "forward":
+			return f.forward, true
+		}
+		if path, ok := strings.CutPrefix(name, "json."); ok {
+			return f.json(path), true
 		}
 		return nil, false
 	})
+}
+
+// json is a value of the event's body, with a type that expressions can compare:
+// text, number, bool, or the text of an object or a list. What is absent, and null,
+// is nil.
+func (f *facts) json(path string) any {
+	v := gjson.GetBytes(f.body, path)
+	switch v.Type {
+	case gjson.Null:
+		return nil
+	case gjson.True, gjson.False:
+		return v.Bool()
+	case gjson.Number:
+		if n, err := strconv.ParseInt(v.Raw, 10, 64); err == nil {
+			return n
+		}
+		return v.Num
+	}
+	return v.String()
 }
 
 // signedWords names the fields that are under the signature. The same few
@@ -152,9 +180,11 @@ func headerValue(s string) string {
 // factsOf restores the facts of a stored message for an attempt.
 func factsOf(d *queue.Delivery) *facts {
 	m := d.Message
+	_, forward := splitDestination(d.Destination)
 	return &facts{
 		endpoint: m.Endpoint, provider: m.Provider,
 		eventID: m.EventID, eventType: m.EventType, signed: m.Signed,
 		messageID: m.ID.String(), attempt: d.Attempts + 1, receivedAt: m.ReceivedAt,
+		forward: forward, body: m.Body,
 	}
 }

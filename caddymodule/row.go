@@ -14,7 +14,7 @@ func (h *Handler) settleRow() error {
 	switch {
 	case h.Enrol && (h.provider == nil || !h.row.Secret.Learnt):
 		return fmt.Errorf("enrol: %s hands no secret over; give it with `secret`", h.row.Title)
-	case h.Forward != nil && h.row.Synchronous != "":
+	case h.asynchronous() && h.row.Synchronous != "":
 		return errors.New("forward answers the sender before your app does, and here the app's own answer is needed: " +
 			h.row.Synchronous + " Leave `forward` out and let the next handler answer")
 	}

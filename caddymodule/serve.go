@@ -65,8 +65,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		return h.refused(w, r, about, len(in.body), verifiers.MethodNotAllowed)
 	}
 	about.eventID, about.eventType, about.signed = event.ID, event.Type, signedWords(event.Signed)
+	about.body = in.body
 	id := h.identify(event)
-	if h.Forward == nil {
+	if !h.asynchronous() {
 		if in.timeout > 0 { // reached meanwhile, it would cancel the request
 			_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
 		}
@@ -113,8 +114,10 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience+acceptTimeout)
 	defer cancel()
 	verdict := unasked
+	var routes []queue.Route
 	_, err := shared.window.Do(ctx, twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
-		accepted, err := h.keep(ctx, r, shared, id, about, event, body)
+		routes = h.route(r, about, body)
+		accepted, err := h.keep(ctx, r, shared, id, about, event, body, routes)
 		verdict = accepted.Verdict
 		return dropped(verdict, id), err
 	})
@@ -125,6 +128,10 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 		verdict = known(ctx, shared, id, about.receivedAt)
 	}
 	h.took(verdict, about)
+	if about.messageID != "" && len(routes) == 0 {
+		h.metrics.unrouted.Inc()
+		h.logger.Info("the event matches no forward; it is kept for the retention", about.fields()...)
+	}
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
 }
 
@@ -132,7 +139,7 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 // room for it, it waits for some, and every try is a message of its own, since
 // nobody knows what has become of the one before.
 func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id queue.Identity,
-	about *facts, event verifiers.Event, body []byte,
+	about *facts, event verifiers.Event, body []byte, routes []queue.Route,
 ) (accepted queue.Accepted, err error) {
 	try := func() error {
 		ctx, cancel := ctx, func() {}
@@ -142,7 +149,7 @@ func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id 
 		defer cancel()
 		m := h.message(r, about, event, body)
 		about.messageID = m.ID.String()
-		accepted, err = shared.store.Accept(ctx, m, id, queue.To(h.Name)...)
+		accepted, err = shared.store.Accept(ctx, m, id, routes...)
 		return err
 	}
 	err = shared.forDisk.wait(about.receivedAt.Add(h.patience), try)

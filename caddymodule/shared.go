@@ -41,7 +41,7 @@ func (a *App) openShared() (*shared, error) {
 	handover.Lock()
 	defer handover.Unlock()
 	v, loaded, err := stores.LoadOrNew(location, func() (caddy.Destructor, error) {
-		return newShared(a.store, location, a.MaxBacklog, a.logger)
+		return newShared(a.store, location, a.settings, a.logger)
 	})
 	if err != nil {
 		return nil, err
@@ -53,8 +53,8 @@ func (a *App) openShared() (*shared, error) {
 	return s, nil
 }
 
-func newShared(module StoreModule, location string, maxBacklog int64, logger *zap.Logger) (*shared, error) {
-	store, err := module.Open(logger, maxBacklog)
+func newShared(module StoreModule, location string, settings StoreSettings, logger *zap.Logger) (*shared, error) {
+	store, err := module.Open(logger, settings)
 	if err != nil {
 		return nil, err
 	}
@@ -93,6 +93,7 @@ type running struct {
 	logger *zap.Logger
 	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is gone
 
+	delivering map[string]*queue.Worker // by destination; not changed after Start
 	workers    sync.WaitGroup
 	claiming   context.Context
 	attempting context.Context
@@ -103,16 +104,17 @@ type running struct {
 // newRunning does not derive its contexts from Caddy's: their cancellation has a
 // cause, which reverse_proxy would report as a fault of the upstream.
 func newRunning(s *shared, logger *zap.Logger) *running {
-	r := &running{shared: s, logger: logger}
+	r := &running{shared: s, logger: logger, delivering: make(map[string]*queue.Worker)}
 	r.users.Store(1)
 	r.claiming, r.stopClaims = context.WithCancel(context.Background())
 	r.attempting, r.cutOff = context.WithCancel(context.Background())
 	return r
 }
 
-// deliver runs an endpoint's worker until stop.
-func (r *running) deliver(h *Handler) {
-	w := h.worker(r.shared)
+// deliver runs a forward's worker until stop.
+func (r *running) deliver(f *Forward) {
+	w := f.worker(r.shared)
+	r.delivering[f.destination] = w
 	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
 }
 

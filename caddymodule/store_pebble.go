@@ -50,10 +50,11 @@ func (s *PebbleStore) Provision(caddy.Context) error {
 func (s *PebbleStore) Location() string { return "pebble:" + s.Path }
 
 // Open opens the folder for this process.
-func (s *PebbleStore) Open(logger *zap.Logger, maxBacklog int64) (queue.Store, error) {
+func (s *PebbleStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error) {
 	return pebble.Open(pebble.Options{
 		Dir:        s.Path,
-		MaxBacklog: maxBacklog,
+		MaxBacklog: settings.MaxBacklog,
+		Keys:       settings.Keys,
 		Logger:     slog.New(zapslog.NewHandler(logger.Core())),
 	})
 }

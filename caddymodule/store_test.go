@@ -76,7 +76,7 @@ func (s *testStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (s *testStore) Location() string { return "test:" + s.Name }
 
-func (s *testStore) Open(logger *zap.Logger, maxBacklog int64) (queue.Store, error) {
+func (s *testStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error) {
 	v, ok := machines.Load(s.Name)
 	if !ok {
 		return nil, fmt.Errorf("no machine is called %q", s.Name)
@@ -87,7 +87,7 @@ func (s *testStore) Open(logger *zap.Logger, maxBacklog int64) (queue.Store, err
 		return nil, syscall.EIO
 	}
 	store, err := pebble.Open(pebble.Options{
-		Dir: "queue", FS: m.disk, MaxBacklog: maxBacklog, Now: m.now,
+		Dir: "queue", FS: m.disk, MaxBacklog: settings.MaxBacklog, Now: m.now,
 		Logger: slog.New(zapslog.NewHandler(logger.Core())),
 	})
 	if err != nil {

@@ -1,0 +1,213 @@
+package caddymodule
+
+import (
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// Forward is what an accepted event goes through after its sender was answered.
+// Each forward of an endpoint has deliveries, retries and dead letters of its own;
+// the event itself is kept once.
+//
+// Caddyfile, within an endpoint; all but the handlers is optional and stands
+// before them:
+//
+//	forward {
+//		as   <name>                 # one forward of an endpoint may be without
+//		on   <event type...>        # * stands for any text, as in payment.*
+//		when <CEL expression>       # {json.<path>} is a value of the body
+//		wait <duration>             # the upstream may answer the sender meanwhile
+//		retry … circuit … concurrency … rate … order … sign_with …
+//		<handlers>
+//	}
+type Forward struct {
+	// Name tells the forwards of an endpoint apart. Keeping it keeps what waits for
+	// this forward.
+	Name string `json:"name,omitempty"`
+
+	// On are patterns of event types, in which * stands for any text. An event goes
+	// here if its type matches one of them. Default: any type.
+	On []string `json:"on,omitempty"`
+
+	// When is an expression as in Caddy's expression matcher. An event goes here if
+	// it is true, and also if it cannot be evaluated. Default: always.
+	When string `json:"when,omitempty"`
+
+	// Wait gives the upstream so much time to answer the sender by itself. After
+	// that, and if it fails, the sender gets the provider's success, and the event
+	// is delivered as any other. At most one forward of an endpoint can wait.
+	Wait caddy.Duration `json:"wait,omitempty"`
+
+	Policy
+
+	// Routes are any HTTP handlers. An attempt has succeeded when they answer
+	// with a status of 200 to 299.
+	Routes caddyhttp.RouteList `json:"routes,omitempty"`
+
+	endpoint    *Handler
+	destination string
+	effective   Policy // over the endpoint's
+	when        *caddyhttp.MatchExpression
+	chain       caddyhttp.Handler // of Routes
+	metrics     forwardMetrics
+}
+
+// destination is the name under which the store keeps a forward's deliveries.
+// Neither name has a slash.
+func destination(endpoint, forward string) string {
+	if forward == "" {
+		return endpoint
+	}
+	return endpoint + "/" + forward
+}
+
+// splitDestination is the reverse of destination.
+func splitDestination(d string) (endpoint, forward string) {
+	endpoint, forward, _ = strings.Cut(d, "/")
+	return endpoint, forward
+}
+
+// String is what errors and logs call a forward.
+func (f *Forward) String() string {
+	if f.Name == "" {
+		return "forward"
+	}
+	return fmt.Sprintf("forward %q", f.Name)
+}
+
+// settleForwards provisions the forwards and holds them against each other.
+func (h *Handler) settleForwards(ctx caddy.Context) error {
+	if err := h.Policy.check(); err != nil {
+		return err
+	}
+	names := make(map[string]bool)
+	waits := false
+	for i, f := range h.Forwards {
+		if f == nil {
+			return fmt.Errorf("forward %d of the list is null", i+1)
+		}
+		switch {
+		case names[f.Name] && f.Name == "":
+			return errors.New("two forwards have no name: tell them apart with `as <name>`, since retries, dead letters and metrics go by it")
+		case names[f.Name]:
+			return fmt.Errorf("two forwards are called %q: give one of them another name", f.Name)
+		case f.Wait > 0 && waits:
+			return errors.New("two forwards have a `wait`: one upstream can answer the sender")
+		}
+		names[f.Name] = true
+		waits = waits || f.Wait > 0
+		if err := f.provision(ctx, h); err != nil {
+			return fmt.Errorf("%s: %w", f, err)
+		}
+	}
+	return nil
+}
+
+// provision settles one forward of an endpoint.
+func (f *Forward) provision(ctx caddy.Context, h *Handler) error {
+	if badName(f.Name) {
+		return errors.New("its name has at most 100 bytes, without space and slashes")
+	}
+	f.endpoint, f.destination = h, destination(h.Name, f.Name)
+	if f.Wait < 0 {
+		return errors.New("wait is a positive duration, such as `wait 2s`")
+	}
+	if slices.Contains(f.On, "") {
+		return errors.New("on has an empty pattern; events without a type match *")
+	}
+	if err := f.Policy.check(); err != nil {
+		return err
+	}
+	f.effective = f.Policy.over(h.Policy)
+	if err := f.effective.check(); err != nil {
+		return fmt.Errorf("with what the endpoint says: %w", err)
+	}
+	if err := f.provisionWhen(ctx); err != nil {
+		return fmt.Errorf("when: %w", err)
+	}
+	if len(f.Routes) == 0 {
+		return errors.New("there are no handlers; give it an upstream, or leave it out to let the next handler answer")
+	}
+	if err := f.Routes.Provision(ctx); err != nil {
+		return err
+	}
+	f.chain = f.Routes.Compile(nobodyAnswered)
+	f.metrics = h.app.metrics.forward(h.Name, f.Name)
+	return nil
+}
+
+// badName tells what cannot be the name of an endpoint or a forward.
+func badName(name string) bool {
+	return len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
+}
+
+// forward returns a forward of the endpoint by its name; nil: there is none.
+func (h *Handler) forward(name string) *Forward {
+	for _, f := range h.Forwards {
+		if f.Name == name {
+			return f
+		}
+	}
+	return nil
+}
+
+// asynchronous tells an endpoint that keeps events and answers by itself from one
+// that passes them on.
+func (h *Handler) asynchronous() bool { return len(h.Forwards) > 0 }
+
+// waiting returns the forward that may answer the sender; nil: there is none.
+func (h *Handler) waiting() *Forward {
+	for _, f := range h.Forwards {
+		if f.Wait > 0 {
+			return f
+		}
+	}
+	return nil
+}
+
+// retention is how long what has ended is kept for this endpoint.
+func (h *Handler) retention() time.Duration {
+	if h.Retention != nil {
+		return time.Duration(*h.Retention)
+	}
+	return h.app.retention()
+}
+
+// worker delivers what waits for this forward.
+func (f *Forward) worker(s *shared) *queue.Worker {
+	return &queue.Worker{
+		Store:       s.store,
+		Destination: f.destination,
+		Attempt:     f.attempt,
+		Shared:      s.attempts,
+		Policy:      f.effective.queue(),
+		Observe: func(a queue.Attempted) {
+			f.attempted(a)
+			if a.Outcome == queue.Delivered {
+				s.forDisk.ring()
+			}
+		},
+		Trouble: func(err error) {
+			f.endpoint.logger.Error("the store failed a delivery; it will be repeated",
+				append(f.fields(), zap.Error(err))...)
+		},
+	}
+}
+
+// fields are the log's words for a forward.
+func (f *Forward) fields() []zap.Field {
+	fields := []zap.Field{zap.String("endpoint", f.endpoint.Name)}
+	if f.Name != "" {
+		fields = append(fields, zap.String("forward", f.Name))
+	}
+	return fields
+}

@@ -1,0 +1,351 @@
+package caddymodule
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
+)
+
+// policyOptions are the lines that an endpoint and a forward both know.
+var policyOptions = []string{"retry", "circuit", "concurrency", "rate", "sign_with", "order"}
+
+// unmarshalOption reads one line or block of the policy.
+func (p *Policy) unmarshalOption(d *caddyfile.Dispenser) (err error) {
+	name := d.Val()
+	twice := func(given bool) bool {
+		if given {
+			err = d.Errf("%s is given twice", name)
+		}
+		return given
+	}
+	switch name {
+	case "retry":
+		if !twice(p.Retry != nil) {
+			p.Retry, err = parseRetry(d)
+		}
+	case "circuit":
+		if !twice(p.Circuit != nil) {
+			p.Circuit, err = parseCircuit(d)
+		}
+	case "concurrency":
+		if !twice(p.Concurrency != 0) {
+			p.Concurrency, err = count(d, 1)
+		}
+	case "rate":
+		if !twice(p.Rate != nil) {
+			p.Rate, err = parseRate(d)
+		}
+	case "sign_with":
+		if !twice(p.SignWith != nil) {
+			p.SignWith, err = parseSignWith(d)
+		}
+	case "order":
+		if !twice(p.Order != nil) {
+			p.Order, err = parseOrder(d)
+		}
+	}
+	return err
+}
+
+// offOrBlock begins a block, or reads the word off in its place.
+func offOrBlock(d *caddyfile.Dispenser, nesting int) (off bool, err error) {
+	name := d.Val()
+	if d.NextArg() {
+		if d.Val() != "off" || d.NextArg() {
+			return false, d.Errf("write `%s { … }` or `%[1]s off`", name)
+		}
+		if d.NextBlock(nesting) {
+			return false, d.Errf("%s is off or has a block, not both", name)
+		}
+		return true, nil
+	}
+	return false, nil
+}
+
+func parseRetry(d *caddyfile.Dispenser) (*Retry, error) {
+	nesting, r := d.Nesting(), new(Retry)
+	off, err := offOrBlock(d, nesting)
+	if off || err != nil {
+		r.Off = off
+		return r, err
+	}
+	return r, eachLine(d, nesting, "retry", map[string]func() error{
+		"attempts":    func() error { return countOrNone(d, &r.Attempts) },
+		"age":         func() error { return durationOrOff(d, &r.Age, -1) },
+		"timeout":     func() error { return oneDuration(d, &r.Timeout) },
+		"retry_after": func() error { return durationOrOff(d, &r.RetryAfter, -1) },
+		"backoff":     func() (err error) { r.Backoff, err = parseBackoff(d); return err },
+		"final": func() error {
+			r.Final = d.RemainingArgs()
+			if len(r.Final) == 0 {
+				return d.Err("which statuses are final? Write `final 410 4xx`, or `final none`")
+			}
+			if _, err := parseFinal(r.Final); err != nil {
+				return d.Err(err.Error())
+			}
+			return nil
+		},
+	})
+}
+
+func parseBackoff(d *caddyfile.Dispenser) (*Backoff, error) {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 3 {
+		return nil, d.Err("write `backoff <base> [<factor> [<cap>]]`, such as `backoff 5s 2 1h`")
+	}
+	b := new(Backoff)
+	if err := duration(d, args[0], &b.Base); err != nil {
+		return nil, err
+	}
+	if len(args) > 1 {
+		f, err := strconv.ParseFloat(args[1], 64)
+		if err != nil || !(f >= 1 && f <= 100) {
+			return nil, d.Errf("backoff factor %q is not a number from 1 to 100", args[1])
+		}
+		b.Factor = f
+	}
+	if len(args) > 2 {
+		if err := duration(d, args[2], &b.Cap); err != nil {
+			return nil, err
+		}
+	}
+	return b, nil
+}
+
+func parseCircuit(d *caddyfile.Dispenser) (*Circuit, error) {
+	nesting, c := d.Nesting(), new(Circuit)
+	off, err := offOrBlock(d, nesting)
+	if off || err != nil {
+		c.Off = off
+		return c, err
+	}
+	return c, eachLine(d, nesting, "circuit", map[string]func() error{
+		"consecutive": func() error { return countOrNone(d, &c.Consecutive) },
+		"share":       func() error { return c.unmarshalShare(d) },
+		"window":      func() error { return oneDuration(d, &c.Window) },
+		"open":        func() error { return c.unmarshalOpen(d) },
+		"probes":      func() (err error) { c.Probes, err = count(d, 1); return err },
+	})
+}
+
+func (c *Circuit) unmarshalShare(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		c.Share = -1
+		return nil
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("write `share <percent> [<attempts>]`, such as `share 50% 20`, or `share off`")
+	}
+	text, percent := strings.CutSuffix(args[0], "%")
+	f, err := strconv.ParseFloat(text, 64)
+	if err != nil || !percent || !(f > 0 && f <= 100) {
+		return d.Errf("share %q is not a percentage such as 50%%: above 0%%, at most 100%%", args[0])
+	}
+	c.Share = f / 100
+	if len(args) == 2 {
+		if c.Minimum, err = strconv.Atoi(args[1]); err != nil || c.Minimum < 1 {
+			return d.Errf("share of at least %q attempts: that is not a number from 1 on", args[1])
+		}
+	}
+	return nil
+}
+
+func (c *Circuit) unmarshalOpen(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || len(args) > 2 {
+		return d.Err("write `open <first pause> [<longest pause>]`, such as `open 5s 1m`")
+	}
+	if err := duration(d, args[0], &c.Open); err != nil || len(args) == 1 {
+		return err
+	}
+	return duration(d, args[1], &c.OpenMax)
+}
+
+// units are those of a rate.
+var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
+
+func parseRate(d *caddyfile.Dispenser) (*Rate, error) {
+	args := d.RemainingArgs()
+	if len(args) == 1 && args[0] == "off" {
+		return &Rate{Off: true}, nil
+	}
+	if len(args) == 0 || len(args) > 2 {
+		return nil, d.Err("write `rate <events>/<s|m|h> [<burst>]`, such as `rate 100/s 20`, or `rate off`")
+	}
+	number, unit, _ := strings.Cut(args[0], "/")
+	n, err := strconv.Atoi(number)
+	if err != nil || n < 1 || units[unit] == 0 {
+		return nil, d.Errf("rate %q is not a number of events in a second, a minute or an hour, such as 100/s, 30/m or 5/h", args[0])
+	}
+	r := &Rate{Events: n, Per: caddy.Duration(units[unit])}
+	if len(args) == 2 {
+		if r.Burst, err = strconv.Atoi(args[1]); err != nil || r.Burst < 1 {
+			return nil, d.Errf("burst %q is not a number from 1 on", args[1])
+		}
+	}
+	return r, nil
+}
+
+func parseSignWith(d *caddyfile.Dispenser) (*SignWith, error) {
+	args := d.RemainingArgs()
+	switch {
+	case len(args) == 1 && args[0] == "off":
+		return &SignWith{Off: true}, nil
+	case len(args) == 0 || slices.Contains(args, ""):
+		return nil, d.Err("sign_with needs a secret, such as {env.OUR_WEBHOOK_SECRET}; it may be followed by older ones")
+	}
+	return &SignWith{Secrets: args}, nil
+}
+
+func parseOrder(d *caddyfile.Dispenser) (*Order, error) {
+	args := d.RemainingArgs()
+	is := func(words ...string) bool {
+		return len(args) == len(words) && slices.EqualFunc(args, words, func(a, w string) bool { return w == "" && a != "" || a == w })
+	}
+	switch {
+	case len(args) == 0:
+		return new(Order), nil
+	case is("off"):
+		return &Order{Off: true}, nil
+	case is("by", "event_type"):
+		return &Order{EventType: true}, nil
+	case is("by", "json", ""):
+		return &Order{JSON: args[2]}, nil
+	case is("by", "header", ""):
+		return &Order{Header: args[2]}, nil
+	}
+	return nil, d.Err("write `order` for one line of all events, or lines of their own with " +
+		"`order by json <path>`, `order by header <name>` or `order by event_type`; or `order off`")
+}
+
+// unmarshal reads one line of `redact header <name...>` or `redact json <path...>`.
+func (r *Redact) unmarshal(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) < 2 || slices.Contains(args, "") {
+		return d.Err("write `redact header <name...>` or `redact json <path...>`")
+	}
+	switch args[0] {
+	case "header":
+		r.Headers = append(r.Headers, args[1:]...)
+	case "json":
+		r.JSON = append(r.JSON, args[1:]...)
+	default:
+		return d.Errf("redact what? %q is neither header nor json", args[0])
+	}
+	return nil
+}
+
+// age reads `<duration>` or `off`, which is 0.
+func age(d *caddyfile.Dispenser, arg string) (*caddy.Duration, error) {
+	a := new(caddy.Duration)
+	if arg == "off" || arg == "0" {
+		return a, nil
+	}
+	return a, duration(d, arg, a)
+}
+
+// eachLine reads the lines of a block by their names.
+func eachLine(d *caddyfile.Dispenser, nesting int, block string, known map[string]func() error) error {
+	seen, empty := make(map[string]bool), true
+	for d.NextBlock(nesting) {
+		name := d.Val()
+		f, ok := known[name]
+		switch {
+		case !ok:
+			names := make([]string, 0, len(known))
+			for n := range known {
+				names = append(names, n)
+			}
+			slices.Sort(names)
+			return d.Errf("%s: unknown line %q%s; there are %s", block, name, didYouMean(name, names), enumerate(names))
+		case seen[name]:
+			return d.Errf("%s: %s is given twice", block, name)
+		}
+		seen[name], empty = true, false
+		if err := f(); err != nil {
+			return err
+		}
+	}
+	if empty {
+		return d.Errf("%s says nothing: write `%[1]s { … }` or `%[1]s off`", block)
+	}
+	return nil
+}
+
+// enumerate joins words as a sentence does.
+func enumerate(words []string) string {
+	if len(words) < 2 {
+		return strings.Join(words, "")
+	}
+	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
+}
+
+// duration reads a positive duration.
+func duration(d *caddyfile.Dispenser, arg string, to *caddy.Duration) error {
+	v, err := caddy.ParseDuration(arg)
+	if err != nil || v <= 0 {
+		return d.Errf("%q is not a positive duration such as 30s", arg)
+	}
+	*to = caddy.Duration(v)
+	return nil
+}
+
+// oneDuration reads a line with a positive duration and nothing else.
+func oneDuration(d *caddyfile.Dispenser, to *caddy.Duration) error {
+	var arg string
+	if err := oneArg(d, &arg); err != nil {
+		return err
+	}
+	return duration(d, arg, to)
+}
+
+// durationOrOff is oneDuration with a word for none.
+func durationOrOff(d *caddyfile.Dispenser, to *caddy.Duration, off caddy.Duration) error {
+	var arg string
+	if err := oneArg(d, &arg); err != nil {
+		return err
+	}
+	if arg == "off" {
+		*to = off
+		return nil
+	}
+	return duration(d, arg, to)
+}
+
+// count reads a line with a number of at least least.
+func count(d *caddyfile.Dispenser, least int) (int, error) {
+	name := d.Val()
+	var arg string
+	if err := oneArg(d, &arg); err != nil {
+		return 0, err
+	}
+	n, err := strconv.Atoi(arg)
+	if err != nil || n < least {
+		return 0, d.Errf("%s %q is not a number from %d on", name, arg, least)
+	}
+	return n, nil
+}
+
+// countOrNone reads a number; off and 0 stand for none, which is -1.
+func countOrNone(d *caddyfile.Dispenser, to *int) error {
+	name := d.Val()
+	var arg string
+	if err := oneArg(d, &arg); err != nil {
+		return err
+	}
+	n, err := strconv.Atoi(arg)
+	switch {
+	case arg == "off", err == nil && n == 0:
+		*to = -1
+	case err != nil || n < 0:
+		return d.Errf("%s %q is neither a number nor off", name, arg)
+	default:
+		*to = n
+	}
+	return nil
+}

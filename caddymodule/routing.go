@@ -1,0 +1,122 @@
+package caddymodule
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"net/http"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/tidwall/gjson"
+	"go.uber.org/zap"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// jsonPlaceholder is the short form of a value of the body, as when has it.
+var jsonPlaceholder = regexp.MustCompile(`(^|[^\\])\{json\.`)
+
+// provisionWhen compiles the expression.
+func (f *Forward) provisionWhen(ctx caddy.Context) error {
+	if f.When == "" {
+		return nil
+	}
+	f.when = &caddyhttp.MatchExpression{
+		Expr: jsonPlaceholder.ReplaceAllString(f.When, "${1}{"+placeholderPrefix+"json."),
+	}
+	return f.when.Provision(ctx)
+}
+
+// route decides to which forwards a verified event goes. The request carries the
+// placeholders of the event; what an expression reads of it, such as the path, is
+// what the sender sent.
+func (h *Handler) route(r *http.Request, about *facts, body []byte) []queue.Route {
+	var routes []queue.Route
+	for _, f := range h.Forwards {
+		if f.matches(r, about, body) {
+			routes = append(routes, f.routeOf(r.Header, about, body))
+		}
+	}
+	return routes
+}
+
+// routeOf is this forward as a route for an event.
+func (f *Forward) routeOf(header http.Header, about *facts, body []byte) queue.Route {
+	to := queue.Route{Destination: f.destination}
+	if o := f.effective.Order; o != nil && !o.Off {
+		to.Ordered, to.OrderKey = true, o.key(header, about, body)
+	}
+	return to
+}
+
+// key is what the events of one line have in common. Events without the value are
+// a line of their own.
+func (o *Order) key(header http.Header, about *facts, body []byte) string {
+	switch {
+	case o.JSON != "":
+		return gjson.GetBytes(body, o.JSON).String()
+	case o.Header != "":
+		return header.Get(o.Header)
+	case o.EventType:
+		return about.eventType
+	}
+	return ""
+}
+
+// matches tells whether an event goes to this forward. An expression that fails
+// must not cost an event: it goes there, and a person reads why.
+func (f *Forward) matches(r *http.Request, about *facts, body []byte) bool {
+	if len(f.On) > 0 && !slices.ContainsFunc(f.On, func(pattern string) bool { return glob(pattern, about.eventType) }) {
+		return false
+	}
+	if f.when == nil {
+		return true
+	}
+	matched, err := f.evaluate(r, body)
+	if err != nil {
+		f.endpoint.logger.Warn("when could not be evaluated; the event goes to this forward all the same",
+			append(about.fields(), zap.Stringer("to", f), zap.Error(err))...)
+		return true
+	}
+	return matched
+}
+
+// evaluate runs the expression. What a matcher within it leaves in the request or
+// panics with must not reach further.
+func (f *Forward) evaluate(r *http.Request, body []byte) (matched bool, err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("panic: %v", v)
+		}
+	}()
+	r.Body = io.NopCloser(bytes.NewReader(body)) // it has been read; {http.request.body} reads it again
+	return f.when.MatchWithError(r)
+}
+
+// glob matches a text against a pattern in which * stands for any text.
+func glob(pattern, text string) bool {
+	first, rest, starred := strings.Cut(pattern, "*")
+	if !strings.HasPrefix(text, first) {
+		return false
+	}
+	text = text[len(first):]
+	if !starred {
+		return text == ""
+	}
+	for {
+		var part string
+		part, rest, starred = strings.Cut(rest, "*")
+		if !starred {
+			return strings.HasSuffix(text, part)
+		}
+		i := strings.Index(text, part)
+		if i < 0 {
+			return false
+		}
+		text = text[i+len(part):]
+	}
+}
