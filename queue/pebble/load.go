@@ -1,7 +1,6 @@
 package pebble
 
 import (
-	"encoding/hex"
 	"errors"
 	"fmt"
 
@@ -159,7 +158,7 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 		if !known {
 			// Cannot happen, as a name is written with the first delivery. Should it,
 			// the deliveries are kept and counted under a name that says so.
-			if _, err := s.addLane("unknown "+hex.EncodeToString(id[:]), id); err != nil {
+			if _, err := s.addLane(nameless(id), id); err != nil {
 				return err
 			}
 		}

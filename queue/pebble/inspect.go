@@ -1,0 +1,243 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// indexes returns those that make up the list of a filter. An event ID has few
+// messages, so that its own index serves, sorted by receipt.
+func indexes(f *queue.Filter, messages bool) []byte {
+	switch {
+	case f.EventID != "":
+		return []byte{kindEvent}
+	case messages || len(f.States) != 1:
+		return []byte{kindList}
+	case f.States[0] == queue.StateWaiting:
+		return []byte{kindWaiting, kindLine}
+	case f.States[0] == queue.StateDead:
+		return []byte{kindDead}
+	}
+	return []byte{kindEnded}
+}
+
+func (s *Store) list(ctx context.Context, f queue.Filter, n int) (*listing, error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	return &listing{view: v, ctx: ctx, filter: f, room: min(max(n, 1), pageMax), effort: pageEffort}, nil
+}
+
+// Deliveries lists deliveries as [queue.Inspector] says. A page has no more than
+// 1000 entries and looks at no more than 10,000 records. Deliveries that wait in
+// line, behind others of their order, come after all those that do not, line by
+// line. Those found by an event ID come by receipt, the newest first.
+func (s *Store) Deliveries(ctx context.Context, f queue.Filter, after queue.Cursor, n int) (page queue.Page, err error) {
+	l, err := s.list(ctx, f, n)
+	if err != nil {
+		return page, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	page.Next, err = l.run(indexes(&f, false), after, func(kind byte, r *row, skip int) (int, error) {
+		id := queue.ID(r.rest[len(r.rest)-16:])
+		if !l.received(id) {
+			return 0, nil
+		}
+		if kind != kindList && kind != kindEvent {
+			e, err := l.entry(id, r.strand)
+			if e != nil {
+				page.Entries = append(page.Entries, *e)
+				l.room--
+			}
+			return 0, err
+		}
+		sum, _, err := l.member(kind, r, id)
+		if err != nil || !l.about(sum) {
+			return 0, err
+		}
+		lanes, err := l.lanesOf(sum, id)
+		if err != nil {
+			return 0, unavailable(err)
+		}
+		for i, lane := range lanes {
+			if i < skip {
+				continue
+			}
+			if l.room == 0 {
+				return i, nil
+			}
+			l.effort--
+			d, _, gone, err := l.delivery(id, lane)
+			if err != nil {
+				return 0, unavailable(err)
+			}
+			if !gone && l.stands(&d) {
+				page.Entries = append(page.Entries, queue.Entry{Summary: describe(id, sum), DeliveryState: d})
+				l.room--
+			}
+		}
+		return 0, nil
+	})
+	return page, err
+}
+
+// entry makes the entry of a delivery that stands in an index of its lane; nil:
+// the filter passes it over.
+func (l *listing) entry(id queue.ID, lane laneID) (*queue.Entry, error) {
+	d, _, gone, err := l.delivery(id, lane)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if d.State == "" && d.Err != nil {
+		d.State = l.filter.States[0] // the index tells, except among the ended
+	}
+	if gone || !l.stands(&d) {
+		return nil, nil
+	}
+	l.effort--
+	sum, err := l.summary(laneOf(endpointOf(d.Destination)), id)
+	if sum == nil && err == nil || isDamage(err) {
+		l.effort--
+		if d.Err == nil {
+			d.Err = err
+		}
+		var damage error
+		if sum, _, damage, err = l.find(id); damage != nil && d.Err == nil {
+			d.Err = damage
+		}
+	}
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if sum == nil && d.Err == nil {
+		d.Err = errMissing
+	}
+	if !l.about(sum) {
+		return nil, nil
+	}
+	return &queue.Entry{Summary: describe(id, sum), DeliveryState: d}, nil
+}
+
+// member reads the summary of a message in the list of an endpoint, or in that of
+// an event ID. What is damaged has none.
+func (l *listing) member(kind byte, r *row, id queue.ID) (sum *summary, damage, err error) {
+	switch {
+	case kind == kindList:
+		s, err := decodeSummary(r.value)
+		if err == nil {
+			return &s, nil, nil
+		}
+		damage = err
+	case l.filter.Endpoint != "":
+		if sum, err = l.summary(laneOf(l.filter.Endpoint), id); err == nil && sum != nil {
+			return sum, nil, nil
+		}
+		damage = err
+		if err == nil {
+			return &summary{}, nil, nil // another endpoint's: no filter selects it
+		}
+	}
+	l.effort--
+	sum, _, found, err := l.find(id)
+	if err != nil {
+		return nil, nil, unavailable(err)
+	}
+	if kind == kindEvent && sum == nil {
+		return &summary{}, nil, nil // an entry that has outlived its message
+	}
+	return sum, errors.Join(damage, found), nil
+}
+
+// Messages lists messages as [queue.Inspector] says, within the bounds of
+// [Store.Deliveries].
+func (s *Store) Messages(ctx context.Context, f queue.Filter, after queue.Cursor, n int) (page queue.MessagePage, err error) {
+	l, err := s.list(ctx, f, n)
+	if err != nil {
+		return page, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	page.Next, err = l.run(indexes(&f, true), after, func(kind byte, r *row, _ int) (int, error) {
+		id := queue.ID(r.rest)
+		sum, damage, err := l.member(kind, r, id)
+		if err != nil || !l.about(sum) {
+			return 0, err
+		}
+		lanes, err := l.lanesOf(sum, id)
+		if err != nil {
+			return 0, unavailable(err)
+		}
+		e := queue.MessageEntry{Summary: describe(id, sum)}
+		matches := false
+		for _, lane := range lanes {
+			l.effort--
+			d, _, gone, err := l.delivery(id, lane)
+			if err != nil {
+				return 0, unavailable(err)
+			}
+			if gone {
+				continue
+			}
+			if d.Err == nil {
+				d.Err = damage
+			}
+			matches = matches || l.stands(&d)
+			e.Deliveries = append(e.Deliveries, d)
+		}
+		if matches {
+			page.Messages = append(page.Messages, e)
+			l.room--
+		}
+		return 0, nil
+	})
+	return page, err
+}
+
+// Look returns all that is kept of one message, as [queue.Inspector] says.
+func (s *Store) Look(_ context.Context, id queue.ID) (seen *queue.Inspection, err error) {
+	v, err := s.view()
+	if err != nil {
+		return nil, err
+	}
+	defer func() { err = errors.Join(err, v.close()) }()
+	sum, m, damage, err := v.find(id)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	if sum == nil && damage == nil {
+		gone, err := v.gone(id)
+		switch {
+		case err != nil && !isDamage(err):
+			return nil, unavailable(err)
+		case gone != nil:
+			return nil, gone
+		}
+		return nil, queue.ErrNotFound
+	}
+	seen = &queue.Inspection{Summary: describe(id, sum), Message: m, Err: damage}
+	lanes, err := v.lanesOf(sum, id)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	for _, lane := range slices.Clone(lanes) {
+		d, _, gone, err := v.delivery(id, lane)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if gone {
+			continue
+		}
+		history, broken, err := v.history(id, lane)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		if d.Err == nil {
+			d.Err = broken
+		}
+		seen.Deliveries = append(seen.Deliveries, queue.DeliveryHistory{DeliveryState: d, History: history})
+	}
+	return seen, nil
+}
