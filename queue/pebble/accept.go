@@ -12,14 +12,10 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Accept implements [queue.Store]. A message without an ID is given one.
-// Messages are due at once, by the store's clock.
+// Accept implements [queue.Store]. A message without an ID is given one. It is
+// due since the time in its ID, or at once by the store's clock if that is later.
 func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...queue.Route) (queue.Accepted, error) {
-	var names []string
-	for _, r := range to {
-		names = append(names, r.Destination)
-	}
-	verdict, err := s.record(ctx, id, m.ReceivedAt, m, names)
+	verdict, err := s.record(ctx, id, m.ReceivedAt, m, to)
 	return queue.Accepted{Verdict: verdict}, err
 }
 
@@ -62,7 +58,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 
 // record writes an identity in one commit with the message. Where there is a
 // message, it decides first whether the identity was seen.
-func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []string) (queue.Verdict, error) {
+func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) (queue.Verdict, error) {
 	if s.disk.full() {
 		return 0, unavailable(errDiskFull)
 	}
@@ -176,15 +172,16 @@ type write struct {
 
 // part is one delivery of a message that is being accepted.
 type part struct {
-	lane  *lane
-	entry entry
-	state state
-	named bool // the lane's name is in the batch
+	lane     *lane
+	entry    entry
+	standing standing
+	touched  bool // there is a record of where it stands
+	named    bool // the lane's name is in the batch
 }
 
-func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.Message, to []string) error {
+func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) error {
 	w.batch = db.NewBatch()
-	if m != nil && len(to) > 0 {
+	if m != nil {
 		if err := w.message(m, to); err != nil {
 			return err
 		}
@@ -207,74 +204,99 @@ func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.M
 	return nil
 }
 
-// message adds a message and its deliveries to the batch.
-func (w *write) message(m *queue.Message, to []string) error {
+// message adds a message and its deliveries to the batch. Without any it is kept
+// as unrouted, if it is to be kept at all.
+func (w *write) message(m *queue.Message, to []queue.Route) error {
 	s := w.store
 	if m.ID == (queue.ID{}) {
 		m.ID = queue.NewID(m.ReceivedAt)
+	}
+	if len(to) == 0 {
+		l, err := s.lane(m.Endpoint)
+		if err != nil || l.retention.Load() <= 0 {
+			return err
+		}
+		record := s.seal.message(nil, m)
+		p := part{lane: l, entry: entry{position: position{id: m.ID}}, touched: true}
+		p.standing = standing{stage: stageUnrouted, size: int64(len(record)), ended: nanos(s.now())}
+		w.parts = append(w.parts, p)
+		return w.records(m, record)
+	}
+	for i, r := range to {
+		if slices.ContainsFunc(to[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
+			continue // a delivery is written once
+		}
+		l, err := s.lane(r.Destination)
+		if err != nil {
+			w.parts = nil
+			return err
+		}
+		w.parts = append(w.parts, part{lane: l})
 	}
 	record := s.seal.message(nil, m)
 	size := int64(len(record))
 	if limit := s.limit.Load(); s.bytes.Add(size) > limit && limit > 0 {
 		s.bytes.Add(-size)
+		w.parts = nil
 		return queue.ErrFull
 	}
 	w.bytes = size
-
-	var b keyBuffer
-	if err := w.batch.Set(messageKey(&b, m.ID), record, nil); err != nil {
-		return err
-	}
-	to = unique(to)
-	due := nanos(s.now())
-	for i, destination := range to {
-		l, err := s.lane(destination)
-		if err != nil {
-			return err
-		}
-		p := part{lane: l, entry: entry{position: position{due, m.ID}}}
+	due, now := receiptDue(m.ID), nanos(s.now())
+	for i := range w.parts {
+		p := &w.parts[i]
 		// Each delivery carries its share of the message's bytes, so that the sum
 		// over the index is what the messages take.
-		p.state = state{size: size / int64(len(to)), parts: len(to)}
+		p.standing = standing{size: size / int64(len(w.parts)), due: min(due, now)}
 		if i == 0 {
-			p.state.size += size % int64(len(to))
+			p.standing.size += size % int64(len(w.parts))
 		}
-		if err := w.delivery(&p); err != nil {
-			return err
-		}
+		p.touched = due > now // only its record tells then where it is
+		p.entry.position = position{p.standing.due, m.ID}
 		if s.fresh.take(len(record)) {
-			p.entry.fresh = &fresh{record: record, state: p.state}
+			p.entry.fresh = &fresh{record: record, size: p.standing.size, touched: p.touched}
 		}
-		l.begin(m.ID)
-		w.parts = append(w.parts, p)
+		p.lane.begin(m.ID)
 	}
-	return nil
+	return w.records(m, record)
+}
+
+// records adds what is written of a message and of its deliveries.
+func (w *write) records(m *queue.Message, record []byte) error {
+	var k keyBuffer
+	err := w.batch.Set(messageKey(&k, m.ID), record, nil)
+	var lanes [4]laneID
+	sum := summary{size: int64(len(record)), endpoint: m.Endpoint, eventID: m.EventID, eventType: m.EventType, lanes: lanes[:0]}
+	for i := range w.parts {
+		sum.lanes = append(sum.lanes, w.parts[i].lane.id)
+		if err == nil {
+			err = w.delivery(&w.parts[i])
+		}
+	}
+	if err != nil {
+		return err
+	}
+	var v [256]byte
+	if err := w.batch.Set(listKey(&k, laneOf(m.Endpoint), m.ID), sum.append(v[:0]), nil); err != nil {
+		return err
+	}
+	if m.EventID == "" {
+		return nil
+	}
+	return w.batch.Set(eventKey(&k, eventOf(m.EventID), m.ID), nil, nil)
 }
 
 func (w *write) delivery(p *part) error {
-	var b keyBuffer
-	var v [64]byte
-	err := w.batch.Set(waitingKey(&b, p.lane.id, p.entry.position), p.state.append(v[:0]), nil)
-	if err == nil && p.state.parts > 1 {
-		err = w.batch.Set(partKey(&b, p.entry.id, p.lane.id), nil, nil)
+	x := change{store: w.store, lane: p.lane, id: p.entry.id, to: p.standing}
+	err := x.arrive(w.batch)
+	if err == nil && p.touched {
+		err = w.store.setStanding(w.batch, x.id, x.lane.id, &x.to)
 	}
 	if err == nil && !p.lane.named.Load() {
 		p.named = true
-		err = w.batch.Set(nameKey(&b, p.lane.id), []byte(p.lane.name), nil)
+		var k keyBuffer
+		err = w.batch.Set(nameKey(&k, p.lane.id), []byte(p.lane.name), nil)
 	}
 	return err
-}
-
-// unique drops destinations named twice: a delivery is written once.
-func unique(to []string) []string {
-	for i := range to {
-		if slices.Contains(to[:i], to[i]) {
-			to = slices.Clone(to)
-			slices.Sort(to)
-			return slices.Compact(to)
-		}
-	}
-	return to
 }
 
 // finish lets go of what the acceptance held, once its outcome is known.
@@ -289,7 +311,11 @@ func (w *write) finish(err error) {
 		if err == nil && p.named {
 			p.lane.named.Store(true)
 		}
-		p.lane.accepted(p.entry, &p.state, err)
+		if p.standing.stage == stageWaiting {
+			p.lane.accepted(p.entry, p.standing.size, err)
+		} else if err == nil {
+			s.retain(p.lane, &p.standing, 1)
+		}
 	}
 	if err != nil {
 		s.bytes.Add(-w.bytes)

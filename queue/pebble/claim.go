@@ -2,7 +2,6 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
 	"errors"
 	"fmt"
 	"time"
@@ -17,7 +16,9 @@ type claim struct {
 	store    *Store
 	lane     *lane
 	delivery queue.Delivery
-	state    state
+	standing standing
+	touched  bool // there is a record of where it stands
+	unsure   bool // an attempt may have been written, though its mark has failed
 
 	// The rest is guarded by the lane. The first two may change when the database
 	// is replaced.
@@ -142,9 +143,9 @@ func (s *Store) fill(db *database, c *claim, e entry) (*claim, error) {
 	}
 	switch {
 	case err == nil:
-		c.delivery = queue.Delivery{Message: m, Destination: c.lane.name, Attempts: c.state.attempts}
-		if c.state.lastAttempt != 0 {
-			c.delivery.Last = &queue.Attempt{Number: c.state.attempts, At: time.Unix(0, c.state.lastAttempt), Error: c.state.lastError}
+		c.delivery = queue.Delivery{
+			Message: m, Destination: c.lane.name, Attempts: c.standing.attempts,
+			Last: c.standing.last, Redelivered: unnanos(c.standing.redelivered),
 		}
 		return c, nil
 	case errors.Is(err, queue.ErrDamaged), errors.Is(err, errDamaged), errors.Is(err, pebble.ErrNotFound):
@@ -155,11 +156,11 @@ func (s *Store) fill(db *database, c *claim, e entry) (*claim, error) {
 	}
 }
 
-// read returns the message's bytes and sets the claim's state.
+// read returns the message's record and finds out where the delivery stands.
 func (s *Store) read(db *database, c *claim, e entry) ([]byte, error) {
 	if e.fresh != nil {
 		s.fresh.give(len(e.fresh.record))
-		c.state = e.fresh.state
+		c.standing.size, c.touched = e.fresh.size, e.fresh.touched
 		return e.fresh.record, nil
 	}
 	var b keyBuffer
@@ -167,8 +168,13 @@ func (s *Store) read(db *database, c *claim, e entry) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	c.state, err = decodeState(v)
+	size, err := decodeSize(v)
 	if err := errors.Join(err, closer.Close()); err != nil {
+		return nil, err
+	}
+	c.standing, c.touched, err = s.standing(db, e.id, c.lane.id)
+	c.standing.stage, c.standing.size = stageWaiting, size
+	if err != nil {
 		return nil, err
 	}
 	return message(db, e.id)
@@ -178,36 +184,18 @@ func (s *Store) read(db *database, c *claim, e entry) ([]byte, error) {
 func (c *claim) Delivery() *queue.Delivery { return &c.delivery }
 
 // Done implements [queue.Claim].
-func (c *claim) Done(queue.Attempt) error {
-	return c.end("done", func(b *pebble.Batch, at position) (*state, *position, error) {
-		return nil, nil, nil
-	})
+func (c *claim) Done(a queue.Attempt) error {
+	return c.end("done", a, func(x *change) { x.ends(stageDelivered, goneDelivered) })
 }
 
 // Retry implements [queue.Claim].
 func (c *claim) Retry(at time.Time, a queue.Attempt) error {
-	return c.end("retry", func(b *pebble.Batch, was position) (*state, *position, error) {
-		next := c.counted(a)
-		p := position{nanos(at), was.id}
-		var k keyBuffer
-		return &next, &p, b.Set(waitingKey(&k, c.lane.id, p), next.append(nil), nil)
-	})
+	return c.end("retry", a, func(x *change) { x.to.due = nanos(at) })
 }
 
 // Bury implements [queue.Claim].
 func (c *claim) Bury(a queue.Attempt) error {
-	return c.end("bury", func(b *pebble.Batch, was position) (*state, *position, error) {
-		next := c.counted(a)
-		var k keyBuffer
-		return &next, nil, b.Set(deadKey(&k, c.lane.id, was.id), next.append(nil), nil)
-	})
-}
-
-func (c *claim) counted(a queue.Attempt) state {
-	s := c.state
-	s.attempts++
-	s.lastAttempt, s.lastError = nanos(a.At), a.Error
-	return s
+	return c.end("bury", a, func(x *change) { x.ends(stageDead, 0) })
 }
 
 // Release implements [queue.Claim]. Nothing is written: on disk a claimed
@@ -240,16 +228,16 @@ func (c *claim) ready() error {
 	return nil
 }
 
-// end commits what a mark adds and, in the same batch, takes the delivery out of
-// the index. After an error the claim is still held and may be ended again.
-func (c *claim) end(what string, add func(*pebble.Batch, position) (*state, *position, error)) error {
-	if err := c.mark(add); err != nil {
+// end counts an attempt and commits what becomes of the delivery. After an error
+// the claim is still held and may be ended again.
+func (c *claim) end(what string, a queue.Attempt, to func(*change)) error {
+	if err := c.mark(&a, to); err != nil {
 		return fmt.Errorf("marking as %s: %w", what, err)
 	}
 	return nil
 }
 
-func (c *claim) mark(add func(*pebble.Batch, position) (*state, *position, error)) error {
+func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 	db, err := c.store.enter()
 	if err != nil {
 		return err
@@ -259,22 +247,25 @@ func (c *claim) mark(add func(*pebble.Batch, position) (*state, *position, error
 		db.leave()
 		return err
 	}
-	batch := db.NewBatch()
-	var k keyBuffer
-	err = batch.SingleDelete(waitingKey(&k, c.lane.id, was), nil)
-	next, at, addErr := add(batch, was)
-	unlock := func() {}
-	if err = errors.Join(err, addErr); err == nil && next == nil {
-		unlock, err = c.store.dropMessage(db, batch, c.lane, c.id, c.state.parts)
-	}
+	x := c.change(was)
+	x.attempt = a
+	to(x)
+	unlock, err := x.lock(context.Background())
 	if err != nil {
-		c.settle(nil, nil, err)
+		c.settle(x, err)
+		db.leave()
+		return unavailable(err)
+	}
+	batch := db.NewBatch()
+	if err := x.build(db, batch); err != nil {
+		unlock()
+		c.settle(x, err)
 		db.leave()
 		return unavailable(err)
 	}
 	err = db.commit(context.Background(), c.store.disk, batch, false, func(err error) {
 		unlock()
-		c.settle(next, at, err)
+		c.settle(x, err)
 	})
 	if err != nil {
 		return err
@@ -283,6 +274,22 @@ func (c *claim) mark(add func(*pebble.Batch, position) (*state, *position, error
 	defer c.lane.mu.Unlock()
 	c.phase = ended
 	return nil
+}
+
+// change is one that leaves the delivery where it is.
+func (c *claim) change(at position) *change {
+	x := &change{store: c.store, lane: c.lane, id: at.id, from: c.standing, touched: c.touched}
+	x.from.due = at.due
+	x.to = x.from
+	if c.unsure {
+		// It is overwritten, or else removed with the others.
+		x.touched = true
+		x.from.written++
+	}
+	if m := c.delivery.Message; m != nil {
+		x.endpoint = laneOf(m.Endpoint)
+	}
+	return x
 }
 
 // startMark tells where the delivery stands, and whether there is anything to do.
@@ -307,70 +314,20 @@ func (c *claim) startMark() (was position, proceed bool, err error) {
 }
 
 // settle brings memory up to what is on disk.
-func (c *claim) settle(next *state, at *position, err error) {
+func (c *claim) settle(x *change, err error) {
 	l := c.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if err != nil {
-		c.phase = holding
+		c.phase, c.unsure = holding, true
 		return
 	}
 	c.phase = marked
 	l.ended(c)
-	switch {
-	case at != nil:
-		l.insert(entry{position: *at})
-		return
-	case next != nil:
-		l.dead++
-	default:
-		l.bytes -= c.state.size
-		c.store.bytes.Add(-c.state.size)
+	x.done()
+	if x.to.stage == stageWaiting {
+		l.insert(entry{position: position{x.to.due, c.id}})
 	}
-	l.waiting--
-	l.ages.remove(c.id)
-}
-
-// dropMessage adds the removal of a message to the batch if the lane's delivery
-// is its last. Until the returned function is called no other delivery of the
-// same message can be asked the same, for both would find the other still there.
-func (s *Store) dropMessage(db *database, batch *pebble.Batch, l *lane, id queue.ID, parts int) (unlock func(), err error) {
-	var k keyBuffer
-	if parts <= 1 {
-		return func() {}, batch.SingleDelete(messageKey(&k, id), nil)
-	}
-	mu := &s.parts[binary.BigEndian.Uint16(id[14:])%uint16(len(s.parts))]
-	mu.Lock()
-	others, err := otherParts(db, l.id, id)
-	if err == nil {
-		err = batch.SingleDelete(partKey(&k, id, l.id), nil)
-	}
-	if err == nil && !others {
-		err = batch.SingleDelete(messageKey(&k, id), nil)
-	}
-	if err != nil {
-		mu.Unlock()
-		return func() {}, err
-	}
-	return mu.Unlock, nil
-}
-
-// otherParts tells whether deliveries of the message to other destinations are
-// not done.
-func otherParts(db *database, lane laneID, id queue.ID) (bool, error) {
-	var lower, upper keyBuffer
-	iter, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: partKey(&lower, id, laneID{}),
-		UpperBound: append(partKey(&upper, id, laneID{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff}), 0),
-	})
-	if err != nil {
-		return false, err
-	}
-	others := false
-	for ok := iter.First(); ok && !others; ok = iter.Next() {
-		others = laneID(iter.Key()[17:]) != lane
-	}
-	return others, errors.Join(iter.Error(), iter.Close())
 }
 
 // message reads a message's bytes.

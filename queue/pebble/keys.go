@@ -45,7 +45,6 @@ const (
 	kindWaiting  = 'q'
 	kindLine     = 'o'
 	kindStanding = 't'
-	kindPart     = 'd'
 	kindDead     = 'z'
 	kindEnded    = 'h'
 	kindAttempt  = 'a'
@@ -58,7 +57,7 @@ const (
 )
 
 // format is what the format record of this version holds.
-const format = "hookwicket queue 1"
+const format = "hookwicket queue 2"
 
 // laneID stands for a destination in the keys.
 type laneID [8]byte
@@ -171,10 +170,6 @@ func receiptDue(id queue.ID) int64 {
 	return min(milli, math.MaxInt64/int64(time.Millisecond)-1) * int64(time.Millisecond)
 }
 
-func partKey(b *keyBuffer, id queue.ID, lane laneID) []byte {
-	return append(append(append(b[:0], kindPart), id[:]...), lane[:]...)
-}
-
 func deadKey(b *keyBuffer, lane laneID, id queue.ID) []byte {
 	return append(append(append(b[:0], kindDead), lane[:]...), id[:]...)
 }
@@ -235,46 +230,4 @@ func splitExpiry(k []byte) (expiry int64, key queue.Key, err error) {
 	}
 	copy(key[:], k[9:])
 	return int64(binary.BigEndian.Uint64(k[1:])), key, nil
-}
-
-// state is the value beside a waiting delivery or a dead letter: what is known
-// of it besides its message.
-type state struct {
-	size        int64 // its share of the message's bytes
-	parts       int   // how many destinations the message had
-	attempts    int
-	lastAttempt int64
-	lastError   string
-}
-
-// maxError bounds what one delivery keeps of an error's text.
-const maxError = 1 << 10
-
-func (s *state) append(b []byte) []byte {
-	b = binary.AppendUvarint(b, uint64(s.size))
-	b = binary.AppendUvarint(b, uint64(s.parts))
-	if s.attempts == 0 {
-		return b
-	}
-	b = binary.AppendUvarint(b, uint64(s.attempts))
-	b = binary.AppendUvarint(b, uint64(s.lastAttempt))
-	return append(b, s.lastError[:min(len(s.lastError), maxError)]...)
-}
-
-func decodeState(b []byte) (s state, err error) {
-	number := func() int64 {
-		x, n := binary.Uvarint(b)
-		if n <= 0 || x > math.MaxInt64 {
-			err = errDamaged
-			return 0
-		}
-		b = b[n:]
-		return int64(x)
-	}
-	s.size, s.parts = number(), int(number())
-	if err == nil && len(b) > 0 {
-		s.attempts, s.lastAttempt = int(number()), number()
-		s.lastError = string(b)
-	}
-	return s, err
 }

@@ -26,8 +26,9 @@ type entry struct {
 // fresh is a delivery that was not attempted yet and whose message is still in
 // memory since its acceptance.
 type fresh struct {
-	record []byte
-	state  state
+	record  []byte
+	size    int64
+	touched bool // there is a record of where it stands
 }
 
 // lane holds the deliveries of one destination. Of those that wait it knows the
@@ -58,6 +59,9 @@ type lane struct {
 	timer    *time.Timer
 	armed    int64 // what the timer waits for
 
+	retention atomic.Int64 // how long what has ended stays; 0 or less: not at all
+	first     atomic.Int64 // of what has ended and stays, none did before; MaxInt64: none stays
+
 	waiting, claimed, dead, bytes int64
 	ages                          ages
 }
@@ -78,7 +82,7 @@ func (l *lane) begin(id queue.ID) {
 
 // accepted ends what begin began: the delivery is durable, or it is unknown
 // what became of it.
-func (l *lane) accepted(e entry, s *state, err error) {
+func (l *lane) accepted(e entry, size int64, err error) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.busy, e.id)
@@ -87,7 +91,7 @@ func (l *lane) accepted(e entry, s *state, err error) {
 		return
 	}
 	l.waiting++
-	l.bytes += s.size
+	l.bytes += size
 	l.ages.add(e.id)
 	l.insert(e)
 }
@@ -164,6 +168,7 @@ func (l *lane) reset() {
 	}
 	l.window, l.bound = nil, start
 	l.waiting, l.dead, l.bytes, l.ages = 0, 0, 0, ages{}
+	l.first.Store(0)
 }
 
 // next takes the first due delivery out of the window and marks it busy.

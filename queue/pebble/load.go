@@ -96,7 +96,7 @@ func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
 		if err != nil {
 			return err
 		}
-		st, err := decodeState(v)
+		size, err := decodeSize(v)
 		if err != nil {
 			return err
 		}
@@ -105,7 +105,7 @@ func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
 			busy = s.busyIn(lane)
 		}
 		t.waiting++
-		t.bytes += st.size
+		t.bytes += size
 		t.ages.add(p.id)
 		if busy[p.id] {
 			t.held[p.id] = p
@@ -138,13 +138,13 @@ func loadDead(db *database, counts map[laneID]*tally) error {
 		if err != nil {
 			return err
 		}
-		st, err := decodeState(v)
+		size, err := decodeSize(v)
 		if err != nil {
 			return err
 		}
 		t := tallyOf(counts, lane)
 		t.dead++
-		t.bytes += st.size
+		t.bytes += size
 		return nil
 	})
 }

@@ -197,6 +197,15 @@ func decodeAttempt(b []byte, seal box) (*queue.Attempt, error) {
 	return a, r.err()
 }
 
+// appendSize appends the value beside a delivery in the indexes.
+func appendSize(b []byte, size int64) []byte { return binary.AppendUvarint(b, uint64(size)) }
+
+// decodeSize reads it. What may follow was written by an older version.
+func decodeSize(b []byte) (int64, error) {
+	r := fields{rest: b}
+	return r.number(), r.err()
+}
+
 // unnanos is the time that nanos wrote.
 func unnanos(n int64) time.Time {
 	if n == 0 {

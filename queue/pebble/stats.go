@@ -18,9 +18,13 @@ func (s *Store) Stats() queue.Stats {
 		Limit:     max(s.limit.Load(), 0),
 		Available: s.current.Load() != nil && !s.disk.full(),
 		Keys:      -1,
+		Retained:  -1,
 	}
 	if s.counted.Load() {
 		st.Keys = max(s.keys.Load(), 0)
+	}
+	if s.history.counted.Load() {
+		st.Retained = s.history.bytes.Load()
 	}
 	s.lanesMu.RLock()
 	defer s.lanesMu.RUnlock()
@@ -28,7 +32,7 @@ func (s *Store) Stats() queue.Stats {
 	for name, l := range s.lanes {
 		l.mu.Lock()
 		st.Destinations[name] = queue.DestinationStats{
-			Waiting: l.waiting, Claimed: l.claimed, DeadLetters: l.dead, Oldest: l.ages.oldest(),
+			Waiting: l.waiting, Claimed: l.claimed, DeadLetters: l.dead, Bytes: l.bytes, Oldest: l.ages.oldest(),
 		}
 		l.mu.Unlock()
 	}

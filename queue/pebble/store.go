@@ -34,6 +34,12 @@ type Options struct {
 	// MaxBacklog limits the bytes of waiting messages and dead letters; beyond it
 	// Accept answers with [queue.ErrFull]. 0: [DefaultMaxBacklog]; negative: none.
 	MaxBacklog int64
+	// Retention is how long what has ended stays, in destinations of which
+	// [Store.Retain] was not told. 0: [queue.DefaultRetention]; negative: not at all.
+	Retention time.Duration
+	// MaxRetained limits the bytes of what has ended; beyond it the oldest goes. 0:
+	// [DefaultMaxRetained]; negative: none.
+	MaxRetained int64
 	// Keys encrypt what is kept of events, of answers and of learnt secrets, each of
 	// 32 bytes: the first seals, all open. None: nothing is encrypted. Names of
 	// endpoints, event IDs and types, sizes and times stay readable.
@@ -74,6 +80,8 @@ func (o Options) withDefaults() Options {
 		o.memTableSize = 16 << 20
 	}
 	set(&o.MaxBacklog, DefaultMaxBacklog)
+	set(&o.MaxRetained, DefaultMaxRetained)
+	set((*int64)(&o.Retention), int64(queue.DefaultRetention))
 	set(&o.cacheSize, int64(memTables*o.memTableSize)+24<<20)
 	set(&o.freshSize, 16<<20)
 	if o.stallLimit == 0 {
@@ -91,13 +99,14 @@ type Store struct {
 	fresh   budget
 	seal    *seal
 	locks   stripes
-	parts   [256]sync.Mutex // by message, for those with several destinations
-	limit   atomic.Int64    // on bytes; none if it is not positive
-	bytes   atomic.Int64    // what waits, and what is being accepted
+	parts   stripes      // by message: see lockMessage
+	limit   atomic.Int64 // on bytes; none if it is not positive
+	bytes   atomic.Int64 // what waits, and what is being accepted
 	filter  keyFilter
 	keys    atomic.Int64 // recorded since the count began
 	counted atomic.Bool  // the keys on disk are in keys, too
 	sweeper sweeper
+	history history
 	secrets chan struct{} // holds one while they are changed
 
 	current atomic.Pointer[database] // nil while there is none
@@ -129,11 +138,13 @@ func Open(o Options) (*Store, error) {
 		laneIDs: make(map[laneID]*lane),
 		closing: make(chan struct{}),
 		locks:   newStripes(),
-		sweeper: sweeper{early: make(chan struct{}, 1)},
+		parts:   newStripes(),
 		secrets: make(chan struct{}, 1),
 	}
+	s.sweeper.early, s.history.early = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.fresh.left.Store(o.freshSize)
 	s.SetMaxBacklog(o.MaxBacklog)
+	s.SetMaxRetained(o.MaxRetained)
 	var err error
 	if s.seal, err = newSeal(o.Keys); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
@@ -164,7 +175,8 @@ func Open(o Options) (*Store, error) {
 			}
 		})
 	}
-	s.background.Go(s.sweepLoop)
+	s.background.Go(func() { s.sweepLoop(&s.sweeper, sweepPause, s.sweepKeys) })
+	s.background.Go(func() { s.sweepLoop(&s.history.sweeper, retirePause, s.retire) })
 	return s, nil
 }
 
@@ -222,7 +234,7 @@ func (s *Store) start() error {
 }
 
 // loadFrom reads what is needed of a database and prepares the count of the
-// keys, unless the database fails meanwhile.
+// keys and of what has ended, unless the database fails meanwhile.
 func (s *Store) loadFrom(db *database) (count func(), err error) {
 	count = func() {}
 	loaded := make(chan error, 1)
@@ -235,7 +247,12 @@ func (s *Store) loadFrom(db *database) (count func(), err error) {
 	if err != nil {
 		return count, err
 	}
-	return s.countKeys(db)
+	keys, err := s.countKeys(db)
+	if err != nil {
+		return count, err
+	}
+	ended, err := s.countEnded(db)
+	return func() { keys(); ended() }, err
 }
 
 // failed is told by a database that it is done for. It may be called with
@@ -399,6 +416,7 @@ func (s *Store) Wake() {
 		l.mu.Unlock()
 	}
 	s.sweeper.poke()
+	s.history.poke()
 }
 
 func (s *Store) wakeLanes() {
@@ -432,9 +450,7 @@ func (s *Store) addLane(destination string, id laneID) (*lane, error) {
 		return nil, fmt.Errorf("the names of the destinations %q and %q have the same digest: rename one", destination, other.name)
 	}
 	l := newLane(destination, id, s.now, &s.fresh)
+	l.retention.Store(int64(s.options.Retention))
 	s.lanes[destination], s.laneIDs[id] = l, l
 	return l, nil
 }
-
-// Retain implements [queue.Store].
-func (s *Store) Retain(destination string, age time.Duration) {}

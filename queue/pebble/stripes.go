@@ -3,6 +3,7 @@ package pebble
 import (
 	"context"
 	"encoding/binary"
+	"slices"
 
 	"github.com/hookwicket/hookwicket/queue"
 )
@@ -79,4 +80,30 @@ func (h held) unlock() {
 			<-c
 		}
 	}
+}
+
+// lockAll takes the stripes of many keys, in the order of their places.
+func (s stripes) lockAll(ctx context.Context, keys []queue.Key) (unlock func(), err error) {
+	places := make([]uint64, len(keys))
+	for i, k := range keys {
+		places[i] = s.index(k)
+	}
+	slices.Sort(places)
+	places = slices.Compact(places)
+	taken := 0
+	unlock = func() {
+		for _, i := range places[:taken] {
+			<-s[i]
+		}
+	}
+	for _, i := range places {
+		select {
+		case s[i] <- struct{}{}:
+			taken++
+		case <-ctx.Done():
+			unlock()
+			return nil, context.Cause(ctx)
+		}
+	}
+	return unlock, nil
 }

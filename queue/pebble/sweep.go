@@ -17,13 +17,13 @@ const (
 	sweepPause = time.Minute // at least this long between sweeps
 )
 
-// sweeper knows when the next key expires, so that nothing runs before.
+// sweeper knows when there is something to delete, so that nothing runs before.
 type sweeper struct {
 	next  atomic.Int64 // nanoseconds; MaxInt64: nothing to sweep
 	early chan struct{}
 }
 
-// recorded is told of each key's expiry.
+// recorded is told when something will be due to be deleted.
 func (w *sweeper) recorded(expiry int64) {
 	for {
 		next := w.next.Load()
@@ -44,34 +44,40 @@ func (w *sweeper) poke() {
 	}
 }
 
-// sweepLoop deletes keys some time after they expire.
-func (s *Store) sweepLoop() {
-	timer := time.NewTimer(sweepPause)
+// sweepLoop deletes some time after it is due.
+func (s *Store) sweepLoop(w *sweeper, pause time.Duration, sweep func(context.Context) (int, error)) {
+	timer := time.NewTimer(pause)
 	defer timer.Stop()
 	for {
 		select {
 		case <-s.closing:
 			return
-		case <-s.sweeper.early:
+		case <-w.early:
 		case <-timer.C:
 			if !s.disk.full() {
-				if _, err := s.Sweep(context.Background()); err != nil && !errors.Is(err, queue.ErrUnavailable) {
-					s.options.Logger.Warn("sweeping expired keys", "error", err)
+				if _, err := sweep(context.Background()); err != nil && !errors.Is(err, queue.ErrUnavailable) {
+					s.options.Logger.Warn("sweeping the queue", "error", err)
 				}
 			}
 		}
-		next := s.sweeper.next.Load()
+		next := w.next.Load()
 		if next == math.MaxInt64 {
 			timer.Stop()
 			continue
 		}
-		timer.Reset(max(sweepPause, time.Duration(next-nanos(s.now()))))
+		timer.Reset(max(pause, time.Duration(next-nanos(s.now()))))
 	}
 }
 
-// Sweep deletes the keys whose window is over and returns how many. The store
-// does it by itself, about once a minute.
+// Sweep deletes the keys whose window is over and what has ended and is not to
+// be kept any more, and returns how many of both. The store does it by itself.
 func (s *Store) Sweep(ctx context.Context) (int, error) {
+	keys, err := s.sweepKeys(ctx)
+	ended, err2 := s.retire(ctx)
+	return keys + ended, errors.Join(err, err2)
+}
+
+func (s *Store) sweepKeys(ctx context.Context) (int, error) {
 	now := nanos(s.now())
 	// What is recorded from here on lowers it again.
 	s.sweeper.next.Store(math.MaxInt64)

@@ -12,7 +12,7 @@ import (
 func (b *bench) duplicates() {
 	b.want(b.accept("first", key(1), "a"), queue.New)
 	b.want(b.accept("again", key(1), "a"), queue.Duplicate)
-	b.advance(1)
+	b.advance(tick)
 	b.want(b.accept("other", key(2), "a"), queue.New)
 	b.ok(b.next("a", "first").Done(queue.Attempt{}))
 	b.ok(b.next("a", "other").Done(queue.Attempt{}))
@@ -27,7 +27,7 @@ func replay(k, d byte) queue.Identity {
 func (b *bench) replays() {
 	b.want(b.accept("first", replay(1, 1), "a"), queue.New)
 	b.want(b.accept("same key", replay(1, 2), "a"), queue.Duplicate)
-	b.advance(1)
+	b.advance(tick)
 	b.want(b.accept("fresh key", replay(2, 1), "a"), queue.Replayed)
 	b.want(b.accept("fresh key again", replay(2, 1), "a"), queue.Duplicate)
 	b.ok(b.next("a", "first").Done(queue.Attempt{}))
@@ -42,7 +42,7 @@ func (b *bench) refusesReplays() {
 	b.want(b.accept("fresh key", id, "a"), queue.Replayed)
 	b.want(b.accept("fresh key", id, "a"), queue.Replayed)
 	id.Digest = queue.Key{0xd, 9}
-	b.advance(1)
+	b.advance(tick)
 	b.want(b.accept("nothing was kept of its key", id, "a"), queue.New)
 	b.ok(b.next("a", "first").Done(queue.Attempt{}))
 	b.ok(b.next("a", "nothing was kept of its key").Done(queue.Attempt{}))
@@ -52,11 +52,11 @@ func (b *bench) refusesReplays() {
 func (b *bench) keyless() {
 	digest := queue.Identity{Digest: queue.Key{7}, Window: time.Hour}
 	b.want(b.accept("one", queue.Identity{}, "a"), queue.New)
-	b.advance(1)
+	b.advance(tick)
 	b.want(b.accept("two", queue.Identity{}, "a"), queue.New)
-	b.advance(1)
+	b.advance(tick)
 	b.want(b.accept("three", digest, "a"), queue.New)
-	b.advance(1)
+	b.advance(tick)
 	b.want(b.accept("four", digest, "a"), queue.Replayed)
 	for _, body := range []string{"one", "two", "three", "four"} {
 		b.ok(b.next("a", body).Done(queue.Attempt{}))

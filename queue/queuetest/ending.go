@@ -16,7 +16,7 @@ func (b *bench) retries() {
 	b.ok(b.next("a", "early").Retry(now.Add(time.Minute), queue.Attempt{At: b.clock.Now(), Error: "first"}))
 	b.waiting("a", 2)
 	b.nothing("a")
-	b.at(now.Add(time.Minute - 2))
+	b.at(now.Add(time.Minute - 2*tick))
 	b.nothing("a")
 	b.at(now.Add(time.Minute))
 	c := b.next("a", "early")

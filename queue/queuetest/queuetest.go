@@ -27,6 +27,9 @@ type Waker interface{ Wake() }
 // the test fails.
 const patience = 10 * time.Second
 
+// tick is the least by which receipts differ in their IDs.
+const tick = time.Microsecond
+
 // Run runs the suite. open fails the test if the store cannot be opened; the
 // suite closes what it opens.
 func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
@@ -172,7 +175,7 @@ func (b *bench) next(destination, body string) queue.Claim {
 // comes out instead. It is behind all that is due, as it was accepted last.
 func (b *bench) nothing(destination string) {
 	b.Helper()
-	b.advance(1)
+	b.advance(tick)
 	b.accept("sentinel", queue.Identity{}, destination)
 	b.ok(b.next(destination, "sentinel").Done(queue.Attempt{}))
 }

@@ -1,0 +1,293 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// change takes a delivery from one stage to another: first on disk, then, when
+// that is known to be there, in the counts.
+type change struct {
+	store    *Store
+	lane     *lane
+	id       queue.ID
+	from, to standing
+	touched  bool           // there is a record of where it stands
+	attempt  *queue.Attempt // to be counted
+	endpoint laneID         // the message's, as far as it is known
+	why      reason         // where it goes for good
+}
+
+// ends makes the change one to the end of a delivery: it stays for the lane's
+// retention, or goes at once.
+func (c *change) ends(st stage, why reason) {
+	c.to.stage, c.to.ended, c.why = st, nanos(c.store.now()), why
+	if st != stageDead && c.lane.retention.Load() <= 0 {
+		c.to.stage = stageGone
+	}
+}
+
+// lock locks the message where the change may be the end of it: until unlock no
+// other delivery of the message can be removed, as both would find the other
+// still there.
+func (c *change) lock(ctx context.Context) (unlock func(), err error) {
+	if c.to.stage != stageGone {
+		return func() {}, nil
+	}
+	return c.store.lockMessage(ctx, c.id)
+}
+
+// lockMessage keeps others from changing what deliveries a message has.
+func (s *Store) lockMessage(ctx context.Context, id queue.ID) (unlock func(), err error) {
+	held, err := s.parts.lock(ctx, queue.Key(id), queue.Key{})
+	return held.unlock, err
+}
+
+// build adds to the batch what the change takes.
+func (c *change) build(db *database, batch *pebble.Batch) error {
+	if c.attempt != nil {
+		if err := c.count(batch); err != nil {
+			return err
+		}
+	}
+	if err := c.leave(batch); err != nil {
+		return err
+	}
+	if c.to.stage == stageGone {
+		r := c.store.newRemoval(db, batch)
+		return r.delivery(c.lane, c.id, &c.from, c.touched, c.endpoint, c.why)
+	}
+	if err := c.arrive(batch); err != nil {
+		return err
+	}
+	return c.store.setStanding(batch, c.id, c.lane.id, &c.to)
+}
+
+// count writes the attempt. Where the delivery goes with it nobody could read it.
+func (c *change) count(batch *pebble.Batch) error {
+	c.to.attempts++
+	a := *c.attempt
+	a.Number = c.to.attempts
+	c.to.last = &a
+	if c.to.stage == stageGone {
+		return nil
+	}
+	c.to.written++
+	var k keyBuffer
+	var v [256]byte
+	value := appendAttempt(v[:0], &a, c.store.seal.of(c.id))
+	if err := batch.Set(attemptKey(&k, c.id, c.lane.id, c.to.written), value, nil); err != nil {
+		return err
+	}
+	if n := c.to.written - historyMax; n > 0 {
+		return batch.Delete(attemptKey(&k, c.id, c.lane.id, n), nil)
+	}
+	return nil
+}
+
+// leave takes the delivery out of the index of its stage.
+func (c *change) leave(batch *pebble.Batch) error {
+	var k keyBuffer
+	switch c.from.stage {
+	case stageWaiting:
+		return batch.SingleDelete(waitingKey(&k, c.lane.id, position{c.from.due, c.id}), nil)
+	case stageDead:
+		return batch.SingleDelete(deadKey(&k, c.lane.id, c.id), nil)
+	case stageGone:
+		return nil
+	default:
+		return batch.SingleDelete(endedKey(&k, c.lane.id, c.from.ended, c.id), nil)
+	}
+}
+
+// arrive enters it into that of its new one.
+func (c *change) arrive(batch *pebble.Batch) error {
+	var k keyBuffer
+	var v [16]byte
+	size := appendSize(v[:0], c.to.size)
+	switch c.to.stage {
+	case stageWaiting:
+		return batch.Set(waitingKey(&k, c.lane.id, position{c.to.due, c.id}), size, nil)
+	case stageDead:
+		return batch.Set(deadKey(&k, c.lane.id, c.id), size, nil)
+	default:
+		return batch.Set(endedKey(&k, c.lane.id, c.to.ended, c.id), size, nil)
+	}
+}
+
+func (s *Store) setStanding(batch *pebble.Batch, id queue.ID, lane laneID, st *standing) error {
+	var k keyBuffer
+	var v [256]byte
+	return batch.Set(standingKey(&k, id, lane), st.append(v[:0], s.seal.of(id)), nil)
+}
+
+// done brings the counts up to what is on disk. The lane is locked.
+func (c *change) done() {
+	c.store.tally(c.lane, c.id, &c.from, -1)
+	c.store.tally(c.lane, c.id, &c.to, 1)
+}
+
+// tally counts a delivery where it stands, or no more. The lane is locked.
+func (s *Store) tally(l *lane, id queue.ID, st *standing, sign int64) {
+	switch st.stage {
+	case stageGone:
+		return
+	case stageWaiting:
+		l.waiting += sign
+		if sign > 0 {
+			l.ages.add(id)
+		} else {
+			l.ages.remove(id)
+		}
+	case stageDead:
+		l.dead += sign
+	default:
+		s.retain(l, st, sign)
+		return
+	}
+	l.bytes += sign * st.size
+	s.bytes.Add(sign * st.size)
+}
+
+// removal takes deliveries out of the store, and each message with its last
+// delivery. The messages are locked.
+type removal struct {
+	store *Store
+	db    *database
+	batch *pebble.Batch
+	now   int64
+	gone  map[queue.ID][]laneID // in this batch, whose message stays so far
+}
+
+func (s *Store) newRemoval(db *database, batch *pebble.Batch) *removal {
+	return &removal{store: s, db: db, batch: batch, now: nanos(s.now())}
+}
+
+// delivery adds the removal of one delivery, which is out of its index already.
+func (r *removal) delivery(l *lane, id queue.ID, st *standing, touched bool, endpoint laneID, why reason) error {
+	var k keyBuffer
+	for n := st.oldest(); n <= st.written; n++ {
+		if err := r.batch.Delete(attemptKey(&k, id, l.id, n), nil); err != nil {
+			return err
+		}
+	}
+	endpoint, sum, err := r.db.summary(id, endpoint)
+	if errors.Is(err, pebble.ErrNotFound) {
+		err = nil // the message goes all the same
+	}
+	if err != nil {
+		return err
+	}
+	others, err := r.others(l, id, &sum)
+	if err != nil {
+		return err
+	}
+	if others {
+		if r.gone == nil {
+			r.gone = make(map[queue.ID][]laneID)
+		}
+		r.gone[id] = append(r.gone[id], l.id)
+		return r.store.setStanding(r.batch, id, l.id, &standing{stage: stageGone, size: st.size})
+	}
+	return r.message(id, endpoint, &sum, l, touched, why)
+}
+
+// others tells whether other deliveries of the message are left.
+func (r *removal) others(l *lane, id queue.ID, sum *summary) (bool, error) {
+	for _, other := range sum.lanes {
+		if other == l.id || slices.Contains(r.gone[id], other) {
+			continue
+		}
+		st, found, err := r.store.standing(r.db, id, other)
+		if errors.Is(err, errDamaged) || errors.Is(err, errNoKey) {
+			err = nil // it is there, wherever it stands
+		}
+		if err != nil || !found || st.stage != stageGone {
+			return true, err
+		}
+	}
+	return false, nil
+}
+
+// message removes all that is left of a message after its last delivery.
+func (r *removal) message(id queue.ID, endpoint laneID, sum *summary, last *lane, touched bool, why reason) error {
+	var k keyBuffer
+	err := r.batch.SingleDelete(messageKey(&k, id), nil)
+	if sum.lanes != nil {
+		err = errors.Join(err, r.batch.Delete(listKey(&k, endpoint, id), nil))
+	}
+	if sum.eventID != "" {
+		err = errors.Join(err, r.batch.Delete(eventKey(&k, eventOf(sum.eventID), id), nil))
+	}
+	for _, l := range sum.lanes {
+		if l != last.id {
+			err = errors.Join(err, r.batch.Delete(standingKey(&k, id, l), nil))
+		}
+	}
+	if touched {
+		err = errors.Join(err, r.batch.Delete(standingKey(&k, id, last.id), nil))
+	}
+	var v [9]byte
+	return errors.Join(err, r.batch.Set(goneKey(&k, id), appendGone(v[:0], r.now, why), nil))
+}
+
+// standing reads where a delivery stands, if that is recorded.
+func (s *Store) standing(db *database, id queue.ID, lane laneID) (st standing, found bool, err error) {
+	var k keyBuffer
+	v, closer, err := db.Get(standingKey(&k, id, lane))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return standing{}, false, nil
+	}
+	if err != nil {
+		return standing{}, false, err
+	}
+	st, err = decodeStanding(v, s.seal.of(id))
+	return st, true, errors.Join(err, closer.Close())
+}
+
+// summary finds a message in the list of its endpoint: in the one that is given,
+// or, where it is not there, by a look into each. The error is
+// [pebble.ErrNotFound] if it is in none.
+func (db *database) summary(id queue.ID, endpoint laneID) (laneID, summary, error) {
+	sum, err := db.summaryIn(endpoint, id)
+	if !errors.Is(err, pebble.ErrNotFound) {
+		return endpoint, sum, err
+	}
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindList}, UpperBound: []byte{kindList + 1}})
+	if err != nil {
+		return endpoint, summary{}, err
+	}
+	var k keyBuffer
+	for ok := iter.First(); ok; {
+		if len(iter.Key()) != 1+8+16 {
+			ok = iter.Next() // not ours
+			continue
+		}
+		e := laneID(iter.Key()[1:])
+		if iter.SeekGE(listKey(&k, e, id)) && string(iter.Key()) == string(k[:1+8+16]) {
+			sum, err := decodeSummary(iter.Value())
+			return e, sum, errors.Join(err, iter.Close())
+		}
+		last := listKey(&k, e, end.id)
+		ok = iter.SeekGE(append(last, 0))
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		return endpoint, summary{}, err
+	}
+	return endpoint, summary{}, pebble.ErrNotFound
+}
+
+func (db *database) summaryIn(endpoint laneID, id queue.ID) (summary, error) {
+	var k keyBuffer
+	v, closer, err := db.Get(listKey(&k, endpoint, id))
+	if err != nil {
+		return summary{}, err
+	}
+	sum, err := decodeSummary(v)
+	return sum, errors.Join(err, closer.Close())
+}

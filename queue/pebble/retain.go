@@ -1,0 +1,429 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"math"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// DefaultMaxRetained is the limit on what has ended unless Options say otherwise.
+const DefaultMaxRetained = 1 << 30
+
+const (
+	retireBatch = 512         // deliveries removed in one commit
+	retirePause = time.Second // at least this long between sweeps
+	goneAge     = 30 * 24 * time.Hour
+	gonePause   = time.Hour // at least this long between sweeps of what is known of the gone
+	goneSize    = 256 << 20 // roughly what that may take
+)
+
+// history is what the store knows of deliveries that have ended and are kept.
+type history struct {
+	sweeper
+	bytes   atomic.Int64
+	counted atomic.Bool  // what was on disk at the start is in bytes, too
+	limit   atomic.Int64 // on bytes; none if it is not positive
+	gone    atomic.Int64 // when to sweep what is known of the gone
+}
+
+// Retain implements [queue.Store].
+func (s *Store) Retain(destination string, age time.Duration) {
+	l, err := s.lane(destination)
+	if err != nil {
+		return // nothing can be accepted for it either
+	}
+	if l.retention.Swap(int64(age)) != int64(age) {
+		s.history.recorded(0)
+	}
+}
+
+// SetMaxRetained changes the limit of Options.MaxRetained. 0 or less is no limit.
+func (s *Store) SetMaxRetained(bytes int64) {
+	s.history.limit.Store(bytes)
+	s.history.recorded(0)
+}
+
+// retain counts a delivery that has ended and stays, or goes. What stays is
+// swept when its time comes.
+func (s *Store) retain(l *lane, st *standing, sign int64) {
+	bytes := s.history.bytes.Add(sign * st.size)
+	if sign < 0 {
+		return
+	}
+	l.lower(st.ended)
+	due := later(st.ended, l.retention.Load())
+	if limit := s.history.limit.Load(); limit > 0 && bytes > limit && s.history.counted.Load() {
+		due = 0
+	}
+	s.history.recorded(due)
+}
+
+// lower says that a delivery which stays has ended at that time.
+func (l *lane) lower(ended int64) {
+	for {
+		first := l.first.Load()
+		if ended >= first || l.first.CompareAndSwap(first, ended) {
+			return
+		}
+	}
+}
+
+func later(t, d int64) int64 {
+	if d > math.MaxInt64-t {
+		return math.MaxInt64
+	}
+	return t + max(d, 0)
+}
+
+// countEnded prepares the count of what has ended, as countKeys does for keys.
+func (s *Store) countEnded(db *database) (count func(), err error) {
+	s.history.counted.Store(false)
+	s.history.bytes.Store(0)
+	if !db.use() {
+		return func() {}, nil
+	}
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindEnded}, UpperBound: []byte{kindEnded + 1}})
+	if err != nil {
+		db.leave()
+		return func() {}, err
+	}
+	return func() {
+		defer db.leave()
+		var bytes int64
+		n := 0
+		for ok := iter.First(); ok; ok = iter.Next() {
+			if n++; n%4096 == 0 && s.interrupted(db) {
+				break
+			}
+			if size, err := decodeSize(iter.Value()); err == nil {
+				bytes += size
+			}
+		}
+		if errors.Join(iter.Error(), iter.Close()) == nil && !s.interrupted(db) {
+			s.history.bytes.Add(bytes)
+			s.history.counted.Store(true)
+			s.history.recorded(0)
+		}
+	}, nil
+}
+
+// retire removes what has ended and whose retention is over, and the oldest of
+// it where there is more than the limit.
+func (s *Store) retire(ctx context.Context) (int, error) {
+	now := nanos(s.now())
+	// What ends from here on lowers it again.
+	s.history.next.Store(math.MaxInt64)
+	r := retiring{store: s}
+	err := r.aged(ctx, now)
+	if err == nil {
+		err = r.crowded(ctx)
+	}
+	if err == nil {
+		err = s.sweepGone(ctx, now)
+	}
+	if err != nil {
+		s.history.recorded(now)
+		return r.total, err
+	}
+	for _, l := range s.allLanes() {
+		if first := l.first.Load(); first != math.MaxInt64 {
+			s.history.recorded(later(first, l.retention.Load()))
+		}
+	}
+	s.history.recorded(s.history.gone.Load())
+	return r.total, nil
+}
+
+func (s *Store) allLanes() []*lane {
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	all := make([]*lane, 0, len(s.lanes))
+	for _, l := range s.lanes {
+		all = append(all, l)
+	}
+	return all
+}
+
+// retiring is a sweep of what has ended. It removes deliveries of many lanes in
+// one commit.
+type retiring struct {
+	store *Store
+	batch []retired
+	bytes int64 // in the batch
+	total int
+}
+
+// retired is a delivery that has ended and goes.
+type retired struct {
+	lane  *lane
+	ended int64
+	id    queue.ID
+	st    standing
+}
+
+func (r *retiring) aged(ctx context.Context, now int64) error {
+	for _, l := range r.store.allLanes() {
+		for {
+			until := now - max(l.retention.Load(), 0)
+			if l.first.Load() > until {
+				break
+			}
+			if err := r.collect(l, until, math.MaxInt64); err != nil {
+				return r.undo(err)
+			}
+			if len(r.batch) == retireBatch {
+				if err := r.commit(ctx, goneAged); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return r.commit(ctx, goneAged)
+}
+
+// crowded removes the oldest first, whatever their lanes. It goes somewhat below
+// the limit, so that it need not come back for each that ends.
+func (r *retiring) crowded(ctx context.Context) error {
+	h := &r.store.history
+	limit := h.limit.Load()
+	if limit <= 0 || !h.counted.Load() || h.bytes.Load() <= limit {
+		return nil
+	}
+	target := limit - limit/64
+	lanes := r.store.allLanes()
+	for h.bytes.Load()-r.bytes > target {
+		l, until := oldest(lanes)
+		if l == nil {
+			break
+		}
+		if err := r.collect(l, until, h.bytes.Load()-r.bytes-target); err != nil {
+			return r.undo(err)
+		}
+		if len(r.batch) == retireBatch {
+			if err := r.commit(ctx, goneCrowded); err != nil {
+				return err
+			}
+		}
+	}
+	return r.commit(ctx, goneCrowded)
+}
+
+// oldest returns the lane of the delivery that ended first, and when the first of
+// another lane did.
+func oldest(lanes []*lane) (l *lane, until int64) {
+	first := int64(math.MaxInt64)
+	until = math.MaxInt64
+	for _, other := range lanes {
+		switch at := other.first.Load(); {
+		case at < first:
+			l, first, until = other, at, first
+		case at < until:
+			until = at
+		}
+	}
+	return l, until
+}
+
+// collect adds to the batch what has ended in a lane by the given time, until it
+// is full or there are so many bytes more. The lane then knows where to go on.
+func (r *retiring) collect(l *lane, until, bytes int64) error {
+	db, err := r.store.enter()
+	if err != nil {
+		return err
+	}
+	defer db.leave()
+	from := l.first.Swap(math.MaxInt64)
+	var lower, upper keyBuffer
+	iter, err := db.NewIter(&pebble.IterOptions{
+		// The lower bound passes over what was removed before.
+		LowerBound: endedKey(&lower, l.id, from, queue.ID{}),
+		UpperBound: append(endedKey(&upper, l.id, math.MaxInt64, end.id), 0),
+	})
+	if err != nil {
+		l.lower(from)
+		return unavailable(err)
+	}
+	for ok := iter.First(); ok; ok = iter.Next() {
+		_, ended, id, keyErr := splitEnded(iter.Key())
+		size, valueErr := decodeSize(iter.Value())
+		if keyErr != nil || valueErr != nil {
+			continue
+		}
+		if ended > until || bytes <= 0 || len(r.batch) == retireBatch {
+			l.lower(ended)
+			break
+		}
+		r.batch = append(r.batch, retired{lane: l, ended: ended, id: id, st: standing{size: size}})
+		r.bytes += size
+		bytes -= size
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		l.lower(from)
+		return unavailable(err)
+	}
+	return nil
+}
+
+// undo leaves what was collected for another time.
+func (r *retiring) undo(err error) error {
+	for _, x := range r.batch {
+		x.lane.lower(x.ended)
+	}
+	r.clear()
+	return err
+}
+
+func (r *retiring) clear() { r.batch, r.bytes = nil, 0 }
+
+// commit removes what was collected. It is not synced: what a crash brings back
+// is removed again.
+func (r *retiring) commit(ctx context.Context, why reason) error {
+	if len(r.batch) == 0 {
+		return nil
+	}
+	s := r.store
+	keys := make([]queue.Key, len(r.batch))
+	for i := range r.batch {
+		keys[i] = queue.Key(r.batch[i].id)
+	}
+	unlock, err := s.parts.lockAll(ctx, keys)
+	if err != nil {
+		return r.undo(unavailable(err))
+	}
+	db, err := s.enter()
+	if err != nil {
+		unlock()
+		return r.undo(err)
+	}
+	batch := db.NewBatch()
+	removed, err := r.build(db, batch, why)
+	if err != nil {
+		unlock()
+		db.leave()
+		return r.undo(unavailable(err))
+	}
+	err = db.commit(ctx, s.disk, batch, false, func(err error) {
+		if err == nil {
+			for i := range removed {
+				s.retain(removed[i].lane, &removed[i].st, -1)
+			}
+		}
+		unlock()
+	})
+	if err != nil {
+		return r.undo(err)
+	}
+	r.total += len(removed)
+	r.clear()
+	return nil
+}
+
+// build adds the removals to the batch, of those that are still where they were.
+func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed []retired, err error) {
+	s := r.store
+	rm := s.newRemoval(db, batch)
+	for _, x := range r.batch {
+		st, found, err := s.standing(db, x.id, x.lane.id)
+		if errors.Is(err, errDamaged) || errors.Is(err, errNoKey) {
+			err = nil // of the attempt in it: the rest is read by then
+		}
+		if err != nil {
+			return nil, err
+		}
+		var k keyBuffer
+		key := endedKey(&k, x.lane.id, x.ended, x.id)
+		if !found || st.ended != x.ended || !st.stage.kept() {
+			// A person has redelivered it, or else the entry is nobody's.
+			_, closer, err := db.Get(key)
+			if errors.Is(err, pebble.ErrNotFound) {
+				continue
+			}
+			if err = errors.Join(err, closer.Close(), batch.SingleDelete(key, nil)); err != nil {
+				return nil, err
+			}
+			removed = append(removed, x)
+			continue
+		}
+		x.st.stage = st.stage
+		endpoint := x.lane.endpoint()
+		if err := batch.SingleDelete(key, nil); err != nil {
+			return nil, err
+		}
+		if err := rm.delivery(x.lane, x.id, &st, true, endpoint, why); err != nil {
+			return nil, err
+		}
+		removed = append(removed, x)
+	}
+	return removed, nil
+}
+
+// kept: of a delivery that has ended and stays for the retention.
+func (st stage) kept() bool {
+	return st == stageDelivered || st == stageCancelled || st == stageUnrouted
+}
+
+// endpoint is where the lane's messages are probably listed.
+func (l *lane) endpoint() laneID {
+	name, _, _ := strings.Cut(l.name, "/")
+	return laneOf(name)
+}
+
+// sweepGone forgets what has gone long ago, and the oldest of it where that takes
+// much space. IDs sort by time, so it is one deletion of a range.
+func (s *Store) sweepGone(ctx context.Context, now int64) error {
+	if now < s.history.gone.Load() {
+		return nil
+	}
+	db, err := s.enter()
+	if err != nil {
+		return err
+	}
+	first, size, err := db.gone()
+	if err != nil {
+		db.leave()
+		return unavailable(err)
+	}
+	cut := now - int64(goneAge)
+	if size > goneSize {
+		cut = max(cut, now-int64(float64(now-first)*goneSize/float64(size)))
+	}
+	s.history.gone.Store(later(now, int64(gonePause)))
+	if first >= cut {
+		db.leave()
+		return nil
+	}
+	batch := db.NewBatch()
+	var k keyBuffer
+	upper := queue.NewID(time.Unix(0, cut))
+	if err := batch.DeleteRange([]byte{kindGone}, goneKey(&k, upper), nil); err != nil {
+		db.leave()
+		return unavailable(err)
+	}
+	return db.commit(ctx, s.disk, batch, false, func(error) {})
+}
+
+// gone returns when the oldest of the gone was received, MaxInt64 where there is
+// none, and roughly how much they take.
+func (db *database) gone() (first int64, size uint64, err error) {
+	lower, upper := []byte{kindGone}, []byte{kindGone + 1}
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
+	if err != nil {
+		return 0, 0, err
+	}
+	first = math.MaxInt64
+	if iter.First() && len(iter.Key()) == 1+16 {
+		first = receiptDue(queue.ID(iter.Key()[1:]))
+	}
+	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		return 0, 0, err
+	}
+	size, err = db.EstimateDiskUsage(lower, upper)
+	return first, size, err
+}
