@@ -96,7 +96,8 @@ func isReset(err error) bool {
 var brokenConnection = []string{
 	"http: server closed idle connection",
 	"net/http: HTTP/1.x transport connection broken",
-	"malformed HTTP ", "malformed chunked encoding",
+	"readLoopPeekFailLocked", // an answer before the request
+	"malformed HTTP ", "malformed chunked encoding", "invalid byte in chunk length", "http chunk length too large",
 	"http2: ", "stream error: ", "connection error: ",
 }
 
