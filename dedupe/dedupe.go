@@ -151,6 +151,9 @@ func (w *Window) confirmed(key Key, now time.Time) bool {
 	return ok && e.key == key && now.Before(e.expires)
 }
 
+// Forget drops a key from the cache, once the store has forgotten it.
+func (w *Window) Forget(key Key) { w.cache.Del(key.half()) }
+
 // Waiting returns how many calls wait for a twin's outcome.
 func (w *Window) Waiting() int64 { return w.waiting.Load() }
 

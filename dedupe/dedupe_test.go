@@ -177,6 +177,10 @@ func TestCache(t *testing.T) {
 	if cached, _ := w.Counts(); cached != 1 {
 		t.Errorf("%d cache hits counted, want 1", cached)
 	}
+	w.Forget(key)
+	if !asked(key, noon) {
+		t.Error("the cache knows a key that it was told to forget")
+	}
 }
 
 func TestNoKey(t *testing.T) {

@@ -1,0 +1,161 @@
+package caddymodule
+
+import (
+	"context"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// destinations are those of an endpoint's forwards.
+func (h *Handler) destinations() []string {
+	all := make([]string, len(h.Forwards))
+	for i, f := range h.Forwards {
+		all[i] = f.destination
+	}
+	return all
+}
+
+// forwardTo is the forward of a destination; nil: the configuration has none.
+func (o *opened) forwardTo(destination string) *Forward {
+	endpoint, name := splitDestination(destination)
+	if h := o.app.endpoints[endpoint]; h != nil {
+		return h.forward(name)
+	}
+	return nil
+}
+
+// routeStored asks where a stored message goes by the routing of today.
+func (h *Handler) routeStored(ctx context.Context, m *queue.Message) ([]queue.Route, error) {
+	about := factsOf(&queue.Delivery{Message: m})
+	r, err := h.stored(ctx, m, about)
+	if err != nil {
+		return nil, err
+	}
+	return h.route(r, about, m.Body), nil
+}
+
+// stored is the request of a stored message as the gateway had it.
+func (h *Handler) stored(ctx context.Context, m *queue.Message, about *facts) (*http.Request, error) {
+	r, err := rebuild(ctx, m, about)
+	if err != nil {
+		return nil, err
+	}
+	repl := caddy.NewReplacer()
+	about.placeholders(repl)
+	r = caddyhttp.PrepareRequest(r, repl, &recorder{header: make(http.Header)}, h.server)
+	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, m.ClientIP)
+	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, m.TrustedProxy)
+	return r, nil
+}
+
+// longestRetention is the longest time for which anything that has ended is kept.
+func (o *opened) longestRetention() time.Duration {
+	longest := o.app.retention()
+	for _, h := range o.app.endpoints {
+		longest = max(longest, h.retention())
+	}
+	return longest
+}
+
+// circuit tells how the worker of a destination does; nil: there is none.
+func (o *opened) circuit(destination string) *apiCircuit {
+	o.app.mu.Lock()
+	run := o.app.running
+	o.app.mu.Unlock()
+	if run == nil {
+		return nil
+	}
+	w := run.delivering[destination]
+	if w == nil {
+		return nil
+	}
+	health := w.Health()
+	endpoint, _ := splitDestination(destination)
+	return &apiCircuit{
+		State: health.Circuit, Since: utc(health.Since), Probe: utc(health.Probe),
+		InFlight: health.InFlight, Allowed: health.Allowed,
+		Error: o.redactor(context.Background(), endpoint).answer(health.Last),
+	}
+}
+
+// describeConfigured tells of an endpoint what its configuration says.
+func (o *opened) describeConfigured(e *apiEndpoint, h *Handler) {
+	e.Provider, e.Kind, e.Mode = h.row.Name, "pass", h.Mode
+	if e.Mode == "" {
+		e.Mode = "enforce"
+	}
+	if h.asynchronous() {
+		e.Kind = "forward"
+		retention := h.retention().Seconds()
+		e.Retention = &retention
+	}
+	e.MaxBacklog, e.MaxInFlight = h.MaxBacklog, h.MaxInFlight
+}
+
+// redactor knows what is hidden of an endpoint's messages. Of endpoints that the
+// configuration does not have it knows no more than what is always hidden.
+func (o *opened) redactor(ctx context.Context, endpoint string) *redactor {
+	if r := o.redactors[endpoint]; r != nil {
+		return r
+	}
+	r := newRedactor(nil)
+	h := o.app.endpoints[endpoint]
+	if h != nil {
+		r = newRedactor(h.row.Scheme)
+		for _, secret := range h.secrets(ctx, o.shared) {
+			r.hideSecret(secret)
+		}
+		r.hide(h.Redact)
+	}
+	r.hide(o.app.Redact)
+	if o.redactors == nil {
+		o.redactors = make(map[string]*redactor)
+	}
+	o.redactors[endpoint] = r
+	return r
+}
+
+// hide adds what a configuration names.
+func (r *redactor) hide(named *Redact) {
+	if named == nil {
+		return
+	}
+	for _, name := range named.Headers {
+		r.hideHeader(name)
+	}
+	for _, path := range named.JSON {
+		r.hideJSON(path)
+	}
+}
+
+// secrets are all that an endpoint knows and nobody is to see.
+func (h *Handler) secrets(ctx context.Context, s *shared) (all []string) {
+	if p := h.provider; p != nil {
+		all = append(all, p.secrets...)
+		for _, o := range p.row.Options {
+			if o.Secret && p.given[o.Name] != "" {
+				all = append(all, p.given[o.Name])
+			}
+		}
+	}
+	if h.row.Secret.Learnt {
+		if learnt, err := s.learntBy(ctx, h.Name); err == nil {
+			all = append(all, *learnt...)
+		}
+	}
+	for _, f := range h.Forwards {
+		if sign := f.effective.SignWith; sign != nil {
+			for _, secret := range sign.Secrets {
+				all = append(all, caddy.NewReplacer().ReplaceAll(secret, ""))
+			}
+		}
+	}
+	slices.Sort(all)
+	return slices.Compact(all)
+}

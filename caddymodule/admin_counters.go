@@ -1,0 +1,81 @@
+package caddymodule
+
+import (
+	"github.com/prometheus/client_golang/prometheus"
+	dto "github.com/prometheus/client_model/go"
+)
+
+// counterValues are those of the metrics' own counters, so that there is one set
+// of books.
+type counterValues struct {
+	byRequest map[string]*apiRequests
+	byAttempt map[[2]string]map[string]int64 // endpoint and forward
+}
+
+// countersByEndpoint reads the counters once, for all endpoints.
+func countersByEndpoint() *counterValues {
+	c := &counterValues{make(map[string]*apiRequests), make(map[[2]string]map[string]int64)}
+	m := collectors()
+	eachCounter(m.requests, func(labels map[string]string, n int64) {
+		r := c.byRequest[labels["endpoint"]]
+		if r == nil {
+			r = newRequests()
+			c.byRequest[labels["endpoint"]] = r
+		}
+		outcome, reason := labels["outcome"], labels["reason"]
+		r.Outcomes[outcome] += n
+		switch {
+		case n == 0 || reason == "":
+		case outcome == "refused":
+			r.Refused[reason] += n
+		case outcome == "observed":
+			r.Observed[reason] += n
+		}
+	})
+	eachCounter(m.attempts, func(labels map[string]string, n int64) {
+		key := [2]string{labels["endpoint"], labels["forward"]}
+		if c.byAttempt[key] == nil {
+			c.byAttempt[key] = make(map[string]int64)
+		}
+		c.byAttempt[key][labels["outcome"]] += n
+	})
+	return c
+}
+
+func newRequests() *apiRequests {
+	return &apiRequests{Outcomes: map[string]int64{}, Refused: map[string]int64{}, Observed: map[string]int64{}}
+}
+
+func (c *counterValues) requests(endpoint string) apiRequests {
+	if r := c.byRequest[endpoint]; r != nil {
+		return *r
+	}
+	return *newRequests()
+}
+
+func (c *counterValues) attempts(endpoint, forward string) map[string]int64 {
+	if a := c.byAttempt[[2]string{endpoint, forward}]; a != nil {
+		return a
+	}
+	return map[string]int64{}
+}
+
+// eachCounter calls f for every counter of a collector.
+func eachCounter(all prometheus.Collector, f func(labels map[string]string, n int64)) {
+	ch := make(chan prometheus.Metric, 64)
+	go func() {
+		defer close(ch)
+		all.Collect(ch)
+	}()
+	for metric := range ch {
+		var m dto.Metric
+		if metric.Write(&m) != nil || m.Counter == nil {
+			continue
+		}
+		labels := make(map[string]string, len(m.Label))
+		for _, l := range m.Label {
+			labels[l.GetName()] = l.GetValue()
+		}
+		f(labels, int64(m.Counter.GetValue()))
+	}
+}

@@ -1,0 +1,158 @@
+package caddymodule
+
+import (
+	"encoding/json"
+	"errors"
+	"io"
+	"net/http"
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+var allStates = []queue.State{queue.StateWaiting, queue.StateDelivered, queue.StateDead, queue.StateCancelled, queue.StateUnrouted}
+
+// Limits of the API.
+const (
+	defaultPage    = 100
+	maxPage        = 1000
+	maxCount       = 100_000
+	maxRequest     = 1 << 20 // bytes of a request's body
+	maxShownBody   = 1 << 20 // bytes of a message's body in JSON
+	defaultShown   = 64 << 10
+	atOnce         = 64              // changes under way, which share the disk's commits
+	longestRequest = 5 * time.Second // then a chunk ends early
+)
+
+func badRequest(format string, args ...any) error {
+	return apiFailure(http.StatusBadRequest, format, args...)
+}
+
+// filterOf reads a filter from a query that checkParams has seen.
+func filterOf(query url.Values) apiFilter {
+	f := apiFilter{
+		Endpoint: query.Get("endpoint"), State: query.Get("state"), Type: query.Get("type"),
+		EventID: query.Get("event_id"), Since: query.Get("since"), Until: query.Get("until"),
+	}
+	if forward, ok := query["forward"]; ok {
+		f.Forward = &forward[0]
+	}
+	return f
+}
+
+// settle checks a filter and makes one for the store.
+func (o *opened) settle(f apiFilter, now time.Time) (queue.Filter, error) {
+	q := queue.Filter{Endpoint: f.Endpoint, EventType: f.Type, EventID: f.EventID}
+	if f.Forward != nil && f.Endpoint == "" {
+		return q, badRequest("forward: say of which endpoint it is")
+	}
+	if f.Endpoint != "" {
+		if _, err := o.checkTarget(f.Endpoint, f.Forward); err != nil {
+			return q, err
+		}
+		if f.Forward != nil {
+			q.Destination = destination(f.Endpoint, *f.Forward)
+		}
+	}
+	var err error
+	if q.States, err = parseStates(f.State); err != nil {
+		return q, err
+	}
+	if q.Since, err = parseTime(f.Since, now); err != nil {
+		return q, badRequest("since: %w", err)
+	}
+	if q.Until, err = parseTime(f.Until, now); err != nil {
+		return q, badRequest("until: %w", err)
+	}
+	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
+		return q, badRequest("since (%s) is not before until (%s), so that nothing can match", q.Since.UTC().Format(time.RFC3339), q.Until.UTC().Format(time.RFC3339))
+	}
+	return q, nil
+}
+
+// parseStates reads states with commas between. None: every state.
+func parseStates(s string) (states []queue.State, err error) {
+	if s == "" || s == "all" {
+		return nil, nil
+	}
+	for name := range strings.SplitSeq(s, ",") {
+		state := queue.State(strings.TrimSpace(name))
+		if !slices.Contains(allStates, state) {
+			words := make([]string, len(allStates))
+			for i, known := range allStates {
+				words[i] = string(known)
+			}
+			return nil, badRequest("state: there is no %q%s; there are %s, and all", name, didYouMean(name, words), strings.Join(words, ", "))
+		}
+		if !slices.Contains(states, state) {
+			states = append(states, state)
+		}
+	}
+	return states, nil
+}
+
+var errTime = errors.New("it is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 2h or 3d")
+
+// parseTime reads a time or a duration back from now. Empty: the zero time.
+func parseTime(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t, nil
+	}
+	d, err := caddy.ParseDuration(s)
+	if err != nil || d < 0 {
+		return time.Time{}, errTime
+	}
+	return now.Add(-d), nil
+}
+
+// parseLimit reads how many are asked for.
+func parseLimit(s string, usual, most int) (int, error) {
+	if s == "" {
+		return usual, nil
+	}
+	n, err := strconv.Atoi(s)
+	if err != nil || n < 1 || n > most {
+		return 0, badRequest("limit: it is a number from 1 to %d", most)
+	}
+	return n, nil
+}
+
+// readJSON reads a request's body into v. An empty one leaves v as it is.
+func readJSON(r *http.Request, v any) error {
+	b, err := io.ReadAll(io.LimitReader(r.Body, maxRequest+1))
+	switch {
+	case err != nil:
+		return badRequest("reading the request: %w", err)
+	case len(b) > maxRequest:
+		return apiFailure(http.StatusRequestEntityTooLarge, "the request has more than %d bytes", maxRequest)
+	case len(strings.TrimSpace(string(b))) == 0:
+		return nil
+	}
+	d := json.NewDecoder(strings.NewReader(string(b)))
+	d.DisallowUnknownFields()
+	if err := d.Decode(v); err != nil {
+		return badRequest("the request is not the JSON that is due: %s", strings.TrimPrefix(err.Error(), "json: "))
+	}
+	if d.More() {
+		return badRequest("behind the request's JSON there is more")
+	}
+	return nil
+}
+
+// writeJSON answers with v.
+func writeJSON(w http.ResponseWriter, v any) error {
+	w.Header().Set("Content-Type", "application/json")
+	w.Header().Set("Cache-Control", "no-store")
+	e := json.NewEncoder(w)
+	e.SetEscapeHTML(false)
+	return e.Encode(v)
+}

@@ -1,0 +1,120 @@
+package caddymodule
+
+import (
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// list is what both lists ask for.
+func (a *adminAPI) list(r *http.Request) (o *opened, f queue.Filter, after queue.Cursor, limit int, err error) {
+	query := r.URL.Query()
+	if limit, err = parseLimit(query.Get("limit"), defaultPage, maxPage); err != nil {
+		return o, f, after, limit, err
+	}
+	if o, err = a.open(); err != nil {
+		return o, f, after, limit, err
+	}
+	if f, err = o.settle(filterOf(query), time.Now()); err != nil {
+		o.release()
+		return nil, f, after, limit, err
+	}
+	return o, f, queue.Cursor(query.Get("after")), limit, nil
+}
+
+func (a *adminAPI) messages(w http.ResponseWriter, r *http.Request) error {
+	o, f, after, limit, err := a.list(r)
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	page, err := o.store.Messages(r.Context(), f, after, limit)
+	if err != nil {
+		return err
+	}
+	answer := apiMessages{Messages: make([]apiMessageEntry, len(page.Messages)), Next: page.Next}
+	for i, m := range page.Messages {
+		red := o.redactor(r.Context(), m.Endpoint)
+		answer.Messages[i] = apiMessageEntry{apiSummary: summaryOf(m.Summary, red), Deliveries: make([]apiState, len(m.Deliveries))}
+		for j, d := range m.Deliveries {
+			answer.Messages[i].Deliveries[j] = stateOf(d, red)
+		}
+	}
+	answer.Note = noteOf(len(page.Messages), page.Next, after)
+	return writeJSON(w, answer)
+}
+
+func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
+	o, f, after, limit, err := a.list(r)
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	page, err := o.store.Deliveries(r.Context(), f, after, limit)
+	if err != nil {
+		return err
+	}
+	answer := apiDeliveries{Deliveries: make([]apiDelivery, len(page.Entries)), Next: page.Next}
+	for i, e := range page.Entries {
+		red := o.redactor(r.Context(), e.Endpoint)
+		answer.Deliveries[i] = apiDelivery{summaryOf(e.Summary, red), stateOf(e.DeliveryState, red)}
+	}
+	answer.Note = noteOf(len(page.Entries), page.Next, after)
+	return writeJSON(w, answer)
+}
+
+// noteOf says in words what an empty page means.
+func noteOf(n int, next, after queue.Cursor) string {
+	switch {
+	case n > 0:
+		return ""
+	case next != "":
+		return "nothing so far matches; go on with next"
+	case after != "":
+		return "nothing more matches"
+	}
+	return "nothing matches"
+}
+
+func summaryOf(s queue.Summary, red *redactor) apiSummary {
+	return apiSummary{
+		ID: s.ID, ReceivedAt: s.ReceivedAt.UTC(), Endpoint: s.Endpoint,
+		EventID: red.plain(s.EventID), EventType: red.plain(s.EventType), Size: s.Size,
+	}
+}
+
+func stateOf(d queue.DeliveryState, red *redactor) apiState {
+	_, forward := splitDestination(d.Destination)
+	s := apiState{
+		Forward: forward, Destination: d.Destination, State: d.State, Claimed: d.Claimed, Attempts: d.Attempts,
+		Next: utc(d.Next), Ended: utc(d.Ended), Redelivered: utc(d.Redelivered),
+	}
+	if d.Last != nil {
+		last := attemptOf(*d.Last, red)
+		s.Last = &last
+	}
+	if d.Err != nil {
+		s.Damaged = d.Err.Error()
+	}
+	return s
+}
+
+func attemptOf(a queue.Attempt, red *redactor) apiAttempt {
+	return apiAttempt{
+		Number: a.Number, At: a.At.UTC(), Duration: a.Duration.Seconds(), Failure: a.Failure, Status: a.Status,
+		Error: red.answer(a.Error), Excerpt: red.answer(a.Excerpt),
+	}
+}
+
+// utc leaves the zero time alone.
+func utc(t time.Time) time.Time {
+	if t.IsZero() {
+		return t
+	}
+	return t.UTC()
+}
+
+// plain is an event's own word, which may hold any bytes.
+func (r *redactor) plain(s string) string { return strings.ToValidUTF8(r.text(s), "\uFFFD") }

@@ -1,0 +1,163 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"net/http"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+var (
+	errNowhere    = errors.New("it matches no forward of its endpoint; name one with forward")
+	errOrphaned   = errors.New("its endpoint is not in the configuration, so that nobody can say where it goes")
+	errUnreadable = errors.New("the message is damaged")
+)
+
+func (a *adminAPI) redeliver(w http.ResponseWriter, r *http.Request) error {
+	c, err := a.begin(r, maxPage)
+	if err != nil {
+		return err
+	}
+	defer c.release()
+	if c.ask.Forward == nil {
+		if err := c.named("redeliver"); err != nil {
+			return err
+		}
+		return c.finish(w, c.onDeliveries(r.Context(), func(e queue.Entry) error {
+			_, err := c.again(r.Context(), &queue.Inspection{Summary: e.Summary}, e.DeliveryState)
+			return err
+		}))
+	}
+	to, err := c.target()
+	if err != nil {
+		return err
+	}
+	return c.finish(w, c.onMessages(r.Context(), func(m queue.MessageEntry) error {
+		return c.redeliverTo(r.Context(), &queue.Inspection{Summary: m.Summary}, to)
+	}))
+}
+
+// target is the destination that the selected messages go to.
+func (c *chunk) target() (string, error) {
+	if c.ask.Filter.Endpoint == "" {
+		return "", badRequest("forward: say in the filter of which endpoint it is")
+	}
+	if _, err := c.checkTarget(c.ask.Filter.Endpoint, c.ask.Forward); err != nil {
+		return "", err
+	}
+	return destination(c.ask.Filter.Endpoint, *c.ask.Forward), nil
+}
+
+// onMessages does the same to the messages of a chunk; without change it counts
+// them.
+func (c *chunk) onMessages(ctx context.Context, change func(queue.MessageEntry) error) error {
+	if _, err := c.target(); err != nil {
+		return err
+	}
+	if c.ask.Filter.ID != "" {
+		return badRequest("filter.id: a single message is sent to a forward by messages/{id}/redeliver")
+	}
+	return c.pages(func(after queue.Cursor, n int) (int, queue.Cursor, error) {
+		page, err := c.store.Messages(ctx, c.filter, after, n)
+		if err == nil && change != nil {
+			err = each(c, page.Messages, change)
+		}
+		return len(page.Messages), page.Next, err
+	})
+}
+
+// again makes a delivery once more and returns where the message goes. One that
+// matched no forward is routed anew, as its endpoint's routing stands today.
+func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.DeliveryState) ([]string, error) {
+	if d.State != queue.StateUnrouted {
+		return []string{d.Destination}, o.redeliverTo(ctx, found, d.Destination)
+	}
+	h := o.app.endpoints[found.Endpoint]
+	if h == nil {
+		return nil, errOrphaned
+	}
+	m, err := o.read(ctx, found)
+	if err != nil {
+		return nil, err
+	}
+	routes, err := h.routeStored(ctx, m)
+	if err != nil {
+		return nil, err
+	}
+	var sent []string
+	for _, route := range routes {
+		if err := o.store.Redeliver(ctx, m.ID, route); err != nil {
+			return sent, err
+		}
+		sent = append(sent, route.Destination)
+	}
+	if len(sent) == 0 {
+		return nil, errNowhere
+	}
+	return sent, nil
+}
+
+// redeliverTo makes the delivery to one destination once more, or for the first
+// time, in the order that the forward keeps.
+func (o *opened) redeliverTo(ctx context.Context, found *queue.Inspection, to string) error {
+	route := queue.Route{Destination: to}
+	if f := o.forwardTo(to); f != nil && f.effective.Order != nil {
+		m, err := o.read(ctx, found)
+		if err != nil {
+			return err
+		}
+		route = f.routeOf(m.Header, factsOf(&queue.Delivery{Message: m}), m.Body)
+	}
+	return o.store.Redeliver(ctx, found.ID, route)
+}
+
+// read returns the message of an inspection, which may have come from a list.
+func (o *opened) read(ctx context.Context, found *queue.Inspection) (*queue.Message, error) {
+	if found.Message == nil && found.Err == nil {
+		var err error
+		if found, err = o.store.Look(ctx, found.ID); err != nil {
+			return nil, err
+		}
+	}
+	if found.Message == nil {
+		return nil, errUnreadable
+	}
+	return found.Message, nil
+}
+
+func (a *adminAPI) pause(w http.ResponseWriter, r *http.Request) error {
+	return a.setPaused(w, r, true)
+}
+
+func (a *adminAPI) resume(w http.ResponseWriter, r *http.Request) error {
+	return a.setPaused(w, r, false)
+}
+
+func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool) error {
+	var target apiTarget
+	if err := readJSON(r, &target); err != nil {
+		return err
+	}
+	if target.Endpoint == "" {
+		return badRequest("endpoint: say which one")
+	}
+	o, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	destinations, err := o.checkTarget(target.Endpoint, target.Forward)
+	if err != nil {
+		return err
+	}
+	if len(destinations) == 0 {
+		return badRequest("endpoint %s passes events on while the sender waits: it has no deliveries to pause", target.Endpoint)
+	}
+	for _, d := range destinations {
+		if err := o.store.Pause(r.Context(), d, paused); err != nil {
+			return err
+		}
+	}
+	return writeJSON(w, apiPaused{Paused: paused, Destinations: destinations})
+}

@@ -1,0 +1,129 @@
+package caddymodule
+
+import (
+	"maps"
+	"net/http"
+	"slices"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// processBegan is when the counters did.
+var processBegan = time.Now()
+
+func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
+	o, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	stats := o.shared.store.Stats()
+	answer := apiStatus{
+		Now: time.Now().UTC(), Since: processBegan.UTC(), Listeners: outcomes.listeners(),
+		Store: apiStore{
+			Location: o.shared.location, Available: stats.Available, BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
+			RetainedBytes: ifCounted(stats.Retained), DedupeKeys: ifCounted(stats.Keys), Damaged: stats.Damaged,
+		},
+		Limits: apiLimits{
+			InFlightBytes: o.shared.buffered.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
+		},
+	}
+	t := &answer.Totals
+	for _, e := range o.describe(stats, "") {
+		if e.Kind != "orphaned" {
+			t.Endpoints++
+		}
+		t.Waiting, t.Claimed, t.DeadLetters = t.Waiting+e.Waiting, t.Claimed+e.Claimed, t.DeadLetters+e.DeadLetters
+		for _, f := range e.Forwards {
+			t.Forwards++
+			if f.Paused {
+				t.Paused++
+			}
+			if f.Orphaned {
+				t.Orphaned++
+			}
+			if f.Circuit != nil && f.Circuit.State != queue.CircuitClosed {
+				t.Open++
+			}
+		}
+	}
+	return writeJSON(w, answer)
+}
+
+// ifCounted is a count, or nil where the store says that it does not know it yet.
+func ifCounted(n int64) *int64 {
+	if n < 0 {
+		return nil
+	}
+	return &n
+}
+
+func (a *adminAPI) endpoints(w http.ResponseWriter, r *http.Request) error {
+	o, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	return writeJSON(w, apiEndpoints{o.describe(o.shared.store.Stats(), "")})
+}
+
+func (a *adminAPI) endpoint(w http.ResponseWriter, r *http.Request) error {
+	o, err := a.open()
+	if err != nil {
+		return err
+	}
+	defer o.release()
+	name := r.PathValue("endpoint")
+	if _, err := o.checkTarget(name, nil); err != nil {
+		return err
+	}
+	return writeJSON(w, o.describe(o.shared.store.Stats(), name)[0])
+}
+
+// describe tells of all endpoints by their names, or of one.
+func (o *opened) describe(stats queue.Stats, only string) []apiEndpoint {
+	counts := countersByEndpoint()
+	known := o.known()
+	all := make([]apiEndpoint, 0, len(known))
+	for _, name := range slices.Sorted(maps.Keys(known)) {
+		if only != "" && name != only {
+			continue
+		}
+		h := o.app.endpoints[name]
+		e := apiEndpoint{Name: name, Kind: "orphaned", Requests: counts.requests(name), Forwards: make([]apiForward, 0, len(known[name]))}
+		if h != nil {
+			o.describeConfigured(&e, h)
+		}
+		e.Requests.LastAccepted, e.Requests.LastRefused = outcomes.lastRequests(name)
+		for _, d := range known[name] {
+			f := o.describeForward(stats.Destinations[d], d, counts)
+			if f.Orphaned && h != nil && idle(stats.Destinations[d]) {
+				continue // nothing but what was routed nowhere, or has ended
+			}
+			e.Forwards = append(e.Forwards, f)
+			e.Waiting, e.Claimed, e.DeadLetters, e.Bytes = e.Waiting+f.Waiting, e.Claimed+f.Claimed, e.DeadLetters+f.DeadLetters, e.Bytes+f.Bytes
+			if !f.Oldest.IsZero() && (e.Oldest.IsZero() || f.Oldest.Before(e.Oldest)) {
+				e.Oldest = f.Oldest
+			}
+		}
+		all = append(all, e)
+	}
+	return all
+}
+
+// idle: nobody has to do anything about it.
+func idle(d queue.DestinationStats) bool { return d.Waiting == 0 && d.DeadLetters == 0 && !d.Paused }
+
+func (o *opened) describeForward(d queue.DestinationStats, name string, counts *counterValues) apiForward {
+	endpoint, forward := splitDestination(name)
+	h := o.app.endpoints[endpoint]
+	f := apiForward{
+		Name: forward, Destination: name, Orphaned: h == nil || !slices.Contains(h.destinations(), name),
+		Paused: d.Paused, Waiting: d.Waiting, Claimed: d.Claimed, DeadLetters: d.DeadLetters, Bytes: d.Bytes,
+		Oldest: utc(d.Oldest), Attempts: counts.attempts(endpoint, forward),
+	}
+	f.LastSuccess, f.LastFailure, f.LastError = outcomes.lastAttempts(name)
+	f.Circuit = o.circuit(name)
+	return f
+}

@@ -1,0 +1,280 @@
+package caddymodule
+
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// The bodies of the admin API. The OpenAPI document is made of them: a member
+// without omitempty or omitzero is always there, the tag doc describes it, and
+// enum lists its values.
+
+type apiStatus struct {
+	Now       time.Time `json:"now" doc:"The gateway's clock."`
+	Since     time.Time `json:"since" doc:"When the counters began, at the start of the process."`
+	Store     apiStore  `json:"store"`
+	Limits    apiLimits `json:"limits"`
+	Totals    apiTotals `json:"totals"`
+	Listeners int       `json:"listeners" doc:"Readers of the live stream."`
+}
+
+type apiStore struct {
+	Location      string `json:"location" doc:"What is open, such as pebble:/var/lib/caddy/webhook_gateway."`
+	Available     bool   `json:"available" doc:"False while the disk is full or faulty; senders get 503 then."`
+	BacklogBytes  int64  `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
+	BacklogLimit  int64  `json:"backlog_limit_bytes" doc:"max_backlog; 0: no limit."`
+	RetainedBytes *int64 `json:"retained_bytes,omitempty" doc:"Bytes of what has ended and is kept. Absent while it is being counted."`
+	DedupeKeys    *int64 `json:"dedupe_keys,omitempty" doc:"Dedupe keys remembered, approximately. Absent while unknown."`
+	Damaged       int64  `json:"damaged" doc:"Records set aside because they cannot be read."`
+}
+
+type apiLimits struct {
+	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of request bodies in memory."`
+	InFlightLimit int64 `json:"in_flight_limit_bytes" doc:"max_in_flight."`
+	WaitingTwins  int64 `json:"waiting_twins" doc:"Requests that wait for the outcome of an identical one."`
+}
+
+type apiTotals struct {
+	Endpoints   int   `json:"endpoints"`
+	Forwards    int   `json:"forwards"`
+	Waiting     int64 `json:"waiting" doc:"Deliveries due now or later, claimed ones included."`
+	Claimed     int64 `json:"claimed" doc:"Deliveries being attempted."`
+	DeadLetters int64 `json:"dead_letters"`
+	Paused      int   `json:"paused" doc:"Forwards that a person has paused."`
+	Open        int   `json:"circuits_open" doc:"Forwards whose circuit is open or half-open."`
+	Orphaned    int   `json:"orphaned" doc:"Destinations with deliveries that no endpoint of the configuration has."`
+}
+
+type apiEndpoints struct {
+	Endpoints []apiEndpoint `json:"endpoints"`
+}
+
+type apiEndpoint struct {
+	Name        string       `json:"name"`
+	Provider    string       `json:"provider,omitempty"`
+	Kind        string       `json:"kind" enum:"forward,pass,orphaned" doc:"forward: answers first and delivers later. pass: the next handler answers. orphaned: not in the configuration, but there are deliveries of it in the store."`
+	Mode        string       `json:"mode,omitempty" enum:"enforce,observe"`
+	MaxBacklog  int64        `json:"max_backlog_bytes,omitempty"`
+	MaxInFlight int64        `json:"max_in_flight_bytes,omitempty"`
+	Bytes       int64        `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
+	Waiting     int64        `json:"waiting"`
+	Claimed     int64        `json:"claimed"`
+	DeadLetters int64        `json:"dead_letters"`
+	Oldest      time.Time    `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
+	Retention   *float64     `json:"retention_seconds,omitempty" doc:"How long what has ended is kept; 0: not at all."`
+	Requests    apiRequests  `json:"requests"`
+	Forwards    []apiForward `json:"forwards"`
+}
+
+type apiRequests struct {
+	Outcomes     map[string]int64 `json:"outcomes" doc:"Requests since the start of the process, by outcome, as in the metric requests_total."`
+	Refused      map[string]int64 `json:"refused" doc:"Refused ones by reason."`
+	Observed     map[string]int64 `json:"observed" doc:"In observe mode: what would have been said."`
+	LastAccepted time.Time        `json:"last_accepted,omitzero"`
+	LastRefused  time.Time        `json:"last_refused,omitzero"`
+}
+
+type apiForward struct {
+	Name        string           `json:"name" doc:"Empty: the forward without a name."`
+	Destination string           `json:"destination" doc:"The endpoint, and behind a slash the forward's name if it has one."`
+	Orphaned    bool             `json:"orphaned" doc:"The configuration does not have it; its deliveries are kept, and nobody makes attempts."`
+	Paused      bool             `json:"paused"`
+	Waiting     int64            `json:"waiting"`
+	Claimed     int64            `json:"claimed"`
+	DeadLetters int64            `json:"dead_letters"`
+	Bytes       int64            `json:"backlog_bytes"`
+	Oldest      time.Time        `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
+	Circuit     *apiCircuit      `json:"circuit,omitempty" doc:"Absent where no worker runs."`
+	Attempts    map[string]int64 `json:"attempts" doc:"Attempts since the start of the process, by outcome, as in the metric attempts_total."`
+	LastSuccess time.Time        `json:"last_success,omitzero"`
+	LastFailure time.Time        `json:"last_failure,omitzero"`
+	LastError   string           `json:"last_error,omitempty" doc:"Of the last failure."`
+}
+
+type apiCircuit struct {
+	State    queue.CircuitState `json:"state" enum:"closed,open,half_open"`
+	Since    time.Time          `json:"since,omitzero"`
+	Probe    time.Time          `json:"next_probe,omitzero" doc:"While open: when the next probe may go."`
+	InFlight int                `json:"in_flight" doc:"Attempts under way."`
+	Allowed  int                `json:"allowed" doc:"Attempts at once at the moment: fewer while a backlog drains after an outage."`
+	Error    string             `json:"error,omitempty" doc:"What opened the circuit."`
+}
+
+// apiSummary is what lists tell of a message.
+type apiSummary struct {
+	ID         queue.ID  `json:"id"`
+	ReceivedAt time.Time `json:"received_at"`
+	Endpoint   string    `json:"endpoint"`
+	EventID    string    `json:"event_id,omitempty" doc:"In lists at most 256 bytes; so is event_type."`
+	EventType  string    `json:"event_type,omitempty"`
+	Size       int64     `json:"size" doc:"Bytes of the stored record."`
+}
+
+// apiState is where one delivery stands.
+type apiState struct {
+	Forward     string      `json:"forward" doc:"Empty: the forward without a name."`
+	Destination string      `json:"destination"`
+	State       queue.State `json:"state,omitempty" enum:"waiting,delivered,dead_letter,cancelled,unrouted"`
+	Claimed     bool        `json:"claimed" doc:"An attempt is under way."`
+	Attempts    int         `json:"attempts" doc:"Counted ones, since the receipt or since a person redelivered."`
+	Last        *apiAttempt `json:"last_attempt,omitempty"`
+	Next        time.Time   `json:"next,omitzero" doc:"When a waiting one is due."`
+	Ended       time.Time   `json:"ended,omitzero" doc:"When it was delivered, cancelled or given up."`
+	Redelivered time.Time   `json:"redelivered,omitzero" doc:"When a person last redelivered it."`
+	Damaged     string      `json:"damaged,omitempty" doc:"Why its record cannot be read."`
+}
+
+type apiAttempt struct {
+	Number   int           `json:"number"`
+	At       time.Time     `json:"at"`
+	Duration float64       `json:"duration_seconds"`
+	Failure  queue.Failure `json:"failure,omitempty" doc:"Absent: the upstream has taken it. Else refused, timeout, reset, tls, status, aborted or internal."`
+	Status   int           `json:"status,omitempty" doc:"Of the upstream's answer."`
+	Error    string        `json:"error,omitempty"`
+	Excerpt  string        `json:"excerpt,omitempty" doc:"The beginning of the answer's body."`
+}
+
+type apiMessageEntry struct {
+	apiSummary
+	Deliveries []apiState `json:"deliveries"`
+}
+
+type apiMessages struct {
+	Messages []apiMessageEntry `json:"messages"`
+	Next     queue.Cursor      `json:"next,omitempty" doc:"Give it as after to get the next page. Absent: the list is over. A page may be short, or empty, and still have one."`
+	Note     string            `json:"note,omitempty" doc:"Said where nothing matches."`
+}
+
+type apiDelivery struct {
+	apiSummary
+	apiState
+}
+
+type apiDeliveries struct {
+	Deliveries []apiDelivery `json:"deliveries"`
+	Next       queue.Cursor  `json:"next,omitempty" doc:"Give it as after to get the next page. Absent: the list is over. A page may be short, or empty, and still have one."`
+	Note       string        `json:"note,omitempty" doc:"Said where nothing matches."`
+}
+
+// apiMessage is all that is kept of one message.
+type apiMessage struct {
+	apiSummary
+	Provider   string       `json:"provider,omitempty"`
+	Timestamp  time.Time    `json:"timestamp,omitzero" doc:"What the sender gave."`
+	Signed     string       `json:"signed,omitempty" doc:"What the signature covers: id, type, timestamp, body, url."`
+	Request    *apiRequest  `json:"request,omitempty" doc:"Absent where the message is damaged."`
+	Damaged    string       `json:"damaged,omitempty" doc:"Why the message cannot be read."`
+	Deliveries []apiHistory `json:"deliveries"`
+}
+
+type apiRequest struct {
+	Method       string              `json:"method"`
+	URI          string              `json:"uri"`
+	Host         string              `json:"host"`
+	Proto        string              `json:"proto"`
+	RemoteAddr   string              `json:"remote_addr"`
+	ClientIP     string              `json:"client_ip"`
+	TLS          bool                `json:"tls"`
+	TrustedProxy bool                `json:"trusted_proxy"`
+	Header       map[string][]string `json:"headers"`
+	Body         string              `json:"body"`
+	Encoding     string              `json:"encoding,omitempty" enum:"base64" doc:"Of body, where it is not UTF-8."`
+	BodyBytes    int64               `json:"body_bytes" doc:"Of the whole body."`
+	Truncated    bool                `json:"truncated" doc:"There is more of the body: …/body has all of it."`
+}
+
+type apiHistory struct {
+	apiState
+	History []apiAttempt `json:"history" doc:"Attempts, the oldest first. Of very many the oldest are not kept."`
+}
+
+// apiFilter selects messages and deliveries. Members that are absent select all.
+type apiFilter struct {
+	ID       string  `json:"id,omitempty" doc:"One message. It goes with forward, and with state as for others, and with nothing else."`
+	Endpoint string  `json:"endpoint,omitempty"`
+	Forward  *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name."`
+	State    string  `json:"state,omitempty" doc:"One or more of waiting, delivered, dead_letter, cancelled, unrouted, with commas between; or all."`
+	Type     string  `json:"type,omitempty" doc:"An event type; * stands for any text."`
+	EventID  string  `json:"event_id,omitempty"`
+	Since    string  `json:"since,omitempty" doc:"Received then or later: a time as in RFC 3339, or how long ago, such as 2h or 3d."`
+	Until    string  `json:"until,omitempty" doc:"Received before: as since."`
+}
+
+// apiBulk asks for one chunk of work on what a filter selects.
+type apiBulk struct {
+	Filter  apiFilter    `json:"filter"`
+	Forward *string      `json:"forward,omitempty" doc:"Of redeliver alone: the forward to which the selected messages go, also where they had no delivery to it. Without it each selected delivery is made again."`
+	After   queue.Cursor `json:"after,omitempty" doc:"next of the call before."`
+	Limit   int          `json:"limit,omitempty" doc:"How many are dealt with in this call: 1 to 1000, of count to 100000. Default: the most."`
+}
+
+// apiDone is what a chunk came to.
+type apiDone struct {
+	Matched   int            `json:"matched" doc:"How many the filter selected in this chunk."`
+	Changed   int            `json:"changed"`
+	Skipped   int            `json:"skipped"`
+	SkippedBy map[string]int `json:"skipped_by,omitempty" doc:"By reason. busy: an attempt is under way. state: it is past what was asked. gone: it is not there any more. nowhere: it matches no forward. orphaned: its endpoint or forward is not in the configuration. damaged: it cannot be read."`
+	Next      queue.Cursor   `json:"next,omitempty" doc:"Give it as after, and until as filter.until, to go on. Absent: that was all."`
+	Until     time.Time      `json:"until" doc:"What was received from then on is not touched."`
+	Note      string         `json:"note,omitempty" doc:"Said where nothing matches."`
+}
+
+// apiTarget names an endpoint, or one of its forwards.
+type apiTarget struct {
+	Endpoint string  `json:"endpoint"`
+	Forward  *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name; absent: all of the endpoint."`
+}
+
+// apiPaused lists what was paused or resumed.
+type apiPaused struct {
+	Paused       bool     `json:"paused"`
+	Destinations []string `json:"destinations"`
+}
+
+// apiRedeliver says where a message goes once more.
+type apiRedeliver struct {
+	Forward *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name. Absent: the deliveries of the message that were not delivered, or if all were, all; where it was unrouted, what the endpoint's routing says now."`
+}
+
+// apiRedelivered lists the destinations that a message goes to once more.
+type apiRedelivered struct {
+	ID           queue.ID          `json:"id"`
+	Destinations []string          `json:"destinations"`
+	Skipped      map[string]string `json:"skipped,omitempty" doc:"Deliveries that were left alone, by destination, with the reason."`
+}
+
+// apiForgotten says whether a dedupe key was there.
+type apiForgotten struct {
+	Forgotten bool   `json:"forgotten" doc:"False: there was no such key."`
+	Note      string `json:"note,omitempty"`
+}
+
+// apiEvent is the data of an event in the live stream.
+type apiEvent struct {
+	At        time.Time `json:"at"`
+	Endpoint  string    `json:"endpoint"`
+	Forward   *string   `json:"forward,omitempty" doc:"Of attempts."`
+	Outcome   string    `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released."`
+	Reason    string    `json:"reason,omitempty" doc:"Why a request was refused, or would have been."`
+	MessageID string    `json:"message_id,omitempty"`
+	EventID   string    `json:"event_id,omitempty"`
+	EventType string    `json:"event_type,omitempty"`
+	ClientIP  string    `json:"client_ip,omitempty"`
+	Attempt   int       `json:"attempt,omitempty"`
+	Status    int       `json:"status,omitempty" doc:"Of the upstream's answer."`
+	Failure   string    `json:"failure,omitempty"`
+	Error     string    `json:"error,omitempty"`
+	Duration  float64   `json:"duration_seconds,omitempty"`
+	Next      time.Time `json:"next,omitzero" doc:"When a failed attempt will be repeated."`
+}
+
+// apiLost is the data of the event lost.
+type apiLost struct {
+	Lost int64 `json:"lost" doc:"How many events this reader has missed, being too slow."`
+}
+
+// apiError is the body of every failure.
+type apiError struct {
+	Error string `json:"error"`
+}
