@@ -14,8 +14,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// tellRequest tells what became of a request.
-func (f *facts) tell(outcome string, clientIP string) {
+// tell tells what became of a request.
+func (f *facts) tell(outcome string) {
 	last := &outcomes.of(f.endpoint).requests
 	switch outcome {
 	case "accepted":
@@ -26,7 +26,7 @@ func (f *facts) tell(outcome string, clientIP string) {
 	outcomes.tell("request", func() apiEvent {
 		return apiEvent{
 			At: f.receivedAt.UTC(), Endpoint: f.endpoint, Outcome: outcome, Reason: f.reason, MessageID: f.messageID,
-			EventID: f.eventID, EventType: f.eventType, ClientIP: clientIP, Duration: time.Since(f.receivedAt).Seconds(),
+			EventID: f.eventID, EventType: f.eventType, ClientIP: f.client, Duration: time.Since(f.receivedAt).Seconds(),
 		}
 	})
 }

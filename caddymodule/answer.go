@@ -32,6 +32,7 @@ func (h *Handler) answer(w http.ResponseWriter, a verifiers.Answer, status int) 
 func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, size int, err error) error {
 	if errors.Is(err, errReading) {
 		h.metrics.aborted.Inc()
+		about.tell("aborted")
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	reason := verifiers.ReasonOf(err)
@@ -40,6 +41,7 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, 
 	}
 	about.reason = string(reason)
 	h.metrics.refused(reason).Inc()
+	about.tell("refused")
 	fields := append(about.fields(), zap.String("reason", about.reason),
 		zap.String("remote_addr", clientIP(r)), zap.Int("size", size))
 	if text := detail(err); text != "" {
@@ -74,6 +76,7 @@ func detail(err error) string {
 // unavailable answers when the gateway or its storage is at fault.
 func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
 	h.metrics.unavailable.Inc()
+	about.tell("unavailable")
 	h.logger.Error("event not accepted; the sender was asked to try again", append(about.fields(),
 		zap.String("remote_addr", clientIP(r)), zap.Error(err))...)
 	w.Header().Set("Retry-After", retryAfterFor(err))

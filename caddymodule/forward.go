@@ -202,6 +202,7 @@ func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 // attempted counts and logs an attempt.
 func (f *Forward) attempted(a queue.Attempted) {
 	f.metrics.attempt(a)
+	tellAttempt(a)
 	logger := f.endpoint.logger
 	if a.Outcome == queue.Delivered {
 		if line := logger.Check(zap.DebugLevel, "event delivered"); line != nil {

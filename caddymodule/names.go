@@ -39,6 +39,7 @@ type facts struct {
 	receivedAt         time.Time
 	reason             string
 	attemptID          string // what the sender calls its attempt
+	client             string // the address that the request came from
 	forward            string // empty: it has no name, or none is meant
 	body               []byte // of the verified event
 }

@@ -26,7 +26,7 @@ import (
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	received := time.Now()
 	removeSpoofed(r.Header)
-	about := &facts{endpoint: h.Name, provider: h.row.Name, receivedAt: received}
+	about := &facts{endpoint: h.Name, provider: h.row.Name, receivedAt: received, client: clientIP(r)}
 	if h.row.AttemptID != "" {
 		about.attemptID = r.Header.Get(h.row.AttemptID)
 	}
@@ -191,6 +191,7 @@ func dropped(v queue.Verdict, id queue.Identity) bool {
 // took counts and logs an event that gets the provider's success.
 func (h *Handler) took(verdict queue.Verdict, about *facts) {
 	h.metrics.outcome(verdict).Inc()
+	about.tell(verdict.String())
 	h.metrics.accepting.Observe(time.Since(about.receivedAt).Seconds())
 	level, text := zapcore.DebugLevel, "event accepted"
 	switch {
@@ -276,6 +277,7 @@ func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
 		return h.unavailable(w, r, about, outcome)
 	case errors.As(outcome, &status), answered != nil:
 		h.metrics.failed.Inc()
+		about.tell("failed")
 	}
 	return answered
 }
@@ -285,6 +287,7 @@ func (h *Handler) twin(w http.ResponseWriter, r *http.Request, about *facts, err
 	var status queue.StatusError
 	if errors.As(err, &status) && status.Status >= 400 { // others say nothing without their headers
 		h.metrics.failed.Inc()
+		about.tell("failed")
 		w.WriteHeader(status.Status)
 		return nil
 	}
