@@ -202,6 +202,7 @@ func (a *App) Start() error {
 		shared.store.Retain(h.Name, h.retention()) // of what matches no forward
 	}
 	run.warnOfOrphans(a.endpoints)
+	shared.latest.Store(run)
 	a.mu.Lock()
 	a.running = run
 	a.mu.Unlock()

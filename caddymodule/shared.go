@@ -32,6 +32,7 @@ type shared struct {
 	forRoom  line         // those who wait for memory
 	forDisk  line         // those who wait for the store
 	learnt   learnt
+	latest   atomic.Pointer[running] // the configuration that delivers at the moment
 }
 
 // openShared returns the state for this app's store with a reference that its
