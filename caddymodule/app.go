@@ -226,9 +226,6 @@ func (a *App) Stop() error {
 	return nil
 }
 
-// endpoint returns a configured endpoint by its name; nil: there is none.
-func (a *App) endpoint(name string) *Handler { return a.endpoints[name] }
-
 // run returns what this configuration has started; nil: it is not running.
 func (a *App) run() *running {
 	a.mu.Lock()

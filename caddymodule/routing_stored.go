@@ -25,26 +25,20 @@ func (h *Handler) prepare(ctx context.Context, m *queue.Message, about *facts, w
 	return r, nil
 }
 
+// stored is the request of a stored message, to look at and not to answer.
+func (h *Handler) stored(ctx context.Context, m *queue.Message, about *facts) (*http.Request, error) {
+	return h.prepare(ctx, m, about, &recorder{header: make(http.Header)})
+}
+
 // routeStored decides anew, as the configuration stands today, to which forwards
 // a stored message goes.
 func (h *Handler) routeStored(ctx context.Context, m *queue.Message) ([]queue.Route, error) {
 	about := factsOf(&queue.Delivery{Message: m})
-	r, err := h.prepare(ctx, m, about, &recorder{header: make(http.Header)})
+	r, err := h.stored(ctx, m, about)
 	if err != nil {
 		return nil, err
 	}
 	return h.route(r, about, m.Body), nil
-}
-
-// routeTo is the route of a stored message to one destination, whether or not it
-// matches. One that the configuration does not have keeps no order.
-func (h *Handler) routeTo(destination string, m *queue.Message) queue.Route {
-	for _, f := range h.Forwards {
-		if f.destination == destination {
-			return f.routeOf(m.Header, factsOf(&queue.Delivery{Message: m}), m.Body)
-		}
-	}
-	return queue.Route{Destination: destination}
 }
 
 // destinations are those of the endpoint's forwards.
@@ -54,14 +48,4 @@ func (h *Handler) destinations() []string {
 		names = append(names, f.destination)
 	}
 	return names
-}
-
-// orders tells whether a destination is delivered to in an order.
-func (h *Handler) orders(destination string) bool {
-	for _, f := range h.Forwards {
-		if f.destination == destination {
-			return f.effective.Order != nil && !f.effective.Order.Off
-		}
-	}
-	return false
 }

@@ -115,9 +115,6 @@ func (r *running) deliver(f *Forward) {
 	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
 }
 
-// worker returns who delivers to a destination; nil: nobody does.
-func (r *running) worker(destination string) *queue.Worker { return r.delivering[destination] }
-
 // longestAttempt is how long an attempt in flight may still take.
 func (r *running) longestAttempt() time.Duration {
 	longest := queue.DefaultTimeout
