@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -17,21 +18,34 @@ import (
 func init() {
 	caddycmd.RegisterCommand(caddycmd.Command{
 		Name:  "webhook",
-		Usage: "providers|sign|send|verify|learnt",
-		Short: "Signs, sends and verifies webhooks",
+		Usage: "COMMAND",
+		Short: "Operates the webhook gateway; signs, sends and verifies webhooks",
 		Long: `
-Tools around the webhook gateway. They need no running gateway.
+Tools around the webhook gateway.
 
-providers lists the senders that the gateway knows. sign makes a request signed
-as the provider would sign it, send sends it as well, and verify tells whether
-the gateway would accept a captured request, and if not, why. learnt prints the
-secrets that a provider has handed over.`,
+Those that operate it talk to a running gateway through Caddy's admin endpoint,
+which they find as caddy reload does. check and learnt read the store of one that
+is stopped. The others need no gateway.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = noArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			cmd.AddCommand(providersCommand(), signCommand(), sendCommand(), verifyCommand(), learntCommand())
+			addGroup(cmd, "operating", "See and mend a running gateway:",
+				statusCommand(), eventsCommand(), showCommand(), tailCommand(), redeliverCommand(),
+				pauseCommand(), resumeCommand(), cancelCommand(), buryCommand(), purgeCommand(), forgetCommand())
+			addGroup(cmd, "store", "Look into a stopped one:", learntCommand())
+			addGroup(cmd, "catalogue", "Providers and their signatures:",
+				providersCommand(), signCommand(), sendCommand(), verifyCommand())
 		},
 	})
+}
+
+// addGroup adds commands under a heading in the help.
+func addGroup(parent *cobra.Command, id, title string, commands ...*cobra.Command) {
+	parent.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = id
+		parent.AddCommand(cmd)
+	}
 }
 
 // verifierFlags are the flags that say whose request it is.
@@ -112,10 +126,15 @@ func readFile(name string) ([]byte, error) {
 
 // printJSON prints v for scripts.
 func printJSON(w io.Writer, v any, indent string) error {
-	enc := json.NewEncoder(w)
+	var b bytes.Buffer
+	enc := json.NewEncoder(&b)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", indent)
-	return enc.Encode(v)
+	if err := enc.Encode(v); err != nil {
+		return err
+	}
+	_, err := io.WriteString(w, printableJSON(b.String()))
+	return err
 }
 
 // run makes a command of a function that fails with an error. The error is for

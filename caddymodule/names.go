@@ -42,7 +42,6 @@ type facts struct {
 	client             string // the address that the request came from
 	forward            string // empty: it has no name, or none is meant
 	body               []byte // of the verified event
-	exact              bool   // placeholders need not fit into headers
 }
 
 // headers sets the request headers for the upstream.
@@ -105,7 +104,7 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 
 // json is a value of the event's body, with a type that expressions can compare:
 // text, number, bool, or the text of an object or a list. What is absent, and null,
-// is nil. Text is fit for a header, except where an expression compares it.
+// is nil.
 func (f *facts) json(path string) any {
 	v := gjson.GetBytes(f.body, path)
 	switch v.Type {
@@ -119,10 +118,7 @@ func (f *facts) json(path string) any {
 		}
 		return v.Num
 	}
-	if f.exact {
-		return v.String()
-	}
-	return headerValue(v.String())
+	return v.String()
 }
 
 // signedWords names the fields that are under the signature. The same few

@@ -1,9 +1,12 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"flag"
+	"io"
 	"net"
+	"net/http"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -21,8 +24,14 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 // testscript's own commands there are
 //
 //	upstream         starts a receiver that takes all; $UPSTREAM is its address
+//	answer STATUS [TEXT]
+//	                 makes the receiver answer so from now on
 //	gateway FILE     starts a gateway whose sites are in FILE; in it ADDR and
-//	                 UPSTREAM are filled in; $GATEWAY is its URL
+//	                 UPSTREAM are filled in; $GATEWAY is its URL, and the commands
+//	                 find it; $STORE is its store
+//	stop             ends it; start starts it again, reload FILE changes it
+//	admin PATH PATTERN
+//	                 waits until the admin API says so
 //	demo             starts the repository's own Caddyfile on free ports
 //	taken N          waits for N different events at the upstream; one too many,
 //	                 or one that came twice, is a failure
@@ -48,6 +57,11 @@ func TestScripts(t *testing.T) {
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"upstream": scriptCommand(0, (*script).startUpstream),
 			"gateway":  scriptCommand(1, (*script).startGateway),
+			"answer":   scriptCommand(-1, (*script).answer),
+			"stop":     scriptCommand(0, (*script).stop),
+			"start":    scriptCommand(0, (*script).start),
+			"reload":   scriptCommand(1, (*script).reload),
+			"admin":    scriptCommand(2, (*script).admin),
 			"demo":     scriptCommand(0, (*script).startDemo),
 			"taken":    scriptCommand(1, (*script).taken),
 			"logged":   scriptCommand(1, (*script).logged),
@@ -78,12 +92,69 @@ func (s *script) startUpstream(ts *testscript.TestScript, _ []string) {
 	ts.Setenv("UPSTREAM", s.u.addr())
 }
 
-func (s *script) startGateway(ts *testscript.TestScript, args []string) {
-	sites := ts.ReadFile(args[0])
+// sites are those in a file.
+func (s *script) sites(ts *testscript.TestScript, file string) string {
+	sites := ts.ReadFile(file)
 	if s.u != nil {
 		sites = strings.ReplaceAll(sites, "UPSTREAM", s.u.addr())
 	}
-	s.serve(ts, newGateway(s.t, sites))
+	return sites
+}
+
+func (s *script) startGateway(ts *testscript.TestScript, args []string) {
+	g := newGateway(s.t, s.sites(ts, args[0]))
+	ts.Setenv("CADDY_ADMIN", "unix/"+g.admin())
+	ts.Setenv("STORE", filepath.Join(g.dir, "store"))
+	s.serve(ts, g)
+}
+
+// answer makes the upstream say the same to everybody. 200 without a text counts
+// as taken.
+func (s *script) answer(ts *testscript.TestScript, args []string) {
+	status, err := strconv.Atoi(args[0])
+	ts.Check(err)
+	text, err := strconv.Unquote(`"` + strings.Join(args[1:], " ") + `"`)
+	ts.Check(err)
+	s.u.behave(func(w http.ResponseWriter, _ *http.Request) {
+		w.WriteHeader(status)
+		io.WriteString(w, text)
+	})
+}
+
+func (s *script) stop(*testscript.TestScript, []string)  { s.g.stop() }
+func (s *script) start(*testscript.TestScript, []string) { s.g.start() }
+
+func (s *script) reload(ts *testscript.TestScript, args []string) {
+	s.g.configure(s.sites(ts, args[0]))
+	ts.Check(s.g.reload())
+}
+
+// admin asks until the answer is the one that is waited for.
+func (s *script) admin(ts *testscript.TestScript, args []string) {
+	pattern, err := regexp.Compile(args[1])
+	ts.Check(err)
+	client := &http.Client{Transport: &http.Transport{
+		DisableKeepAlives: true,
+		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", s.g.admin())
+		},
+	}}
+	last := ""
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("%s says last:\n%s", args[0], last)
+		}
+	}()
+	until(s.t, args[1]+" at "+args[0], func() bool {
+		resp, err := client.Get("http://127.0.0.1/webhook_gateway" + args[0])
+		if err != nil {
+			return false
+		}
+		defer resp.Body.Close()
+		b, err := io.ReadAll(resp.Body)
+		last = string(b)
+		return err == nil && pattern.Match(b)
+	})
 }
 
 func (s *script) startDemo(ts *testscript.TestScript, _ []string) {

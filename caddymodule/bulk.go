@@ -1,0 +1,175 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// bulk changes what a filter selects, step by step.
+type bulk struct {
+	change
+	client *adminClient
+	fl     caddycmd.Flags
+	filter apiFilter
+	to     *string // of redeliver
+	after  queue.Cursor
+	sum    apiDone // so far
+}
+
+// stepSize is how many deliveries one step deals with: few enough to be stopped
+// between steps at once, and enough for a step to share its syncs.
+const stepSize = 250
+
+// settle fills in what the flags leave open.
+func (b *bulk) settle() error {
+	b.after = queue.Cursor(b.fl.String("after"))
+	if b.verb == redelivering.verb {
+		if b.fl.Changed("to") {
+			b.to = new(b.fl.String("to"))
+		}
+		if from := b.fl.String("from"); from != "" {
+			if b.filter.Since != "" {
+				return errors.New("--from and --since are the same time; --from takes what was delivered, too")
+			}
+			b.filter.Since = from
+			if b.filter.State == "" {
+				b.filter.State = strings.Join([]string{string(queue.StateDelivered), string(queue.StateDead), string(queue.StateCancelled), string(queue.StateUnrouted)}, ",")
+			}
+		}
+	}
+	// What is so long ago for the first step has to be so for the last one.
+	if t, err := parseTime(b.filter.Since, time.Now()); err == nil && !t.IsZero() {
+		b.filter.Since = t.Format(time.RFC3339Nano)
+	}
+	if b.filter.State == "" {
+		b.filter.State = strings.Join(b.states, ",")
+	}
+	if b.filter.State == "" {
+		return fmt.Errorf("--state is missing: which ones shall go, of %s?", strings.Join(stateNames(), ", "))
+	}
+	return nil
+}
+
+func (b *bulk) run(ctx context.Context) error {
+	total, err := b.count(ctx)
+	if err != nil {
+		return err
+	}
+	if total == 0 {
+		return b.result()
+	}
+	if err := confirm(b.question(total), b.fl.Bool("yes")); err != nil {
+		return err
+	}
+	if err := b.steps(ctx, total); err != nil {
+		return b.halted(err, total)
+	}
+	return b.result()
+}
+
+// count tells how many the filter selects, and fixes the time up to which: what
+// arrives later is not touched, so that the work comes to an end.
+func (b *bulk) count(ctx context.Context) (int64, error) {
+	total, after := int64(0), b.after
+	for {
+		var step apiDone
+		if err := b.client.post(ctx, "/count", apiBulk{Filter: b.filter, Forward: b.to, After: after}, &step); err != nil {
+			return 0, err
+		}
+		total += int64(step.Matched)
+		b.filter.Until = step.Until.Format(time.RFC3339Nano)
+		b.sum.Until, b.sum.Note = step.Until, step.Note
+		if after = step.Next; after == "" {
+			return total, nil
+		}
+	}
+}
+
+// question asks in view of the number, and says what is lost.
+func (b *bulk) question(total int64) string {
+	what := plural(total, "delivery", "deliveries")
+	if b.to != nil {
+		what = plural(total, "event", "events")
+	}
+	text := fmt.Sprintf("%s %s (%s)?", b.what, what, printable(strings.ReplaceAll(b.filter.State, ",", ", ")))
+	if b.loss != "" {
+		text += " " + b.loss
+	}
+	return text
+}
+
+// steps goes through all of them. It stops between two steps when ctx is done.
+func (b *bulk) steps(ctx context.Context, total int64) error {
+	p := newProgress(b.doing, total)
+	defer p.end()
+	for {
+		if ctx.Err() != nil {
+			return ctx.Err()
+		}
+		var step apiDone
+		in := apiBulk{Filter: b.filter, Forward: b.to, After: b.after, Limit: stepSize}
+		if err := b.client.post(context.WithoutCancel(ctx), "/"+b.verb, in, &step); err != nil {
+			return err
+		}
+		b.add(step)
+		p.step(int64(b.sum.Matched))
+		if b.after = step.Next; b.after == "" {
+			return nil
+		}
+	}
+}
+
+func (b *bulk) add(step apiDone) {
+	b.sum.Matched += step.Matched
+	b.sum.Changed += step.Changed
+	b.sum.Skipped += step.Skipped
+	for reason, n := range step.SkippedBy {
+		if b.sum.SkippedBy == nil {
+			b.sum.SkippedBy = make(map[string]int)
+		}
+		b.sum.SkippedBy[reason] += n
+	}
+	b.sum.Next = step.Next
+}
+
+// halted says how far the work came and how to go on.
+func (b *bulk) halted(err error, total int64) error {
+	if errors.Is(err, context.Canceled) {
+		err = errors.New("interrupted")
+	}
+	change := map[string]string{"after": string(b.after), "until": b.filter.Until, "yes": "", "json": ""}
+	for _, name := range []string{"since", "from"} {
+		if b.fl.Lookup(name) != nil && b.fl.String(name) != "" {
+			change[name] = b.filter.Since
+		}
+	}
+	goOn := again(b.fl, b.verb, change)
+	return fmt.Errorf("%w after %d of %d, of which %d were %s. To go on: %s", err, b.sum.Matched, total, b.sum.Changed, b.done, goOn)
+}
+
+// result says what came of it. Nothing to do is no failure.
+func (b *bulk) result() error {
+	d := b.sum
+	switch {
+	case b.fl.Bool("json"):
+		return printJSON(os.Stdout, d, "")
+	case d.Matched == 0:
+		fmt.Fprintln(os.Stderr, nothing(d.Note))
+		return nil
+	}
+	fmt.Printf("%s %s\n", b.done, plural(int64(d.Changed), "delivery", "deliveries"))
+	for _, reason := range slices.Sorted(maps.Keys(d.SkippedBy)) {
+		fmt.Printf("left %d alone: %s\n", d.SkippedBy[reason], skipReason(reason))
+	}
+	return nil
+}

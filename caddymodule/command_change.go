@@ -1,0 +1,225 @@
+package caddymodule
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"maps"
+	"net/url"
+	"os"
+	"slices"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// change is a command that does something to deliveries: to all of some messages,
+// by their IDs, or to those that a filter selects.
+type change struct {
+	verb        string // of the command and of the API
+	doing, done string // redelivering, redelivered
+	what        string // one is asked for in these words
+	states      []string
+	loss        string // what is said before it is done; empty: nothing is lost
+}
+
+var (
+	redelivering = change{
+		verb: "redeliver", doing: "redelivering", done: "redelivered", what: "Redeliver",
+		states: []string{string(queue.StateDead)},
+	}
+	cancelling = change{
+		verb: "cancel", doing: "cancelling", done: "cancelled", what: "Cancel",
+		states: []string{string(queue.StateWaiting)},
+		loss:   "The upstream will not get them, unless they are redelivered before their retention is over.",
+	}
+	burying = change{
+		verb: "bury", doing: "burying", done: "buried", what: "Make dead letters of",
+		states: []string{string(queue.StateWaiting)},
+	}
+	purging = change{
+		verb: "purge", doing: "purging", done: "purged", what: "Purge",
+		loss: "They are gone for good then, and so is what has not been delivered of them.",
+	}
+)
+
+func redeliverCommand() *cobra.Command {
+	cmd := redelivering.command("Delivers events once more", `
+Delivers events once more, at once and with their attempts forgotten: those with
+the given IDs, whatever their state, or the deliveries that the flags select. Of
+these it takes dead letters, unless --state names others. --from takes all that
+was received since a time, be it delivered or not, for an app that has lost its
+data. --to sends what is selected to a forward of the same endpoint, also what
+had no delivery to it. Duplicates are not looked for: the app gets an event again.
+
+For flags it first counts and asks. It works in steps, so that it can be stopped
+at any time, and then says how to go on.`, `  caddy webhook redeliver 0199c1f2-83a5-7d10-9a3e-5f2b8c1d4e6f
+  caddy webhook redeliver --endpoint github --forward billing
+  caddy webhook redeliver --endpoint stripe --from 2026-01-15T10:30:00Z --yes`)
+	cmd.Flags().String("from", "", "all that was received since: a time in RFC 3339, or how long ago, such as 2h")
+	cmd.Flags().String("to", "", "the forward that gets them; '' is the one without a name")
+	return cmd
+}
+
+func cancelCommand() *cobra.Command {
+	return cancelling.command("Ends waiting deliveries", `
+Ends waiting deliveries: those of the events with the given IDs, or those that
+the flags select. The upstream does not get them. They are kept as long as what
+was delivered, and can be redelivered while they are.`, `  caddy webhook cancel --endpoint github --type 'ping'`)
+}
+
+func buryCommand() *cobra.Command {
+	return burying.command("Makes waiting deliveries dead letters", `
+Gives waiting deliveries up without waiting for their last attempt: those of the
+events with the given IDs, or those that the flags select. They are kept until
+somebody redelivers or purges them.`, `  caddy webhook bury --endpoint github --forward old --since 3d`)
+}
+
+func purgeCommand() *cobra.Command {
+	return purging.command("Removes deliveries for good", `
+Removes deliveries, and an event with its last one: those of the events with the
+given IDs, in whatever state, or those that the flags select, where --state has
+to say which. It cannot be undone. Dedupe keys stay, so that an event which comes
+again is still dropped; see forget.`, `  caddy webhook purge --endpoint github --state dead_letter --until 30d`)
+}
+
+func (ch change) command(short, long, example string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:     ch.verb + " ID... | [--endpoint E] [--forward F] [--state S] [--type T] [--event-id I] [--since T] [--until T]",
+		Short:   short,
+		Long:    long,
+		Example: example,
+		Args:    cobra.ArbitraryArgs,
+		RunE:    asking(ch.run),
+	}
+	clientFlags(cmd)
+	filterFlags(cmd)
+	cmd.Flags().BoolP("yes", "y", false, "do not ask")
+	cmd.Flags().Bool("json", false, "print the result as JSON")
+	return cmd
+}
+
+func (ch change) run(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+	selects := []string{"endpoint", "state", "type", "event-id", "since", "until", "after", "from"}
+	given := slices.ContainsFunc(selects, func(name string) bool { return fl.Lookup(name) != nil && fl.Changed(name) })
+	ids := fl.Args()
+	switch {
+	case len(ids) > 0 && given:
+		return errors.New("either IDs or flags that select, not both")
+	case len(ids) > 0:
+		return ch.each(ctx, c, fl, ids)
+	case !given:
+		return fmt.Errorf("which ones? IDs of messages are needed, or flags such as --endpoint; `caddy webhook %s --help` says more", ch.verb)
+	}
+	b := &bulk{change: ch, client: c, fl: fl, filter: flagFilter(fl)}
+	if err := b.settle(); err != nil {
+		return err
+	}
+	return b.run(ctx)
+}
+
+// forwardFlag is the forward that messages given by ID are sent to.
+func forwardFlag(fl caddycmd.Flags) *string {
+	for _, name := range []string{"to", "forward"} {
+		if fl.Lookup(name) != nil && fl.Changed(name) {
+			return new(fl.String(name))
+		}
+	}
+	return nil
+}
+
+// each deals with messages one by one. What fails does not keep the others back.
+func (ch change) each(ctx context.Context, c *adminClient, fl caddycmd.Flags, ids []string) error {
+	if ch.loss != "" {
+		question := fmt.Sprintf("%s what is kept of %s? %s", ch.what, plural(int64(len(ids)), "event", "events"), ch.loss)
+		if ch.verb == "cancel" {
+			question = fmt.Sprintf("%s what waits of %s? %s", ch.what, plural(int64(len(ids)), "event", "events"), ch.loss)
+		}
+		if err := confirm(question, fl.Bool("yes")); err != nil {
+			return err
+		}
+	}
+	failed := 0
+	for _, id := range ids {
+		err := ch.one(ctx, c, fl, id)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case err != nil && len(ids) == 1:
+			return err
+		case err != nil:
+			failed++
+			fmt.Fprintf(os.Stderr, "%s: %s\n", printable(id), err)
+		}
+	}
+	if failed > 0 {
+		return fmt.Errorf("%d of %d were not %s", failed, len(ids), ch.done)
+	}
+	return nil
+}
+
+// one deals with one message. That nothing could be done is an error.
+func (ch change) one(ctx context.Context, c *adminClient, fl caddycmd.Flags, id string) error {
+	if ch.verb == redelivering.verb {
+		var done apiRedelivered
+		if err := c.post(ctx, "/messages/"+url.PathEscape(id)+"/"+ch.verb, apiRedeliver{Forward: forwardFlag(fl)}, &done); err != nil {
+			return err
+		}
+		if fl.Bool("json") {
+			return printJSON(os.Stdout, done, "")
+		}
+		ch.report(done)
+		return nil
+	}
+	filter := apiFilter{ID: id, Forward: forwardFlag(fl)}
+	if filter.Forward != nil { // which has a meaning within an endpoint alone
+		var m apiMessage
+		if err := c.get(ctx, "/messages/"+url.PathEscape(id), url.Values{"limit": {"1"}}, &m); err != nil {
+			return err
+		}
+		filter.Endpoint = m.Endpoint
+	}
+	var done apiDone
+	if err := c.post(ctx, "/"+ch.verb, apiBulk{Filter: filter}, &done); err != nil {
+		return err
+	}
+	if done.Changed == 0 {
+		for reason := range done.SkippedBy {
+			return errors.New("it was left alone: " + skipReason(reason))
+		}
+		return errors.New("it has no such delivery")
+	}
+	if fl.Bool("json") {
+		return printJSON(os.Stdout, done, "")
+	}
+	fmt.Printf("%s: %s %s%s\n", printable(id), ch.done, plural(int64(done.Changed), "delivery", "deliveries"),
+		when(done.Skipped > 0, fmt.Sprintf(", left %d alone", done.Skipped)))
+	return nil
+}
+
+func (ch change) report(done apiRedelivered) {
+	if len(done.Destinations) > 0 {
+		fmt.Printf("%s: %s %s\n", done.ID, ch.done, printable(strings.Join(done.Destinations, ", ")))
+	}
+	for _, destination := range slices.Sorted(maps.Keys(done.Skipped)) {
+		fmt.Printf("%s: %s left alone: %s\n", done.ID, printable(destination), skipReason(done.Skipped[destination]))
+	}
+}
+
+// skipReason says why a delivery was left alone.
+func skipReason(reason string) string {
+	if text, ok := map[string]string{
+		"busy":     "an attempt is under way",
+		"state":    "it does not wait any more",
+		"gone":     "it is not there any more",
+		"nowhere":  "it matches no forward",
+		"orphaned": "the configuration does not have its forward",
+		"damaged":  "it cannot be read",
+	}[reason]; ok {
+		return text
+	}
+	return printable(reason)
+}

@@ -1,0 +1,122 @@
+package caddymodule
+
+import (
+	"context"
+	"maps"
+	"net/url"
+	"slices"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+)
+
+// stateNames are the states as flags take them.
+func stateNames() []string {
+	names := make([]string, len(allStates))
+	for i, s := range allStates {
+		names[i] = string(s)
+	}
+	return names
+}
+
+// filterFlags are the flags that select messages and deliveries.
+func filterFlags(cmd *cobra.Command) {
+	f := cmd.Flags()
+	f.StringP("endpoint", "e", "", "of this endpoint")
+	f.StringP("forward", "f", "", "of this forward; '' is the one without a name")
+	f.StringSlice("state", nil, strings.Join(stateNames(), ", ")+"; or all")
+	f.String("type", "", "of this event type; * stands for any text, as in payment.*")
+	f.String("event-id", "", "with this event ID")
+	f.String("since", "", "received then or later: a time in RFC 3339, or how long ago, such as 2h")
+	f.String("until", "", "received before: as --since")
+	f.String("after", "", "go on behind this place of a list")
+	cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(append(stateNames(), "all"), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
+}
+
+// flagFilter is what the flags of filterFlags amount to.
+func flagFilter(fl caddycmd.Flags) apiFilter {
+	filter := apiFilter{
+		Endpoint: fl.String("endpoint"), Type: fl.String("type"), EventID: fl.String("event-id"),
+		State: strings.ReplaceAll(strings.Join(list(fl, "state"), ","), "-", "_"),
+		Since: fl.String("since"), Until: fl.String("until"),
+	}
+	if fl.Changed("forward") {
+		filter.Forward = new(fl.String("forward"))
+	}
+	return filter
+}
+
+// query is the filter in a URL.
+func (f apiFilter) query() url.Values {
+	q := make(url.Values)
+	for name, value := range map[string]string{
+		"endpoint": f.Endpoint, "state": f.State, "type": f.Type, "event_id": f.EventID, "since": f.Since, "until": f.Until,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if f.Forward != nil {
+		q.Set("forward", *f.Forward)
+	}
+	return q
+}
+
+// again is the command line that was given, with some flags changed: what a
+// person can type to go on.
+func again(fl caddycmd.Flags, command string, change map[string]string) string {
+	words := []string{"caddy webhook " + command}
+	add := func(name, value string) { words = append(words, "--"+name+" "+word(value)) }
+	fl.Visit(func(f *pflag.Flag) {
+		if _, changed := change[f.Name]; changed {
+			return
+		}
+		switch v := f.Value.(type) {
+		case pflag.SliceValue:
+			add(f.Name, strings.Join(v.GetSlice(), ","))
+		default:
+			if f.Value.Type() == "bool" {
+				words = append(words, "--"+f.Name)
+				return
+			}
+			add(f.Name, f.Value.String())
+		}
+	})
+	for _, name := range slices.Sorted(maps.Keys(change)) {
+		if change[name] != "" {
+			add(name, change[name])
+		}
+	}
+	return strings.Join(words, " ")
+}
+
+// word is s as one word for a shell, in quotes where it needs them.
+func word(s string) string {
+	plain := func(r rune) bool {
+		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/,+@=", r)
+	}
+	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
+		return quote(s)
+	}
+	return s
+}
+
+// completeEndpoints offers the names of a running gateway's endpoints to a shell.
+func completeEndpoints(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
+	defer cancel()
+	var names []string
+	if c, err := newAdminClient(caddycmd.Flags{FlagSet: cmd.Flags()}); err == nil {
+		var all apiEndpoints
+		if c.get(ctx, "/endpoints", nil, &all) == nil {
+			for _, e := range all.Endpoints {
+				names = append(names, e.Name)
+			}
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
+}

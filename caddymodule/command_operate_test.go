@@ -1,0 +1,138 @@
+package caddymodule
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// TestAgain: the command that goes on is the one that was given, fit for a shell.
+func TestAgain(t *testing.T) {
+	cmd := redeliverCommand()
+	if err := cmd.ParseFlags([]string{"-e", "it's", "--forward=", "--state", "waiting,dead_letter", "--type", "payment.*", "--after", "old", "--yes"}); err != nil {
+		t.Fatal(err)
+	}
+	got := again(caddycmd.Flags{FlagSet: cmd.Flags()}, "redeliver", map[string]string{"after": "c-1_x", "until": "2026-01-15T10:30:00Z", "json": ""})
+	want := `caddy webhook redeliver --endpoint 'it'\''s' --forward '' --state waiting,dead_letter --type 'payment.*' --yes --after c-1_x --until 2026-01-15T10:30:00Z`
+	if got != want {
+		t.Errorf("\n%s, want\n%s", got, want)
+	}
+}
+
+func TestCut(t *testing.T) {
+	for _, c := range []struct {
+		width int
+		want  string
+	}{{0, "naïve words"}, {11, "naïve words"}, {6, "naïve…"}} {
+		if got := cut("naïve words", c.width); got != c.want {
+			t.Errorf("%d: %q", c.width, got)
+		}
+	}
+}
+
+// TestPrintableJSON: what JSON lets through reaches no terminal as it is, and
+// stays the same to a program.
+func TestPrintableJSON(t *testing.T) {
+	var b bytes.Buffer
+	if err := printJSON(&b, "<\x1b\u009b\u202e\U000e0001é>", ""); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := b.String(), `"<\u001b\u009b\u202e\udb40\udc01é>"`+"\n"; got != want {
+		t.Errorf("%s, want %s", got, want)
+	}
+}
+
+func TestStates(t *testing.T) {
+	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	of := func(states ...queue.State) (all []apiState) {
+		for _, s := range states {
+			all = append(all, apiState{State: s})
+		}
+		return all
+	}
+	for _, c := range []struct {
+		in   []apiState
+		want string
+	}{
+		{of(queue.StateDelivered), "delivered"},
+		{of(queue.StateDelivered, queue.StateDelivered), "delivered"},
+		{of(queue.StateDead, queue.StateDelivered, queue.StateDead), "1 delivered, 2 dead_letter"},
+		{[]apiState{{State: queue.StateWaiting, Next: now.Add(90 * time.Second)}}, "waiting, due in 1m"},
+		{[]apiState{{State: queue.StateWaiting, Next: now.Add(-time.Second)}}, "waiting"},
+		{[]apiState{{State: queue.StateWaiting, Claimed: true}}, "under way"},
+		{[]apiState{{State: queue.StateDead, Damaged: "checksum"}}, "damaged"},
+		{nil, "-"},
+	} {
+		if got := statesWords(c.in, now); got != c.want {
+			t.Errorf("%v: %q, want %q", c.in, got, c.want)
+		}
+	}
+}
+
+// TestFollow: the stream is read event by event, whatever stands in it, and what
+// a sender wrote does a terminal no harm.
+func TestFollow(t *testing.T) {
+	at := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	stream := strings.Join([]string{
+		": keep-alive", "",
+		"event: request", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","outcome":"refused","reason":"wrong_signature","event_type":"a\u001b[2J","client_ip":"203.0.113.9"}`, "",
+		"event: attempt", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","forward":"billing","outcome":"retry","message_id":"0199","attempt":2,"status":503,`,
+		`data: "failure":"status","duration_seconds":0.012,"next":"2026-01-15T10:30:40Z"}`, "",
+		"event: attempt", "data: what a later version may say", "",
+		"event: attempt", `data: {"cut":"off`,
+	}, "\n")
+	clock := at.Local().Format(time.TimeOnly)
+	var out bytes.Buffer
+	if err := follow(&out, strings.NewReader(stream), false); err != nil {
+		t.Fatal(err)
+	}
+	want := fmt.Sprintf("%s github               refused     a\\x1b[2J, wrong_signature, from 203.0.113.9\n"+
+		"%s github/billing       retry       attempt 2, status 503, in 12ms, again in 40s 0199\n", clock, clock)
+	if out.String() != want {
+		t.Errorf("\n%s, want\n%s", out.String(), want)
+	}
+}
+
+// TestNeeds: what needs a person is said with the command for it.
+func TestNeeds(t *testing.T) {
+	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	r := statusReport{apiStatus: apiStatus{Now: now, Store: apiStore{BacklogBytes: 90, BacklogLimit: 100, Damaged: 1}}, Endpoints: []apiEndpoint{
+		{Name: "github", Forwards: []apiForward{
+			{Destination: "github", Circuit: &apiCircuit{State: queue.CircuitClosed}},
+			{Name: "billing", Destination: "github/billing", DeadLetters: 3, Waiting: 1, Paused: true, LastError: "connection\x1b refused",
+				LastSuccess: now.Add(-time.Hour), Circuit: &apiCircuit{State: queue.CircuitOpen, Probe: now.Add(12 * time.Second)}},
+		}},
+		{Name: "old", Kind: "orphaned", Forwards: []apiForward{{Destination: "old", Orphaned: true, Waiting: 12}}},
+	}}
+	want := []string{
+		"The disk is full or faulty: senders get 503.",
+		"The backlog has reached 90 % of max_backlog; beyond it senders get 503.",
+		"1 record cannot be read and was set aside: stop the gateway and run caddy webhook check",
+		"3 dead letters in github/billing: caddy webhook events --endpoint github --forward billing --state dead_letter",
+		"github/billing is paused, 1 delivery waits: caddy webhook resume github/billing",
+		`github/billing has failed, last success 1h ago: connection\x1b refused`,
+		"12 deliveries wait of old, which the configuration does not have: bring it back, or caddy webhook purge --endpoint old --forward '' --state waiting",
+	}
+	got := r.needs()
+	for i := range max(len(got), len(want)) {
+		if i >= len(got) || i >= len(want) || got[i] != want[i] {
+			t.Errorf("line %d:\n%q, want\n%q", i, got[min(i, len(got)-1)], want[min(i, len(want)-1)])
+		}
+	}
+	for f, state := range map[*apiForward]string{
+		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[1].Forwards[0]: "orphaned",
+		{Circuit: r.Endpoints[0].Forwards[1].Circuit}:                "circuit open, probe in 12s",
+		{Circuit: &apiCircuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
+		{Circuit: &apiCircuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",
+	} {
+		if got := f.state(now); got != state {
+			t.Errorf("%+v: %q, want %q", f, got, state)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"strings"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+)
+
+func pauseCommand() *cobra.Command {
+	return pausing("pause", "Holds an endpoint's deliveries back", `
+Holds deliveries back until resume: those of an endpoint, or of one forward of
+it. Events are accepted as before and wait. Attempts under way end. The pause
+lasts through restarts. "ENDPOINT/" is the forward without a name alone.`)
+}
+
+func resumeCommand() *cobra.Command {
+	return pausing("resume", "Lets deliveries go on that were paused", `
+Lets the deliveries of an endpoint, or of one forward of it, go on.`)
+}
+
+func pausing(verb, short, long string) *cobra.Command {
+	cmd := &cobra.Command{
+		Use:               verb + " ENDPOINT[/FORWARD]",
+		Short:             short,
+		Long:              long,
+		Args:              oneTarget,
+		ValidArgsFunction: completeEndpoints,
+		RunE: asking(func(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+			return pause(ctx, c, verb, fl.Arg(0))
+		}),
+	}
+	clientFlags(cmd)
+	return cmd
+}
+
+func oneTarget(cmd *cobra.Command, args []string) error {
+	if len(args) != 1 || args[0] == "" || args[0] == "/" {
+		return fmt.Errorf("one ENDPOINT or ENDPOINT/FORWARD is needed; `caddy webhook status` lists them")
+	}
+	return nil
+}
+
+func pause(ctx context.Context, c *adminClient, verb, arg string) error {
+	var t apiTarget
+	endpoint, forward, named := strings.Cut(arg, "/")
+	t.Endpoint = endpoint
+	if named {
+		t.Forward = &forward
+	}
+	var done apiPaused
+	if err := c.post(ctx, "/"+verb, t, &done); err != nil {
+		return err
+	}
+	for _, d := range done.Destinations {
+		fmt.Printf("%s: %s\n", printable(d), map[bool]string{true: "paused", false: "resumed"}[done.Paused])
+	}
+	return nil
+}

@@ -1,0 +1,209 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"net/url"
+	"os"
+	"strings"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+func statusCommand() *cobra.Command {
+	cmd := &cobra.Command{
+		Use:   "status [ENDPOINT] [--json]",
+		Short: "Shows endpoints and forwards, what waits, and what needs a person",
+		Long: `
+Shows the endpoints with what they have accepted and refused since the start of
+the process, their forwards with what waits, and at the end what needs a person,
+with the command for it. It exits with 0 whatever there is to see.`,
+		Args:              cobra.MaximumNArgs(1),
+		ValidArgsFunction: completeEndpoints,
+		RunE:              asking(showStatus),
+	}
+	clientFlags(cmd)
+	cmd.Flags().Bool("json", false, "print it as JSON")
+	return cmd
+}
+
+// statusReport is what status prints as JSON.
+type statusReport struct {
+	apiStatus
+	Endpoints []apiEndpoint `json:"endpoints"`
+}
+
+func showStatus(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+	var r statusReport
+	if err := c.get(ctx, "/status", nil, &r.apiStatus); err != nil {
+		return err
+	}
+	if name := fl.Arg(0); name != "" {
+		r.Endpoints = make([]apiEndpoint, 1)
+		if err := c.get(ctx, "/endpoints/"+url.PathEscape(name), nil, &r.Endpoints[0]); err != nil {
+			return err
+		}
+	} else {
+		var all apiEndpoints
+		if err := c.get(ctx, "/endpoints", nil, &all); err != nil {
+			return err
+		}
+		r.Endpoints = all.Endpoints
+	}
+	if fl.Bool("json") {
+		return printJSON(os.Stdout, r, "  ")
+	}
+	return r.print(os.Stdout)
+}
+
+// print shows it to a person.
+func (r *statusReport) print(w io.Writer) error {
+	s := r.Store
+	fmt.Fprintf(w, "%s: %s wait of %s allowed%s\n", printable(s.Location), inBytes(s.BacklogBytes), limit(s.BacklogLimit), s.kept())
+	fmt.Fprintf(w, "counted since %s\n\n", ago(r.Since, r.Now))
+	if len(r.Endpoints) == 0 {
+		fmt.Fprintln(w, "There is no endpoint.")
+		return nil
+	}
+	endpoints := newTable("ENDPOINT", "MODE", "ACCEPTED", "DUPLICATE", "REFUSED", "LAST ACCEPTED")
+	forwards := newTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED")
+	n := 0
+	for _, e := range r.Endpoints {
+		o := e.Requests.Outcomes
+		endpoints.row(cell(e.Name, 28), e.mode(), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]+o["replayed"]),
+			humanize.Comma(o["refused"]), ago(e.Requests.LastAccepted, r.Now))
+		for _, f := range e.Forwards {
+			n++
+			forwards.row(cell(f.Destination, 28), f.state(r.Now), humanize.Comma(f.Waiting), ago(f.Oldest, r.Now),
+				humanize.Comma(f.DeadLetters), humanize.Comma(f.Attempts["delivered"]), humanize.Comma(f.Attempts["retry"]+f.Attempts["dead_letter"]))
+		}
+	}
+	if err := endpoints.print(w); err != nil {
+		return err
+	}
+	if n > 0 {
+		fmt.Fprintln(w)
+		if err := forwards.print(w); err != nil {
+			return err
+		}
+	}
+	for i, line := range r.needs() {
+		if i == 0 {
+			fmt.Fprintln(w)
+		}
+		fmt.Fprintln(w, line)
+	}
+	return nil
+}
+
+func limit(n int64) string {
+	if n <= 0 {
+		return "any size"
+	}
+	return inBytes(n)
+}
+
+// kept is what the store holds besides the backlog.
+func (s apiStore) kept() string {
+	text := ""
+	if s.RetainedBytes != nil {
+		text += ", " + inBytes(*s.RetainedBytes) + " of ended ones are kept"
+	}
+	if s.DedupeKeys != nil {
+		text += ", " + plural(*s.DedupeKeys, "key", "keys")
+	}
+	return text
+}
+
+// mode says how an endpoint treats its requests.
+func (e *apiEndpoint) mode() string {
+	switch {
+	case e.Kind == "orphaned":
+		return "orphaned"
+	case e.Mode == "observe":
+		return "observing"
+	case e.Kind == "pass":
+		return "passes on"
+	}
+	return "forwards"
+}
+
+// state says in a word or two whether deliveries go on.
+func (f *apiForward) state(now time.Time) string {
+	c := f.Circuit
+	switch {
+	case f.Orphaned:
+		return "orphaned"
+	case f.Paused:
+		return "paused"
+	case c == nil:
+		return "no worker"
+	case c.State == queue.CircuitOpen && c.Probe.After(now):
+		return "circuit open, probe " + ago(c.Probe, now)
+	case c.State == queue.CircuitOpen:
+		return "circuit open"
+	case c.State == queue.CircuitHalfOpen:
+		return "circuit probing"
+	}
+	return "ok"
+}
+
+// needs says what does not go away by itself, with the command for it.
+func (r *statusReport) needs() []string {
+	var lines []string
+	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
+	s := r.Store
+	if !s.Available {
+		say("The disk is full or faulty: senders get 503.")
+	}
+	if s.BacklogLimit > 0 && s.BacklogBytes >= s.BacklogLimit*8/10 {
+		say("The backlog has reached %d %% of max_backlog; beyond it senders get 503.", s.BacklogBytes*100/s.BacklogLimit)
+	}
+	if s.Damaged > 0 {
+		say("%s cannot be read and was set aside: stop the gateway and run caddy webhook check", plural(s.Damaged, "record", "records"))
+	}
+	for _, e := range r.Endpoints {
+		for _, f := range e.Forwards {
+			lines = append(lines, f.needs(e.Name, r.Now)...)
+		}
+	}
+	return lines
+}
+
+func (f *apiForward) needs(endpoint string, now time.Time) []string {
+	var lines []string
+	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
+	filter := "--endpoint " + word(printable(endpoint)) + " --forward " + word(printable(f.Name))
+	name := printable(f.Destination)
+	if f.Orphaned && f.Waiting > 0 {
+		say("%s of %s, which the configuration does not have: bring it back, or caddy webhook purge %s --state waiting",
+			plural(f.Waiting, "delivery waits", "deliveries wait"), name, filter)
+	}
+	if f.DeadLetters > 0 {
+		say("%s in %s: caddy webhook events %s --state dead_letter", plural(f.DeadLetters, "dead letter", "dead letters"), name, filter)
+	}
+	if f.Paused {
+		say("%s is paused, %s: caddy webhook resume %s", name, plural(f.Waiting, "delivery waits", "deliveries wait"), word(targetArg(endpoint, f.Name)))
+	}
+	if c := f.Circuit; c != nil && c.State != queue.CircuitClosed {
+		say("%s has failed%s: %s", name, when(!f.LastSuccess.IsZero(), ", last success "+ago(f.LastSuccess, now)), cell(strings.TrimSpace(f.trouble()), 200))
+	}
+	return lines
+}
+
+// trouble is the error that a person wants to read.
+func (f *apiForward) trouble() string {
+	if f.Circuit.Error != "" {
+		return f.Circuit.Error
+	}
+	return f.LastError
+}
+
+// targetArg is a forward as pause and resume take it.
+func targetArg(endpoint, forward string) string { return endpoint + "/" + forward }

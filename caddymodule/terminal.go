@@ -1,0 +1,167 @@
+package caddymodule
+
+import (
+	"bufio"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf16"
+	"unicode/utf8"
+
+	"github.com/dustin/go-humanize"
+	"golang.org/x/term"
+)
+
+// isTerminal tells whether a person sits at the other end of f.
+func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+
+// printable makes what a sender or an upstream wrote fit for a terminal: control
+// characters, and what else does not show, become escapes. It keeps the given
+// runes as they are.
+func printable(s string, keep ...rune) string {
+	shows := func(r rune, size int) bool {
+		if r == utf8.RuneError && size == 1 {
+			return false
+		}
+		for _, k := range keep {
+			if r == k {
+				return true
+			}
+		}
+		return unicode.IsPrint(r)
+	}
+	clean := true
+	for i, r := range s {
+		size := 0
+		if r == utf8.RuneError {
+			_, size = utf8.DecodeRuneInString(s[i:])
+		}
+		if clean = shows(r, size); !clean {
+			break
+		}
+	}
+	if clean {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); {
+		r, size := utf8.DecodeRuneInString(s[i:])
+		switch {
+		case shows(r, size):
+			b.WriteString(s[i : i+size])
+		case r == '\n':
+			b.WriteString(`\n`)
+		case r == '\r':
+			b.WriteString(`\r`)
+		case r == '\t':
+			b.WriteString(`\t`)
+		case size == 1: // a control character, or a byte that is not UTF-8
+			fmt.Fprintf(&b, `\x%02x`, s[i])
+		case r > 0xffff:
+			fmt.Fprintf(&b, `\U%08x`, r)
+		default:
+			fmt.Fprintf(&b, `\u%04x`, r)
+		}
+		i += size
+	}
+	return b.String()
+}
+
+// printableJSON writes what does not show as the escapes of JSON: in there it can
+// only be within a string.
+func printableJSON(s string) string {
+	hidden := func(r rune) bool { return r != '\n' && !unicode.IsPrint(r) }
+	if !strings.ContainsFunc(s, hidden) {
+		return s
+	}
+	var b strings.Builder
+	for _, r := range s {
+		if !hidden(r) {
+			b.WriteRune(r)
+			continue
+		}
+		for _, unit := range utf16.Encode([]rune{r}) {
+			fmt.Fprintf(&b, `\u%04x`, unit)
+		}
+	}
+	return b.String()
+}
+
+// cell is text for a table: printable, at most n characters, and never empty.
+func cell(s string, n int) string {
+	s = printable(s)
+	if utf8.RuneCountInString(s) > n {
+		s = string([]rune(s)[:n-1]) + "…"
+	}
+	return cmp.Or(s, "-")
+}
+
+// ago is a time as people say it, and "-" for none.
+func ago(t, now time.Time) string {
+	switch d := now.Sub(t); {
+	case t.IsZero():
+		return "-"
+	case d < -time.Second:
+		return "in " + short(-d)
+	case d < time.Second:
+		return "now"
+	default:
+		return short(d) + " ago"
+	}
+}
+
+// short is a duration in its largest unit.
+func short(d time.Duration) string {
+	switch {
+	case d < time.Second:
+		return fmt.Sprintf("%dms", d.Milliseconds())
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", int(d.Seconds()))
+	case d < time.Hour:
+		return fmt.Sprintf("%dm", int(d.Minutes()))
+	case d < 48*time.Hour:
+		return fmt.Sprintf("%dh", int(d.Hours()))
+	}
+	return fmt.Sprintf("%dd", int(d.Hours()/24))
+}
+
+// inBytes is a number of bytes as people read it.
+func inBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+
+// plural is a number with what is counted.
+func plural(n int64, one, many string) string {
+	if n == 1 {
+		return "1 " + one
+	}
+	return humanize.Comma(n) + " " + many
+}
+
+// errDeclined: the person has thought better of it.
+var errDeclined = errors.New("nothing was changed")
+
+// confirm asks before something is done that affects much or loses something.
+// Where nobody can be asked, --yes has to have been given.
+func confirm(question string, yes bool) error {
+	switch {
+	case yes:
+		return nil
+	case !isTerminal(os.Stdin):
+		return fmt.Errorf("%s --yes is needed where nobody can be asked", question)
+	}
+	return ask(os.Stdin, os.Stderr, question)
+}
+
+func ask(in io.Reader, out io.Writer, question string) error {
+	fmt.Fprintf(out, "%s [y/N] ", question)
+	line, _ := bufio.NewReader(in).ReadString('\n')
+	switch strings.ToLower(strings.TrimSpace(line)) {
+	case "y", "yes":
+		return nil
+	}
+	return errDeclined
+}
