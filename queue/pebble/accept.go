@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -15,13 +16,17 @@ import (
 // Accept implements [queue.Store]. A message without an ID is given one. It is
 // due since the time in its ID, or at once by the store's clock if that is later.
 func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...queue.Route) (queue.Accepted, error) {
-	verdict, err := s.record(ctx, id, m.ReceivedAt, m, to)
-	return queue.Accepted{Verdict: verdict}, err
+	verdict, w, err := s.record(ctx, id, m.ReceivedAt, m, to)
+	a := queue.Accepted{Verdict: verdict}
+	if w != nil {
+		a.Held = w.hand()
+	}
+	return a, err
 }
 
 // Mark implements [queue.Store].
 func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) error {
-	_, err := s.record(ctx, id, now, nil, nil)
+	_, _, err := s.record(ctx, id, now, nil, nil)
 	return err
 }
 
@@ -58,12 +63,12 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 
 // record writes an identity in one commit with the message. Where there is a
 // message, it decides first whether the identity was seen.
-func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) (queue.Verdict, error) {
+func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) (queue.Verdict, *write, error) {
 	if s.disk.full() {
-		return 0, unavailable(errDiskFull)
+		return 0, nil, unavailable(errDiskFull)
 	}
 	if err := ctx.Err(); err != nil {
-		return 0, unavailable(context.Cause(ctx))
+		return 0, nil, unavailable(context.Cause(ctx))
 	}
 	if id.Window <= 0 {
 		id.Key, id.Digest = queue.Key{}, queue.Key{}
@@ -73,12 +78,12 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 	}
 	held, err := s.locks.lock(ctx, id.Key, id.Digest)
 	if err != nil {
-		return 0, unavailable(err)
+		return 0, nil, unavailable(err)
 	}
 	db, err := s.enter()
 	if err != nil {
 		held.unlock()
-		return 0, err
+		return 0, nil, err
 	}
 	verdict := queue.New
 	if m != nil {
@@ -92,28 +97,29 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		}
 		db.leave()
 		held.unlock()
-		return verdict, err
+		return verdict, nil, err
 	}
 	if err != nil {
 		db.leave()
 		held.unlock()
-		return 0, unavailable(err)
+		return 0, nil, unavailable(err)
 	}
 	w := &write{store: s, held: held, id: id}
 	if err := w.build(db, id, now, m, to); err != nil {
 		w.finish(err)
 		db.leave()
-		return 0, err
+		return 0, nil, err
 	}
 	if w.batch.Empty() {
 		w.finish(nil)
 		db.leave()
-		return verdict, nil
+		return verdict, nil, nil
 	}
 	if err := db.commit(ctx, s.disk, w.batch, true, w.finish); err != nil {
-		return 0, err
+		w.abandon()
+		return 0, nil, err
 	}
-	return verdict, nil
+	return verdict, w, nil
 }
 
 var errDiskFull = errors.New("the disk is full")
@@ -162,12 +168,18 @@ func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error
 type write struct {
 	store  *Store
 	held   held
+	db     *database
 	batch  *pebble.Batch
 	bytes  int64 // taken from the backlog's limit
 	id     queue.Identity
 	keys   int64
 	expiry int64
 	parts  []part
+
+	mu        sync.Mutex
+	abandoned bool   // nobody waits for the claim
+	claim     *claim // of the route with Hold
+	kept      *fresh // its message
 }
 
 // part is one delivery of a message that is being accepted.
@@ -177,10 +189,11 @@ type part struct {
 	standing standing
 	touched  bool // there is a record of where it stands
 	named    bool // the lane's name is in the batch
+	hold     bool
 }
 
 func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) error {
-	w.batch = db.NewBatch()
+	w.db, w.batch = db, db.NewBatch()
 	if m != nil {
 		if err := w.message(m, to); err != nil {
 			return err
@@ -216,11 +229,11 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 		if err != nil || l.retention.Load() <= 0 {
 			return err
 		}
-		record := s.seal.message(nil, m)
-		p := part{lane: l, entry: entry{position: position{id: m.ID}}, touched: true}
-		p.standing = standing{stage: stageUnrouted, size: int64(len(record)), ended: nanos(s.now())}
+		record := s.encode(m)
+		p := part{lane: l, entry: entry{place: place{position: position{id: m.ID}}}, touched: true}
+		p.standing = standing{stage: stageUnrouted, size: int64(record.size()), ended: nanos(s.now())}
 		w.parts = append(w.parts, p)
-		return w.records(m, record)
+		return w.records(m, &record)
 	}
 	for i, r := range to {
 		if slices.ContainsFunc(to[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
@@ -231,41 +244,54 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 			w.parts = nil
 			return err
 		}
-		w.parts = append(w.parts, part{lane: l})
+		p := part{lane: l, hold: r.Hold}
+		if r.Ordered {
+			order := orderOf(r.OrderKey)
+			p.standing.order = &order
+		}
+		w.parts = append(w.parts, p)
 	}
-	record := s.seal.message(nil, m)
-	size := int64(len(record))
+	record := s.encode(m)
+	size := int64(record.size())
 	if limit := s.limit.Load(); s.bytes.Add(size) > limit && limit > 0 {
 		s.bytes.Add(-size)
 		w.parts = nil
 		return queue.ErrFull
 	}
 	w.bytes = size
+	var f *flight
+	if record.body == nil {
+		f = s.flights.launch(m.ID, record.plain, len(w.parts))
+	}
 	due, now := receiptDue(m.ID), nanos(s.now())
 	for i := range w.parts {
 		p := &w.parts[i]
 		// Each delivery carries its share of the message's bytes, so that the sum
 		// over the index is what the messages take.
-		p.standing = standing{size: size / int64(len(w.parts)), due: min(due, now)}
+		p.standing.size, p.standing.due = size/int64(len(w.parts)), min(due, now)
 		if i == 0 {
 			p.standing.size += size % int64(len(w.parts))
 		}
-		p.touched = due > now // only its record tells then where it is
-		p.entry.position = position{p.standing.due, m.ID}
-		if s.fresh.take(len(record)) {
-			p.entry.fresh = &fresh{record: record, size: p.standing.size, touched: p.touched}
+		p.touched = due > now || p.standing.order != nil // only its record tells then where it is
+		p.entry.place = p.standing.place(m.ID)
+		if f != nil {
+			p.entry.fresh = &fresh{flight: f, size: p.standing.size, touched: p.touched}
 		}
 		p.lane.begin(m.ID)
 	}
-	return w.records(m, record)
+	return w.records(m, &record)
 }
 
 // records adds what is written of a message and of its deliveries.
-func (w *write) records(m *queue.Message, record []byte) error {
+func (w *write) records(m *queue.Message, record *encoded) error {
+	if record.body != nil { // it need not grow again and again
+		_ = w.batch.Close()
+		w.batch = w.db.NewBatchWithSize(record.size() + 4096)
+	}
+	err := record.put(w.batch)
 	var k keyBuffer
-	err := w.batch.Set(messageKey(&k, m.ID), record, nil)
 	var lanes [4]laneID
-	sum := summary{size: int64(len(record)), endpoint: m.Endpoint, eventID: m.EventID, eventType: m.EventType, lanes: lanes[:0]}
+	sum := summary{size: int64(record.size()), endpoint: m.Endpoint, eventID: m.EventID, eventType: m.EventType, lanes: lanes[:0]}
 	for i := range w.parts {
 		sum.lanes = append(sum.lanes, w.parts[i].lane.id)
 		if err == nil {
@@ -304,15 +330,15 @@ func (w *write) finish(err error) {
 	s := w.store
 	for i := range w.parts {
 		p := &w.parts[i]
-		if err != nil && p.entry.fresh != nil {
-			s.fresh.give(len(p.entry.fresh.record))
+		if err != nil {
+			p.entry.fresh.drop()
 			p.entry.fresh = nil
 		}
 		if err == nil && p.named {
 			p.lane.named.Store(true)
 		}
 		if p.standing.stage == stageWaiting {
-			p.lane.accepted(p.entry, p.standing.size, err)
+			w.settle(p, err)
 		} else if err == nil {
 			s.retain(p.lane, &p.standing, 1)
 		}
@@ -331,4 +357,48 @@ func (w *write) finish(err error) {
 		}
 	}
 	w.held.unlock()
+}
+
+// settle tells the lane of a delivery what became of it.
+func (w *write) settle(p *part, err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	hold := p.hold && w.claim == nil && !w.abandoned
+	if c := p.lane.accepted(p.entry, p.standing.size, hold, err); c != nil {
+		w.claim, w.kept = c, p.entry.fresh
+	}
+}
+
+// abandon is for a caller who leaves before the outcome is known: whatever is
+// held for it waits like the rest.
+func (w *write) abandon() {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.abandoned = true
+	if w.claim != nil {
+		w.kept.drop()
+		_ = w.claim.Release() // it was not ended yet
+	}
+}
+
+// hand completes the claim that the caller gets; nil: there is none. The message
+// is durable whatever happens here, so that what cannot be read now is delivered
+// like the rest.
+func (w *write) hand() queue.Claim {
+	w.mu.Lock()
+	c := w.claim
+	w.mu.Unlock()
+	if c == nil {
+		return nil
+	}
+	db, err := w.store.enter()
+	if err != nil {
+		w.abandon()
+		return nil
+	}
+	defer db.leave()
+	if c, err = w.store.fill(db, c, w.kept); c == nil || err != nil {
+		return nil
+	}
+	return c
 }

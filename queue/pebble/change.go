@@ -95,7 +95,10 @@ func (c *change) leave(batch *pebble.Batch) error {
 	var k keyBuffer
 	switch c.from.stage {
 	case stageWaiting:
-		return batch.SingleDelete(waitingKey(&k, c.lane.id, position{c.from.due, c.id}), nil)
+		if c.from.order != nil { // not SingleDelete: each retry writes it again
+			return batch.Delete(c.from.place(c.id).key(&k, c.lane.id), nil)
+		}
+		return batch.SingleDelete(c.from.place(c.id).key(&k, c.lane.id), nil)
 	case stageDead:
 		return batch.SingleDelete(deadKey(&k, c.lane.id, c.id), nil)
 	case stageGone:
@@ -108,11 +111,15 @@ func (c *change) leave(batch *pebble.Batch) error {
 // arrive enters it into that of its new one.
 func (c *change) arrive(batch *pebble.Batch) error {
 	var k keyBuffer
-	var v [16]byte
+	var v [24]byte
 	size := appendSize(v[:0], c.to.size)
 	switch c.to.stage {
 	case stageWaiting:
-		return batch.Set(waitingKey(&k, c.lane.id, position{c.to.due, c.id}), size, nil)
+		p := c.to.place(c.id)
+		if p.order != nil {
+			size = appendLine(v[:0], p.due, c.to.size)
+		}
+		return batch.Set(p.key(&k, c.lane.id), size, nil)
 	case stageDead:
 		return batch.Set(deadKey(&k, c.lane.id, c.id), size, nil)
 	default:

@@ -17,12 +17,13 @@ type claim struct {
 	lane     *lane
 	delivery queue.Delivery
 	standing standing
-	touched  bool // there is a record of where it stands
-	unsure   bool // an attempt may have been written, though its mark has failed
+	touched  bool    // there is a record of where it stands
+	flight   *flight // the message, until the claim ends
+	unsure   bool    // an attempt may have been written, though its mark has failed
 
 	// The rest is guarded by the lane. The first two may change when the database
 	// is replaced.
-	position
+	place
 	gone  bool // no longer on disk: a mark was kept that had failed, so it seemed
 	phase phase
 }
@@ -82,14 +83,18 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 	}
 	defer db.leave()
 	l.mu.Lock()
-	c, e, ok := l.next(nanos(s.now()))
-	switch {
-	case ok:
+	if r := l.search(); r != nil {
 		l.mu.Unlock()
-		c.store = s
-		c, err = s.fill(db, c, e)
-		return c, nil, err
-	case l.starved():
+		found, rest, err := inLine(db, l.id, r)
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.searched(r, found, rest, err)
+		if err != nil {
+			return nil, nil, unavailable(err)
+		}
+		return nil, nil, nil
+	}
+	if l.starved() {
 		l.scanning = true
 		from := l.bound
 		l.mu.Unlock()
@@ -101,10 +106,15 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 			return nil, nil, unavailable(err)
 		}
 		return nil, nil, nil
-	default:
+	}
+	c, message := l.next(nanos(s.now()))
+	if c == nil {
 		defer l.mu.Unlock()
 		return nil, l.wait(), nil
 	}
+	l.mu.Unlock()
+	c, err = s.fill(db, c, message)
+	return c, nil, err
 }
 
 // scan reads a window's worth of waiting deliveries from the index.
@@ -133,13 +143,49 @@ func scan(db *database, lane laneID, from position) (found []position, rest posi
 	return found, rest, errors.Join(err, iter.Close())
 }
 
+// lookAhead is how many deliveries a search reads of a line: the head, whether
+// there are others, and some that are being accepted.
+const lookAhead = 8
+
+// inLine reads the first deliveries of a line from where the search begins.
+func inLine(db *database, lane laneID, r *search) (found []position, rest bool, err error) {
+	var lower, upper keyBuffer
+	iter, err := db.NewIter(&pebble.IterOptions{
+		LowerBound: lineKey(&lower, lane, r.line.order, r.from),
+		UpperBound: append(lineKey(&upper, lane, r.line.order, end.id), 0),
+	})
+	if err != nil {
+		return nil, false, err
+	}
+	for ok := iter.First(); ok; ok = iter.Next() {
+		_, p, _, keyErr := splitLine(iter.Key(), iter.Value())
+		if keyErr != nil {
+			err = keyErr
+			break
+		}
+		if len(found) == lookAhead {
+			rest = true
+			break
+		}
+		found = append(found, p.position)
+	}
+	return found, rest, errors.Join(err, iter.Close())
+}
+
 // fill completes a claim with its message. A claim whose records are damaged
 // cannot be delivered and must not block those behind it.
-func (s *Store) fill(db *database, c *claim, e entry) (*claim, error) {
-	record, err := s.read(db, c, e)
+func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
+	c.store = s
+	err := s.locate(db, c, x)
 	var m *queue.Message
 	if err == nil {
-		m, err = s.seal.openMessage(c.id, record)
+		m, err = c.flight.open(func() (*queue.Message, error) {
+			record, err := message(db, c.id)
+			if err != nil {
+				return nil, err
+			}
+			return s.seal.openMessage(c.id, record)
+		})
 	}
 	switch {
 	case err == nil:
@@ -156,28 +202,27 @@ func (s *Store) fill(db *database, c *claim, e entry) (*claim, error) {
 	}
 }
 
-// read returns the message's record and finds out where the delivery stands.
-func (s *Store) read(db *database, c *claim, e entry) ([]byte, error) {
-	if e.fresh != nil {
-		s.fresh.give(len(e.fresh.record))
-		c.standing.size, c.touched = e.fresh.size, e.fresh.touched
-		return e.fresh.record, nil
+// locate finds out where a delivery stands and joins the flight of its message.
+func (s *Store) locate(db *database, c *claim, x *fresh) error {
+	c.standing = standing{order: c.order}
+	if x != nil {
+		x.flight.take()
+		c.flight, c.standing.size, c.touched = x.flight, x.size, x.touched
+		return nil
 	}
+	c.flight = s.flights.board(c.id)
 	var b keyBuffer
-	v, closer, err := db.Get(waitingKey(&b, c.lane.id, e.position))
+	v, closer, err := db.Get(c.place.key(&b, c.lane.id))
 	if err != nil {
-		return nil, err
+		return err
 	}
-	size, err := decodeSize(v)
+	size, err := c.place.size(v)
 	if err := errors.Join(err, closer.Close()); err != nil {
-		return nil, err
+		return err
 	}
-	c.standing, c.touched, err = s.standing(db, e.id, c.lane.id)
-	c.standing.stage, c.standing.size = stageWaiting, size
-	if err != nil {
-		return nil, err
-	}
-	return message(db, e.id)
+	c.standing, c.touched, err = s.standing(db, c.id, c.lane.id)
+	c.standing.stage, c.standing.size, c.standing.order = stageWaiting, size, c.order
+	return err
 }
 
 // Delivery implements [queue.Claim].
@@ -210,7 +255,7 @@ func (c *claim) Release() error {
 	if c.phase == holding {
 		l.ended(c)
 		if !c.gone {
-			l.insert(entry{position: c.position})
+			l.insert(entry{place: c.place})
 		}
 	}
 	c.phase = ended
@@ -277,9 +322,9 @@ func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 }
 
 // change is one that leaves the delivery where it is.
-func (c *claim) change(at position) *change {
+func (c *claim) change(at place) *change {
 	x := &change{store: c.store, lane: c.lane, id: at.id, from: c.standing, touched: c.touched}
-	x.from.due = at.due
+	x.from.due, x.from.order = at.due, at.order
 	x.to = x.from
 	if c.unsure {
 		// It is overwritten, or else removed with the others.
@@ -293,7 +338,7 @@ func (c *claim) change(at position) *change {
 }
 
 // startMark tells where the delivery stands, and whether there is anything to do.
-func (c *claim) startMark() (was position, proceed bool, err error) {
+func (c *claim) startMark() (was place, proceed bool, err error) {
 	l := c.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -310,7 +355,7 @@ func (c *claim) startMark() (was position, proceed bool, err error) {
 		return was, false, nil
 	}
 	c.phase = marking
-	return c.position, true, nil
+	return c.place, true, nil
 }
 
 // settle brings memory up to what is on disk.
@@ -326,7 +371,7 @@ func (c *claim) settle(x *change, err error) {
 	l.ended(c)
 	x.done()
 	if x.to.stage == stageWaiting {
-		l.insert(entry{position: position{x.to.due, c.id}})
+		l.insert(entry{place: x.to.place(c.id)})
 	}
 }
 

@@ -121,6 +121,28 @@ func waitingKey(b *keyBuffer, lane laneID, p position) []byte {
 	return append(k, p.id[:]...)
 }
 
+// lineKey is the key of a delivery that waits in line.
+func lineKey(b *keyBuffer, lane laneID, order orderID, id queue.ID) []byte {
+	return append(append(append(append(b[:0], kindLine), lane[:]...), order[:]...), id[:]...)
+}
+
+// key is the key of a waiting delivery.
+func (p place) key(b *keyBuffer, lane laneID) []byte {
+	if p.order != nil {
+		return lineKey(b, lane, *p.order, p.id)
+	}
+	return waitingKey(b, lane, p.position)
+}
+
+// size takes the size out of the value beside that key.
+func (p place) size(v []byte) (int64, error) {
+	if p.order == nil {
+		return decodeSize(v)
+	}
+	_, size, err := decodeLine(v)
+	return size, err
+}
+
 // listKey is the key of a message's summary; endpoint is [laneOf] its name.
 func listKey(b *keyBuffer, endpoint laneID, id queue.ID) []byte {
 	return append(append(append(b[:0], kindList), endpoint[:]...), id[:]...)
@@ -197,6 +219,18 @@ func splitWaiting(k []byte) (lane laneID, p position, err error) {
 		return lane, p, errDamaged
 	}
 	return lane, p, nil
+}
+
+// splitLine takes the key and the value of a delivery that waits in line apart.
+func splitLine(k, v []byte) (lane laneID, p place, size int64, err error) {
+	if len(k) != 1+8+8+16 {
+		return lane, p, 0, errDamaged
+	}
+	copy(lane[:], k[1:])
+	p.order = (*orderID)(append([]byte(nil), k[9:17]...))
+	copy(p.id[:], k[17:])
+	p.due, size, err = decodeLine(v)
+	return lane, p, size, err
 }
 
 // splitDead takes a dead letter's key apart.

@@ -19,22 +19,34 @@ const (
 
 // entry is a waiting delivery in memory.
 type entry struct {
-	position
+	place
 	fresh *fresh // nil: to be read from disk
+}
+
+// place is where a waiting delivery stands in the index.
+type place struct {
+	position
+	order *orderID // of one that waits in line; nil: it does not
 }
 
 // fresh is a delivery that was not attempted yet and whose message is still in
 // memory since its acceptance.
 type fresh struct {
-	record  []byte
+	flight  *flight
 	size    int64
 	touched bool // there is a record of where it stands
 }
 
-// lane holds the deliveries of one destination. Of those that wait it knows the
-// first few: every delivery before bound is either in the window or busy, and
-// those at or after bound are only in the index on disk, from which the window
-// is filled when it has run empty.
+func (f *fresh) drop() {
+	if f != nil {
+		f.flight.drop()
+	}
+}
+
+// lane holds the deliveries of one destination. Of those that wait, other than in
+// lines, it knows the first few: every delivery before bound is either in the
+// window or busy, and those at or after bound are only in the index on disk, from
+// which the window is filled when it has run empty.
 //
 // The index is read without the lane's lock, and Pebble shows a batch before it
 // is durable. So what is being accepted and what is claimed stands in busy, and
@@ -45,9 +57,10 @@ type lane struct {
 	id    laneID
 	named atomic.Bool // the name is on disk
 	clock func() time.Time
-	cache *budget
 
 	mu       sync.Mutex
+	paused   bool // by a person
+	lines    lines
 	window   []entry // sorted
 	bound    position
 	busy     map[queue.ID]*claim // nil: being accepted
@@ -66,9 +79,9 @@ type lane struct {
 	ages                          ages
 }
 
-func newLane(name string, id laneID, clock func() time.Time, cache *budget) *lane {
+func newLane(name string, id laneID, clock func() time.Time) *lane {
 	return &lane{
-		name: name, id: id, clock: clock, cache: cache,
+		name: name, id: id, clock: clock,
 		bound: end, busy: make(map[queue.ID]*claim),
 	}
 }
@@ -81,42 +94,49 @@ func (l *lane) begin(id queue.ID) {
 }
 
 // accepted ends what begin began: the delivery is durable, or it is unknown
-// what became of it.
-func (l *lane) accepted(e entry, size int64, err error) {
+// what became of it. With hold it is claimed at once if it may be.
+func (l *lane) accepted(e entry, size int64, hold bool, err error) *claim {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	delete(l.busy, e.id)
 	if err != nil {
-		l.forget(e.position)
-		return
+		l.forget(e.place)
+		return nil
 	}
 	l.waiting++
 	l.bytes += size
 	l.ages.add(e.id)
+	if hold && !l.paused && l.lines.take(e.place) {
+		return l.claim(e.place)
+	}
 	l.insert(e)
+	return nil
 }
 
 // insert puts a delivery that is on disk where it belongs.
 func (l *lane) insert(e entry) {
-	if !e.before(l.bound) {
-		l.drop(e)
-		e.fresh = nil
+	switch {
+	case e.order != nil:
+		l.lines.insert(e.place, e.fresh).drop()
+	case e.before(l.bound):
+		l.put(e)
+		l.trim()
+	default:
+		e.fresh.drop()
 		if l.scanning {
-			l.arrived = append(l.arrived, e)
+			l.arrived = append(l.arrived, entry{place: e.place})
 		}
 		return
 	}
-	l.place(e)
-	l.trim()
 	l.stir()
 }
 
-func (l *lane) place(e entry) {
+func (l *lane) put(e entry) {
 	if n := len(l.window); n == 0 || l.window[n-1].before(e.position) {
 		l.window = append(l.window, e)
 		return
 	}
-	i, found := slices.BinarySearchFunc(l.window, e.position, func(a entry, p position) int { return a.compare(p) })
+	i, found := l.find(e.position)
 	if !found {
 		l.window = slices.Insert(l.window, i, e)
 	}
@@ -132,64 +152,110 @@ func (l *lane) trim() {
 	keep := windowSize / 2
 	l.bound = l.window[keep].position
 	for i := range l.window[keep:] {
-		l.drop(l.window[keep+i])
+		l.window[keep+i].fresh.drop()
 	}
 	clear(l.window[keep:])
 	l.window = l.window[:keep]
 }
 
-func (l *lane) drop(e entry) {
-	if e.fresh != nil {
-		l.cache.give(len(e.fresh.record))
-	}
-}
-
 // forget gives up what memory knows from p on, to be read from disk again.
-func (l *lane) forget(p position) {
+func (l *lane) forget(p place) {
+	if p.order != nil {
+		l.lines.forget(p).drop()
+		l.stir()
+		return
+	}
 	if !p.before(l.bound) {
 		return
 	}
-	i, _ := slices.BinarySearchFunc(l.window, p, func(a entry, p position) int { return a.compare(p) })
+	i, _ := l.find(p.position)
 	for _, e := range l.window[i:] {
-		l.drop(e)
+		e.fresh.drop()
 	}
 	clear(l.window[i:])
 	l.window = l.window[:i]
-	l.bound = p
+	l.bound = p.position
 	l.void = l.scanning
 	l.stir()
+}
+
+func (l *lane) find(p position) (i int, found bool) {
+	return slices.BinarySearchFunc(l.window, p, func(e entry, p position) int { return e.compare(p) })
 }
 
 // reset makes the lane start over from the files. Nothing else uses the
 // database meanwhile, so no scan is under way.
 func (l *lane) reset() {
 	for _, e := range l.window {
-		l.drop(e)
+		e.fresh.drop()
 	}
-	l.window, l.bound = nil, start
+	for _, x := range l.lines.ready {
+		x.fresh.drop()
+	}
+	l.window, l.bound, l.lines = nil, start, lines{}
 	l.waiting, l.dead, l.bytes, l.ages = 0, 0, 0, ages{}
-	l.first.Store(0)
 }
 
-// next takes the first due delivery out of the window and marks it busy.
-func (l *lane) next(now int64) (*claim, entry, bool) {
-	if len(l.window) == 0 || l.window[0].due > now {
-		return nil, entry{}, false
+// foremost is what is due first of all that memory knows: in the window or at the
+// head of a line.
+func (l *lane) foremost() (e entry, ok bool) {
+	x := l.lines.first()
+	switch {
+	case len(l.window) > 0 && (x == nil || l.window[0].due <= x.due):
+		return l.window[0], true
+	case x != nil:
+		return entry{x.head(), x.fresh}, true
 	}
-	e := l.window[0]
-	l.window[0] = entry{}
-	if l.window = l.window[1:]; len(l.window) == 0 {
-		l.window = nil // an idle lane keeps no memory
+	return entry{}, false
+}
+
+// next claims the first delivery if it is due.
+func (l *lane) next(now int64) (*claim, *fresh) {
+	e, ok := l.foremost()
+	if !ok || l.paused || e.due > now {
+		return nil, nil
 	}
-	c := &claim{lane: l, position: e.position}
-	l.busy[e.id] = c
-	l.claimed++
+	if e.order != nil {
+		l.lines.hold(e.place)
+	} else {
+		l.window[0] = entry{}
+		if l.window = l.window[1:]; len(l.window) == 0 {
+			l.window = nil // an idle lane keeps no memory
+		}
+	}
+	c := l.claim(e.place)
 	l.stir()
-	return c, e, true
+	return c, e.fresh
+}
+
+// claim marks a delivery busy that nobody else can find any more.
+func (l *lane) claim(p place) *claim {
+	c := &claim{lane: l, place: p}
+	l.busy[p.id] = c
+	l.claimed++
+	return c
 }
 
 // starved: only the disk knows what comes next.
-func (l *lane) starved() bool { return len(l.window) == 0 && l.bound != end && !l.scanning }
+func (l *lane) starved() bool {
+	return len(l.window) == 0 && l.bound != end && !l.scanning && !l.paused
+}
+
+// search begins to look for the head of a line; nil: all are known.
+func (l *lane) search() *search {
+	if l.paused || !l.lines.toSearch() {
+		return nil
+	}
+	r := l.lines.search()
+	l.stir()
+	return r
+}
+
+// searched ends it.
+func (l *lane) searched(r *search, found []position, rest bool, err error) {
+	l.lines.searched(r, found, rest, err, func(id queue.ID) bool { _, busy := l.busy[id]; return busy })
+	l.stir()
+}
 
 // scanned ends a scan that found these deliveries and would go on at rest. A
 // void one has begun after a place that was forgotten meanwhile.
@@ -202,12 +268,12 @@ func (l *lane) scanned(found []position, rest position, err error) {
 			if _, gone := l.departed[p]; gone {
 				continue
 			}
-			l.place(entry{position: p})
+			l.put(entry{place: place{position: p}})
 		}
 		l.bound = rest
 		for _, e := range l.arrived {
 			if e.before(rest) {
-				l.place(e)
+				l.put(e)
 			}
 		}
 	}
@@ -222,6 +288,14 @@ func (l *lane) ended(c *claim) {
 		delete(l.busy, c.id)
 	}
 	l.claimed--
+	if c.flight != nil {
+		c.flight.leave()
+		c.flight = nil
+	}
+	if c.order != nil {
+		l.lines.release(*c.order)
+		return
+	}
 	if l.scanning {
 		if l.departed == nil {
 			l.departed = make(map[position]struct{})
@@ -233,17 +307,18 @@ func (l *lane) ended(c *claim) {
 // stir wakes one waiter if there is something for it to do, or sees to it that
 // one is woken when there will be.
 func (l *lane) stir() {
-	if len(l.waiters) == 0 || l.scanning {
+	if len(l.waiters) == 0 || l.paused {
 		return
 	}
-	if l.starved() {
+	if l.starved() || l.lines.toSearch() {
 		l.wake()
 		return
 	}
-	if len(l.window) == 0 {
+	e, ok := l.foremost()
+	if !ok {
 		return
 	}
-	due := l.window[0].due
+	due := e.due
 	wait := time.Duration(due - nanos(l.clock()))
 	if wait <= 0 {
 		l.wake()
@@ -295,16 +370,3 @@ func (l *lane) unwait(w chan struct{}) {
 	}
 	l.stir()
 }
-
-// budget bounds the memory of all fresh messages together.
-type budget struct{ left atomic.Int64 }
-
-func (b *budget) take(n int) bool {
-	if b.left.Add(-int64(n)) >= 0 {
-		return true
-	}
-	b.left.Add(int64(n))
-	return false
-}
-
-func (b *budget) give(n int) { b.left.Add(int64(n)) }

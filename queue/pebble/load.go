@@ -25,6 +25,9 @@ func (s *Store) load(db *database) error {
 	if err := loadDead(db, counts); err != nil {
 		return err
 	}
+	if err := loadPaused(db, counts); err != nil {
+		return err
+	}
 	return s.adopt(counts)
 }
 
@@ -73,16 +76,31 @@ func (s *Store) loadNames(db *database) error {
 type tally struct {
 	waiting, dead, bytes int64
 	ages                 ages
-	held                 map[queue.ID]position // deliveries that workers hold
+	held                 map[queue.ID]place // deliveries that workers hold
+	lines                lines
+	paused               bool
 }
 
 func tallyOf(counts map[laneID]*tally, id laneID) *tally {
 	t := counts[id]
 	if t == nil {
-		t = &tally{held: make(map[queue.ID]position)}
+		t = &tally{held: make(map[queue.ID]place)}
 		counts[id] = t
 	}
 	return t
+}
+
+// wait counts a waiting delivery. Those that are held come out of busy.
+func (t *tally) wait(p place, size int64, busy map[queue.ID]bool) {
+	t.waiting++
+	t.bytes += size
+	t.ages.add(p.id)
+	if busy[p.id] {
+		t.held[p.id] = p
+	}
+	if p.order != nil {
+		t.lines.insert(p, nil)
+	}
 }
 
 func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
@@ -91,12 +109,7 @@ func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
 		t    *tally
 		busy map[queue.ID]bool
 	)
-	return each(db, kindWaiting, func(k, v []byte) error {
-		lane, p, err := splitWaiting(k)
-		if err != nil {
-			return err
-		}
-		size, err := decodeSize(v)
+	count := func(lane laneID, p place, size int64, err error) error {
 		if err != nil {
 			return err
 		}
@@ -104,14 +117,21 @@ func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
 			id, t = lane, tallyOf(counts, lane)
 			busy = s.busyIn(lane)
 		}
-		t.waiting++
-		t.bytes += size
-		t.ages.add(p.id)
-		if busy[p.id] {
-			t.held[p.id] = p
-		}
+		t.wait(p, size, busy)
 		return nil
+	}
+	err := each(db, kindWaiting, func(k, v []byte) error {
+		lane, p, err := splitWaiting(k)
+		if err != nil {
+			return err
+		}
+		size, err := decodeSize(v)
+		return count(lane, place{position: p}, size, err)
 	})
+	if err != nil {
+		return err
+	}
+	return each(db, kindLine, func(k, v []byte) error { return count(splitLine(k, v)) })
 }
 
 // busyIn copies the IDs of the deliveries that are held in a lane: none, unless
@@ -171,9 +191,11 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 		l.reset()
 		if t := counts[id]; t != nil {
 			l.waiting, l.dead, l.bytes, l.ages = t.waiting, t.dead, t.bytes, t.ages
+			l.lines, l.paused = t.lines, t.paused
 			bytes += t.bytes
 			l.reconcile(t.held)
 		} else {
+			l.paused = false
 			l.reconcile(nil)
 		}
 		l.mu.Unlock()
@@ -184,15 +206,17 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 
 // reconcile tells the claims that workers hold where their deliveries stand now.
 // The marks of the last moments before a failure may or may not have been kept.
-func (l *lane) reconcile(held map[queue.ID]position) {
+func (l *lane) reconcile(held map[queue.ID]place) {
 	for id, c := range l.busy {
 		if c == nil {
 			continue
 		}
 		p, ok := held[id]
-		if ok {
-			c.position = p
+		if c.gone = !ok; c.gone {
+			p.position = c.position
 		}
-		c.gone = !ok
+		if c.place = p; p.order != nil {
+			l.lines.hold(p)
+		}
 	}
 }

@@ -93,6 +93,20 @@ type standing struct {
 	order       *orderID       // of a delivery that waits in line
 }
 
+// place is where it stands in the index, while it waits.
+func (s *standing) place(id queue.ID) place { return place{position{s.due, id}, s.order} }
+
+// appendLine appends the value of a delivery that waits in line.
+func appendLine(b []byte, due, size int64) []byte {
+	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(due)), uint64(size))
+}
+
+func decodeLine(b []byte) (due, size int64, err error) {
+	r := fields{rest: b}
+	due, size = r.number(), r.number()
+	return due, size, r.err()
+}
+
 // orderID stands for the order key of a delivery.
 type orderID [8]byte
 
@@ -123,7 +137,8 @@ func decodeStanding(b []byte, seal box) (s standing, err error) {
 		if len(r.rest) < 8 {
 			return s, errDamaged
 		}
-		s.order = (*orderID)(r.rest[:8:8])
+		order := orderID(r.rest)
+		s.order = &order
 		r.rest = r.rest[8:]
 	}
 	if err := r.err(); err != nil || s.stage >= stageEnd {

@@ -84,6 +84,15 @@ func (s *seal) set(keys [][]byte) error {
 	return nil
 }
 
+// still is the seal as it is now, whatever keys it is given later.
+func (s *seal) still() *seal {
+	x := new(seal)
+	if s != nil {
+		x.keys.Store(s.keys.Load())
+	}
+	return x
+}
+
 func (s *seal) ring() []sealKey {
 	if s == nil {
 		return nil

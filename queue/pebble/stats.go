@@ -32,7 +32,8 @@ func (s *Store) Stats() queue.Stats {
 	for name, l := range s.lanes {
 		l.mu.Lock()
 		st.Destinations[name] = queue.DestinationStats{
-			Waiting: l.waiting, Claimed: l.claimed, DeadLetters: l.dead, Bytes: l.bytes, Oldest: l.ages.oldest(),
+			Waiting: l.waiting, Claimed: l.claimed, DeadLetters: l.dead, Bytes: l.bytes,
+			Paused: l.paused, Oldest: l.ages.oldest(),
 		}
 		l.mu.Unlock()
 	}

@@ -96,7 +96,7 @@ type Store struct {
 	disk    *disk
 	lock    io.Closer
 	cache   *pebble.Cache
-	fresh   budget
+	flights flights
 	seal    *seal
 	locks   stripes
 	parts   stripes      // by message: see lockMessage
@@ -108,6 +108,7 @@ type Store struct {
 	sweeper sweeper
 	history history
 	secrets chan struct{} // holds one while they are changed
+	pausing chan struct{} // holds one while a lane is paused or resumed
 
 	current atomic.Pointer[database] // nil while there is none
 
@@ -140,9 +141,10 @@ func Open(o Options) (*Store, error) {
 		locks:   newStripes(),
 		parts:   newStripes(),
 		secrets: make(chan struct{}, 1),
+		pausing: make(chan struct{}, 1),
 	}
 	s.sweeper.early, s.history.early = make(chan struct{}, 1), make(chan struct{}, 1)
-	s.fresh.left.Store(o.freshSize)
+	s.flights.fresh.left.Store(o.freshSize)
 	s.SetMaxBacklog(o.MaxBacklog)
 	s.SetMaxRetained(o.MaxRetained)
 	var err error
@@ -449,7 +451,7 @@ func (s *Store) addLane(destination string, id laneID) (*lane, error) {
 	if other := s.laneIDs[id]; other != nil {
 		return nil, fmt.Errorf("the names of the destinations %q and %q have the same digest: rename one", destination, other.name)
 	}
-	l := newLane(destination, id, s.now, &s.fresh)
+	l := newLane(destination, id, s.now)
 	l.retention.Store(int64(s.options.Retention))
 	s.lanes[destination], s.laneIDs[id] = l, l
 	return l, nil

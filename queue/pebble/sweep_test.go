@@ -166,7 +166,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("%d records of kind %c are left", n, kind)
 		}
 	}
-	if free := s.fresh.left.Load(); free != s.options.freshSize {
+	if free := s.flights.fresh.left.Load(); free != s.options.freshSize {
 		t.Errorf("%d of %d bytes for fresh messages are free", free, s.options.freshSize)
 	}
 }

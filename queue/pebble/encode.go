@@ -1,0 +1,52 @@
+package pebble
+
+import (
+	"errors"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// largeMessage is from how many bytes of body on a message is written straight
+// into its batch, and not kept in memory for its first attempt. A copy of 25 MB
+// less for each sender is worth a look into the database.
+const largeMessage = 1 << 20
+
+// encoded is a message on its way into a batch.
+type encoded struct {
+	id    queue.ID
+	plain []byte // all of it, or without the body where that is large
+	body  []byte
+	seal  *seal // as it was when the size was told
+}
+
+func (s *Store) encode(m *queue.Message) encoded {
+	e := encoded{id: m.ID, seal: s.seal.still()}
+	if len(m.Body) < largeMessage {
+		e.plain = queue.AppendMessage(make([]byte, 0, queue.EncodedSize(m)), m)
+		return e
+	}
+	head := *m
+	head.Body, e.body = nil, m.Body
+	e.plain = queue.AppendMessage(nil, &head) // the body comes last, and bare
+	return e
+}
+
+// size is that of the record.
+func (e *encoded) size() int { return len(e.plain) + len(e.body) + e.seal.overhead() }
+
+// put adds the record to the batch.
+func (e *encoded) put(batch *pebble.Batch) error {
+	var k keyBuffer
+	key := messageKey(&k, e.id)
+	op := batch.SetDeferred(len(key), e.size())
+	copy(op.Key, key)
+	record := e.seal.close(op.Value[:0], bound(sealsMessage, e.id), func(b []byte) []byte {
+		return append(append(b, e.plain...), e.body...)
+	})
+	if len(record) != len(op.Value) || &record[0] != &op.Value[0] {
+		return errors.New("a record is not as long as was told") // cannot happen
+	}
+	return op.Finish()
+}

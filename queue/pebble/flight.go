@@ -1,0 +1,155 @@
+package pebble
+
+import (
+	"sync"
+	"sync/atomic"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// flights are the messages in memory, each of them once: a message with ten
+// deliveries that are attempted at the same time is read and decoded for the
+// first and shared with the others, until the last of them is ended.
+type flights struct {
+	fresh  budget // for messages that nobody has claimed since their acceptance
+	shards [64]flightShard
+}
+
+type flightShard struct {
+	mu  sync.Mutex
+	all map[queue.ID]*flight
+}
+
+func (f *flights) shard(id queue.ID) *flightShard { return &f.shards[id[15]%64] }
+
+func (s *flightShard) list(x *flight) {
+	if s.all == nil {
+		s.all = make(map[queue.ID]*flight)
+	}
+	if s.all[x.id] == nil {
+		s.all[x.id], x.listed = x, true
+	}
+}
+
+// settle lets go of what nobody needs any more.
+func (s *flightShard) settle(x *flight) {
+	if x.kept == 0 && x.size > 0 {
+		x.flights.fresh.give(int(x.size))
+		x.size = 0
+	}
+	if x.kept == 0 && x.claims == 0 && x.listed {
+		delete(s.all, x.id)
+		x.listed = false
+	}
+}
+
+// flight is one message in memory.
+type flight struct {
+	flights *flights
+	id      queue.ID
+	size    int64 // what it takes of the budget while deliveries keep it
+	record  []byte
+
+	// Guarded by the shard.
+	kept   int  // deliveries that wait with the message in memory
+	claims int  // deliveries that are claimed
+	listed bool // others find it
+
+	once    sync.Once
+	message *queue.Message
+	err     error
+}
+
+// launch keeps a message from its acceptance on, for so many deliveries. The
+// record is in the plain form. nil: there is no room for it.
+func (f *flights) launch(id queue.ID, record []byte, deliveries int) *flight {
+	if !f.fresh.take(len(record)) {
+		return nil
+	}
+	x := &flight{flights: f, id: id, size: int64(len(record)), record: record, kept: deliveries}
+	if deliveries > 1 {
+		s := f.shard(id)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.list(x)
+	}
+	return x
+}
+
+// board joins the flight of a message for a claim.
+func (f *flights) board(id queue.ID) *flight {
+	s := f.shard(id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x := s.all[id]
+	if x == nil {
+		x = &flight{flights: f, id: id}
+		s.list(x)
+	}
+	x.claims++
+	return x
+}
+
+// take turns a delivery that keeps the message into one that is claimed.
+func (x *flight) take() { x.change(-1, 1) }
+
+// drop is for a delivery that keeps the message no longer.
+func (x *flight) drop() {
+	if x != nil {
+		x.change(-1, 0)
+	}
+}
+
+// leave is for a claim that has ended.
+func (x *flight) leave() { x.change(0, -1) }
+
+func (x *flight) change(kept, claims int) {
+	s := x.flights.shard(x.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	x.kept += kept
+	x.claims += claims
+	s.settle(x)
+}
+
+// open returns the message, which read gets from the disk for the first who asks
+// unless it is in memory since its acceptance.
+func (x *flight) open(read func() (*queue.Message, error)) (*queue.Message, error) {
+	x.once.Do(func() {
+		x.err = queue.ErrUnavailable // should read panic
+		if x.record != nil {
+			x.message, x.err = queue.DecodeMessage(x.record)
+			x.record = nil // what is needed of it is in the message
+		} else {
+			x.message, x.err = read()
+		}
+		if x.err != nil {
+			x.unlist()
+		}
+	})
+	return x.message, x.err
+}
+
+// unlist keeps others from an error that may be over when they come.
+func (x *flight) unlist() {
+	s := x.flights.shard(x.id)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if x.listed {
+		delete(s.all, x.id)
+		x.listed = false
+	}
+}
+
+// budget bounds the memory of all fresh messages together.
+type budget struct{ left atomic.Int64 }
+
+func (b *budget) take(n int) bool {
+	if b.left.Add(-int64(n)) >= 0 {
+		return true
+	}
+	b.left.Add(int64(n))
+	return false
+}
+
+func (b *budget) give(n int) { b.left.Add(int64(n)) }
