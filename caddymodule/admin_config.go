@@ -2,24 +2,11 @@ package caddymodule
 
 import (
 	"context"
-	"net/http"
 	"slices"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/hookwicket/hookwicket/queue"
 )
-
-// destinations are those of an endpoint's forwards.
-func (h *Handler) destinations() []string {
-	all := make([]string, len(h.Forwards))
-	for i, f := range h.Forwards {
-		all[i] = f.destination
-	}
-	return all
-}
 
 // forwardTo is the forward of a destination; nil: the configuration has none.
 func (o *opened) forwardTo(destination string) *Forward {
@@ -28,30 +15,6 @@ func (o *opened) forwardTo(destination string) *Forward {
 		return h.forward(name)
 	}
 	return nil
-}
-
-// routeStored asks where a stored message goes by the routing of today.
-func (h *Handler) routeStored(ctx context.Context, m *queue.Message) ([]queue.Route, error) {
-	about := factsOf(&queue.Delivery{Message: m})
-	r, err := h.stored(ctx, m, about)
-	if err != nil {
-		return nil, err
-	}
-	return h.route(r, about, m.Body), nil
-}
-
-// stored is the request of a stored message as the gateway had it.
-func (h *Handler) stored(ctx context.Context, m *queue.Message, about *facts) (*http.Request, error) {
-	r, err := rebuild(ctx, m, about)
-	if err != nil {
-		return nil, err
-	}
-	repl := caddy.NewReplacer()
-	about.placeholders(repl)
-	r = caddyhttp.PrepareRequest(r, repl, &recorder{header: make(http.Header)}, h.server)
-	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, m.ClientIP)
-	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, m.TrustedProxy)
-	return r, nil
 }
 
 // longestRetention is the longest time for which anything that has ended is kept.
@@ -65,9 +28,7 @@ func (o *opened) longestRetention() time.Duration {
 
 // circuit tells how the worker of a destination does; nil: there is none.
 func (o *opened) circuit(destination string) *apiCircuit {
-	o.app.mu.Lock()
-	run := o.app.running
-	o.app.mu.Unlock()
+	run := o.app.run()
 	if run == nil {
 		return nil
 	}

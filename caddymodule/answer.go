@@ -98,7 +98,7 @@ func clientIP(r *http.Request) string {
 func (f *facts) fields() []zap.Field {
 	fields := []zap.Field{zap.String("endpoint", f.endpoint), zap.String("provider", f.provider)}
 	for _, optional := range []struct{ name, value string }{
-		{"event_id", headerValue(f.eventID)}, {"event_type", headerValue(f.eventType)},
+		{"forward", f.forward}, {"event_id", headerValue(f.eventID)}, {"event_type", headerValue(f.eventType)},
 		{"message_id", f.messageID}, {"sender_attempt_id", headerValue(f.attemptID)},
 	} {
 		if optional.value != "" {

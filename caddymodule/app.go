@@ -26,6 +26,7 @@ func init() {
 // Limits that the gateway keeps.
 const (
 	defaultMaxBacklog  = 10 << 30         // bytes waiting on disk
+	defaultMaxRetained = 1 << 30          // bytes of what has ended
 	defaultMaxInFlight = 256 << 20        // bytes of bodies in memory, all requests together
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
@@ -33,7 +34,6 @@ const (
 	acceptTimeout      = 5 * time.Second  // for the disk; then 503
 	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait at the least
 	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause
-	attemptTimeout     = 30 * time.Second // for one attempt, from the first byte to the last
 	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
 )
 
@@ -120,9 +120,9 @@ type StoreModule interface {
 
 // StoreSettings are what a store keeps to, and with what.
 type StoreSettings struct {
-	MaxBacklog  int64         // bytes that wait or lie as dead letters; 0: the store's default
-	MaxRetained int64         // bytes of what has ended; 0: the store's default
-	Retention   time.Duration // of destinations that Retain has not been told of; 0: none
+	MaxBacklog  int64         // bytes that wait or lie as dead letters
+	MaxRetained int64         // bytes of what has ended
+	Retention   time.Duration // of destinations that Retain was not told of; negative: none
 	Keys        [][]byte      // 32 bytes each; the first seals, all open
 }
 
@@ -187,6 +187,12 @@ func (a *App) Start() error {
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
+	// Here and not at opening: it may be open, and a request to a configuration that
+	// is gone opens it, too.
+	if err := a.settings.apply(shared.store); err != nil {
+		shared.close()
+		return fmt.Errorf("opening the store: %w", err)
+	}
 	run := newRunning(shared, a.logger)
 	for _, h := range a.endpoints {
 		for _, f := range h.Forwards {
@@ -195,6 +201,8 @@ func (a *App) Start() error {
 		}
 		shared.store.Retain(h.Name, h.retention()) // of what matches no forward
 	}
+	run.warnOfOrphans(a.endpoints)
+	shared.latest.Store(run)
 	a.mu.Lock()
 	a.running = run
 	a.mu.Unlock()
@@ -205,9 +213,7 @@ func (a *App) Start() error {
 // background; when the process exits they get a grace period and are then
 // released, so that the next process makes them again at once.
 func (a *App) Stop() error {
-	a.mu.Lock()
-	run := a.running
-	a.mu.Unlock()
+	run := a.run()
 	if run == nil {
 		return nil
 	}
@@ -215,18 +221,23 @@ func (a *App) Stop() error {
 		run.stop(gracePeriod)
 	} else {
 		run.stopClaims() // before Stop returns; the rest may take its time
-		go run.stop(attemptTimeout)
+		go run.stop(run.longestAttempt())
 	}
 	return nil
+}
+
+// run returns what this configuration has started; nil: it is not running.
+func (a *App) run() *running {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.running
 }
 
 // use returns the shared state for one request and what to call when the
 // request is over. It also serves requests that come before Start, since apps
 // start in no order, and after Stop, since a reload does not wait for requests.
 func (a *App) use() (*shared, func(), error) {
-	a.mu.Lock()
-	run := a.running
-	a.mu.Unlock()
+	run := a.run()
 	if run != nil && run.acquire() {
 		return run.shared, run.release, nil
 	}

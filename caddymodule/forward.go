@@ -14,7 +14,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	"go.uber.org/zap"
@@ -55,16 +54,11 @@ func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, 
 // panics, by which reverse_proxy reports an answer that was cut off.
 func (f *Forward) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
 	about := factsOf(d)
-	r, err := rebuild(ctx, d.Message, about)
+	w := &recorder{header: make(http.Header)}
+	r, err := f.endpoint.prepare(ctx, d.Message, about, w)
 	if err != nil {
 		return queue.Answer{}, err
 	}
-	repl := caddy.NewReplacer()
-	about.placeholders(repl)
-	w := &recorder{header: make(http.Header)}
-	r = caddyhttp.PrepareRequest(r, repl, w, f.endpoint.server)
-	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, d.Message.ClientIP)
-	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, d.Message.TrustedProxy)
 	if err := f.chain.ServeHTTP(w, r); err != nil {
 		return w.answer(), plainly(err)
 	}

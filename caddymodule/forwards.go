@@ -196,10 +196,23 @@ func (f *Forward) worker(s *shared) *queue.Worker {
 				s.forDisk.ring()
 			}
 		},
+		OnCircuit: f.circuitTurned,
 		Trouble: func(err error) {
 			f.endpoint.logger.Error("the store failed a delivery; it will be repeated",
 				append(f.fields(), zap.Error(err))...)
 		},
+	}
+}
+
+// circuitTurned tells people that an upstream is left alone, and that it is well
+// again. Probes in between are no news.
+func (f *Forward) circuitTurned(state queue.CircuitState, health queue.Health) {
+	switch state {
+	case queue.CircuitOpen:
+		f.endpoint.logger.Warn("the upstream is left alone for a while: its circuit is open",
+			append(f.fields(), zap.Time("next_probe", health.Probe), zap.String("error", headerValue(health.Last)))...)
+	case queue.CircuitClosed:
+		f.endpoint.logger.Info("the upstream answers again: its circuit is closed", f.fields()...)
 	}
 }
 

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -20,12 +21,15 @@ var eventNames = []string{"accepted", "rejected", "delivery_failed", "dead_lette
 
 // settleKeeping settles how the store keeps what it is given, and what is told of it.
 func (a *App) settleKeeping() error {
-	a.settings = StoreSettings{MaxBacklog: a.MaxBacklog, Retention: a.retention()}
+	a.settings = StoreSettings{MaxBacklog: a.MaxBacklog, MaxRetained: defaultMaxRetained, Retention: a.retention()}
 	if r := a.Retention; r != nil {
 		if r.Age != nil && *r.Age < 0 || r.Size < 0 {
 			return errors.New("retention is a positive duration, such as `retention 24h`, or `off`; its size is positive, too")
 		}
-		a.settings.MaxRetained = r.Size
+		a.settings.MaxRetained = cmp.Or(r.Size, a.settings.MaxRetained)
+	}
+	if a.settings.Retention == 0 {
+		a.settings.Retention = -1
 	}
 	if err := a.Redact.check(); err != nil {
 		return err
@@ -50,6 +54,20 @@ func (a *App) retention() time.Duration {
 
 // keySize is AES-256's.
 const keySize = 32
+
+// apply gives a store that is open already what a new configuration says.
+func (s StoreSettings) apply(store queue.Store) error {
+	if limited, ok := store.(interface{ SetMaxBacklog(int64) }); ok {
+		limited.SetMaxBacklog(s.MaxBacklog)
+	}
+	if limited, ok := store.(interface{ SetMaxRetained(int64) }); ok {
+		limited.SetMaxRetained(s.MaxRetained)
+	}
+	if sealed, ok := store.(interface{ SetKeys([][]byte) error }); ok {
+		return sealed.SetKeys(s.Keys)
+	}
+	return nil
+}
 
 // encryptionKey reads a key in base64 or hex. Its errors never show it.
 func encryptionKey(text string) ([]byte, error) {

@@ -155,6 +155,7 @@ var (
 	descDeliveries = storeDesc("backlog_deliveries", "Deliveries that wait, retries included.", "endpoint", "forward")
 	descAge        = storeDesc("backlog_age_seconds", "Age of the oldest event that waits for delivery.", "endpoint", "forward")
 	descDead       = storeDesc("dead_letters", "Deliveries given up and kept.", "endpoint", "forward")
+	descCircuit    = storeDesc("circuit_open", "1 while an upstream is left alone after failures, and while it is probed.", "endpoint", "forward")
 	descBytes      = storeDesc("backlog_bytes", "Bytes of waiting events and dead letters.")
 	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
 	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
@@ -166,7 +167,7 @@ var (
 
 func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descDeliveries, descAge, descDead, descBytes, descLimit, descAvailable, descBuffered, descWaiting, descTwins, descHits,
+		descDeliveries, descAge, descDead, descCircuit, descBytes, descLimit, descAvailable, descBuffered, descWaiting, descTwins, descHits,
 	} {
 		ch <- d
 	}
@@ -178,6 +179,7 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	var buffered, forRoom, forDisk, twins int64
 	var cached, joined uint64
 	destinations := make(map[string]queue.DestinationStats)
+	circuits := make(map[string]float64)
 	sum.Available = true
 	openStores.Range(func(k, _ any) bool {
 		s := k.(*shared)
@@ -187,6 +189,14 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 		sum.Available = sum.Available && stats.Available
 		for name, d := range stats.Destinations {
 			destinations[name] = d
+		}
+		if run := s.latest.Load(); run != nil {
+			for name, w := range run.delivering {
+				circuits[name] = 0
+				if w.Health().Circuit != queue.CircuitClosed {
+					circuits[name] = 1
+				}
+			}
 		}
 		buffered += s.buffered.Load()
 		forRoom += s.forRoom.length.Load()
@@ -208,6 +218,10 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 			age = max(0, time.Since(d.Oldest).Seconds())
 		}
 		gauge(descAge, age, endpoint, forward)
+	}
+	for name, open := range circuits {
+		endpoint, forward := splitDestination(name)
+		gauge(descCircuit, open, endpoint, forward)
 	}
 	gauge(descBytes, float64(sum.Bytes))
 	gauge(descLimit, float64(sum.Limit))

@@ -42,6 +42,7 @@ type facts struct {
 	client             string // the address that the request came from
 	forward            string // empty: it has no name, or none is meant
 	body               []byte // of the verified event
+	exact              bool   // placeholders need not fit into headers
 }
 
 // headers sets the request headers for the upstream.
@@ -104,7 +105,7 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 
 // json is a value of the event's body, with a type that expressions can compare:
 // text, number, bool, or the text of an object or a list. What is absent, and null,
-// is nil.
+// is nil. Text is fit for a header, except where an expression compares it.
 func (f *facts) json(path string) any {
 	v := gjson.GetBytes(f.body, path)
 	switch v.Type {
@@ -118,7 +119,10 @@ func (f *facts) json(path string) any {
 		}
 		return v.Num
 	}
-	return v.String()
+	if f.exact {
+		return v.String()
+	}
+	return headerValue(v.String())
 }
 
 // signedWords names the fields that are under the signature. The same few

@@ -76,7 +76,7 @@ func (f *Forward) matches(r *http.Request, about *facts, body []byte) bool {
 	if f.when == nil {
 		return true
 	}
-	matched, err := f.evaluate(r, body)
+	matched, err := f.evaluate(r, about, body)
 	if err != nil {
 		f.endpoint.logger.Warn("when could not be evaluated; the event goes to this forward all the same",
 			append(about.fields(), zap.Stringer("to", f), zap.Error(err))...)
@@ -87,12 +87,14 @@ func (f *Forward) matches(r *http.Request, about *facts, body []byte) bool {
 
 // evaluate runs the expression. What a matcher within it leaves in the request or
 // panics with must not reach further.
-func (f *Forward) evaluate(r *http.Request, body []byte) (matched bool, err error) {
+func (f *Forward) evaluate(r *http.Request, about *facts, body []byte) (matched bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
 		}
 	}()
+	about.exact = true
+	defer func() { about.exact = false }()
 	r.Body = io.NopCloser(bytes.NewReader(body)) // it has been read; {http.request.body} reads it again
 	return f.when.MatchWithError(r)
 }

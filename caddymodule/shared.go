@@ -32,6 +32,7 @@ type shared struct {
 	forRoom  line         // those who wait for memory
 	forDisk  line         // those who wait for the store
 	learnt   learnt
+	latest   atomic.Pointer[running] // the configuration that delivers at the moment
 }
 
 // openShared returns the state for this app's store with a reference that its
@@ -40,17 +41,13 @@ func (a *App) openShared() (*shared, error) {
 	location := a.store.Location()
 	handover.Lock()
 	defer handover.Unlock()
-	v, loaded, err := stores.LoadOrNew(location, func() (caddy.Destructor, error) {
+	v, _, err := stores.LoadOrNew(location, func() (caddy.Destructor, error) {
 		return newShared(a.store, location, a.settings, a.logger)
 	})
 	if err != nil {
 		return nil, err
 	}
-	s := v.(*shared)
-	if limited, ok := s.store.(interface{ SetMaxBacklog(int64) }); ok && loaded {
-		limited.SetMaxBacklog(a.MaxBacklog)
-	}
-	return s, nil
+	return v.(*shared), nil
 }
 
 func newShared(module StoreModule, location string, settings StoreSettings, logger *zap.Logger) (*shared, error) {
@@ -116,6 +113,15 @@ func (r *running) deliver(f *Forward) {
 	w := f.worker(r.shared)
 	r.delivering[f.destination] = w
 	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
+}
+
+// longestAttempt is how long an attempt in flight may still take.
+func (r *running) longestAttempt() time.Duration {
+	longest := queue.DefaultTimeout
+	for _, w := range r.delivering {
+		longest = max(longest, w.Policy.Timeout)
+	}
+	return longest
 }
 
 // stop ends claiming at once, gives attempts in flight the time to finish, cuts
