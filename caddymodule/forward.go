@@ -53,16 +53,30 @@ func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, 
 // Caddy notes in a request which routes it has been through. The worker recovers
 // panics, by which reverse_proxy reports an answer that was cut off.
 func (f *Forward) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
+	return f.run(ctx, d, &recorder{header: make(http.Header)})
+}
+
+// answering takes what the forward routes answer with.
+type answering interface {
+	http.ResponseWriter
+	final() int // the status; 0: there is none
+	answer() queue.Answer
+	failure() error
+}
+
+func (f *Forward) run(ctx context.Context, d *queue.Delivery, w answering) (queue.Answer, error) {
 	about := factsOf(d)
-	w := &recorder{header: make(http.Header)}
 	r, err := f.endpoint.prepare(ctx, d.Message, about, w)
 	if err != nil {
+		return queue.Answer{}, err
+	}
+	if err := f.resigner.sign(r.Header, about.messageID, d.Message.Body, time.Now()); err != nil {
 		return queue.Answer{}, err
 	}
 	if err := f.chain.ServeHTTP(w, r); err != nil {
 		return w.answer(), plainly(err)
 	}
-	if success(w.status) {
+	if success(w.final()) {
 		return w.answer(), nil
 	}
 	return w.answer(), w.failure()
@@ -166,6 +180,8 @@ func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 
 // answer is what is kept of the answer.
 func (w *recorder) answer() queue.Answer { return queue.Answer{Status: w.status, Excerpt: w.excerpt} }
+
+func (w *recorder) final() int { return w.status }
 
 // failure makes an error of an answer that is no success.
 func (w *recorder) failure() error {

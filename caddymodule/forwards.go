@@ -58,6 +58,7 @@ type Forward struct {
 	effective   Policy // over the endpoint's
 	when        *caddyhttp.MatchExpression
 	chain       caddyhttp.Handler // of Routes
+	resigner    *resigner         // nil: nothing is signed
 	metrics     forwardMetrics
 }
 
@@ -130,6 +131,10 @@ func (f *Forward) provision(ctx caddy.Context, h *Handler) error {
 	f.effective = f.Policy.over(h.Policy)
 	if err := f.effective.check(); err != nil {
 		return fmt.Errorf("with what the endpoint says: %w", err)
+	}
+	var err error
+	if f.resigner, err = f.effective.SignWith.resigner(); err != nil {
+		return err
 	}
 	if err := f.provisionWhen(ctx); err != nil {
 		return fmt.Errorf("when: %w", err)

@@ -124,7 +124,9 @@ type Handler struct {
 	window    time.Duration // 0: no deduplication
 	refuse    bool          // replays
 	publicURL *url.URL
+	lanes     []string      // the destinations of its events, also of those that match no forward
 	patience  time.Duration // for how long a request may wait for room
+	resigner  *resigner     // of what is passed on; nil: nothing is signed
 	metrics   endpointMetrics
 }
 
@@ -202,6 +204,19 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.settleForwards(ctx); err != nil {
 		return fmt.Errorf("endpoint %q: %w", h.Name, err)
 	}
+	h.lanes = []string{h.Name}
+	for _, f := range h.Forwards {
+		if f.Name != "" {
+			h.lanes = append(h.lanes, f.destination)
+		}
+	}
+	if !h.asynchronous() { // else each forward has its own
+		if h.resigner, err = h.SignWith.resigner(); err != nil {
+			return fmt.Errorf("endpoint %q: %w", h.Name, err)
+		}
+	}
+	h.warnOfObserving()
+	h.warnOfWait()
 	h.metrics = h.app.metrics.endpoint(h.Name)
 	return h.app.register(h)
 }

@@ -41,7 +41,7 @@ var collectors = sync.OnceValue(func() *metrics {
 	}
 	return &metrics{
 		requests: counter("requests_total",
-			"Requests by outcome (accepted, duplicate, replayed, refused, unavailable, failed, aborted) and, where refused, by reason.",
+			"Requests by outcome (accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted) and, where refused or observed, by reason.",
 			"endpoint", "outcome", "reason"),
 		greeted: counter("handshakes_total",
 			"Handshakes that were answered as the provider expects.", "endpoint", "handshake"),
@@ -84,6 +84,7 @@ type endpointMetrics struct {
 	accepting                     prometheus.Observer
 	unrouted                      prometheus.Counter
 	greeted, denied               *prometheus.CounterVec // by handshake
+	observed                      *prometheus.CounterVec // by reason
 }
 
 func (m *metrics) endpoint(name string) endpointMetrics {
@@ -96,6 +97,7 @@ func (m *metrics) endpoint(name string) endpointMetrics {
 		unrouted:  m.unrouted.WithLabelValues(name),
 		greeted:   m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
 		denied:    m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
+		observed:  m.requests.MustCurryWith(prometheus.Labels{"endpoint": name, "outcome": "observed"}),
 	}
 	for _, r := range verifiers.Reasons {
 		e.refusals[r] = m.requests.WithLabelValues(name, "refused", string(r))

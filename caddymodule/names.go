@@ -56,6 +56,7 @@ func (f *facts) headers(h http.Header) {
 		{headerPrefix + "Message-Id", f.messageID},
 		{headerPrefix + "Attempt", strconv.Itoa(f.attempt)},
 		{headerPrefix + "Forward", f.forward},
+		{headerPrefix + "Reason", f.reason},
 		{headerPrefix + "Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano)},
 	}
 	values := make([]string, len(all)) // one piece of memory for all of them
@@ -189,6 +190,7 @@ func factsOf(d *queue.Delivery) *facts {
 	return &facts{
 		endpoint: m.Endpoint, provider: m.Provider,
 		eventID: m.EventID, eventType: m.EventType, signed: m.Signed,
+		reason:    m.Header.Get(headerPrefix + "Reason"), // no sender's: those are removed
 		messageID: m.ID.String(), attempt: d.Attempts + 1, receivedAt: m.ReceivedAt,
 		forward: forward, body: m.Body,
 	}

@@ -147,9 +147,34 @@ func retryAfterFor(err error) string {
 	return strconv.Itoa(int((least + rand.N(least)) / time.Second))
 }
 
-// memory is where the endpoint's bodies are counted.
-func (h *Handler) memory(s *shared, received time.Time) memory {
-	return memory{total: &s.buffered, limit: h.app.MaxInFlight, line: &s.forRoom, patience: received.Add(h.patience)}
+// memory is where the endpoint's bodies are counted, by a request that may wait
+// until a time.
+func (h *Handler) memory(s *shared, until time.Time) memory {
+	m := memory{total: &s.buffered, limit: h.app.MaxInFlight, line: &s.forRoom, patience: until}
+	if h.MaxInFlight > 0 {
+		own, _ := s.inFlight.LoadOrStore(h.Name, new(atomic.Int64))
+		m.own, m.ownLimit = own.(*atomic.Int64), h.MaxInFlight
+	}
+	return m
+}
+
+// errBacklogHere: the endpoint has as much waiting as it may.
+var errBacklogHere = fmt.Errorf("%w: max_backlog of this endpoint", queue.ErrFull)
+
+// withinBacklog tells whether the endpoint may keep so many bytes more. Events
+// that arrive at once may exceed the limit by as much as is in flight.
+func (h *Handler) withinBacklog(s *shared, size int64) error {
+	if h.MaxBacklog == 0 {
+		return nil
+	}
+	backlog, all := size, s.store.Stats().Destinations
+	for _, d := range h.lanes {
+		backlog += all[d].Bytes
+	}
+	if backlog > h.MaxBacklog {
+		return errBacklogHere
+	}
+	return nil
 }
 
 // useBy is use for a request that may wait until a time for the store to be

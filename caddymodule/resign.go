@@ -30,12 +30,15 @@ const (
 	resignedSignature = "Webhook-Signature"
 )
 
-// newResigner resolves and checks the secrets of sign_with; without any there is
-// nothing to sign. The first is the one in use, others are on their way out.
-func newResigner(configured []string) (*resigner, error) {
-	if len(configured) == 0 {
+// resigner resolves and checks the secrets. It is nil where nothing is signed.
+func (c *SignWith) resigner() (*resigner, error) {
+	if c == nil || c.Off {
 		return nil, nil
 	}
+	return newResigner(c.Secrets)
+}
+
+func newResigner(configured []string) (*resigner, error) {
 	repl := caddy.NewReplacer()
 	s := &resigner{scheme: standardScheme}
 	for i, text := range configured {

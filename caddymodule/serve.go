@@ -20,24 +20,28 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// ServeHTTP takes one webhook: size, method, signature, freshness, and then
-// either keeps and answers it or passes it on. Handshakes are answered on the
-// way, before the signature or after it.
+// ServeHTTP takes one webhook, unless what the endpoint has before it answers.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
-	received := time.Now()
 	removeSpoofed(r.Header)
-	about := &facts{endpoint: h.Name, provider: h.row.Name, receivedAt: received, client: clientIP(r)}
+	about := &facts{endpoint: h.Name, provider: h.row.Name, receivedAt: time.Now(), client: clientIP(r)}
 	if h.row.AttemptID != "" {
 		about.attemptID = r.Header.Get(h.row.AttemptID)
 	}
 	about.placeholders(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
+	return h.serve(w, r, next, about)
+}
 
-	shared, release, err := h.app.useBy(about.receivedAt.Add(h.patience))
+// serve takes one webhook: size, method, signature, freshness, and then either
+// keeps and answers it or passes it on. Handshakes are answered on the way, before
+// the signature or after it.
+func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts) error {
+	received := about.receivedAt
+	shared, release, err := h.app.useBy(received.Add(h.patience))
 	if err != nil {
-		return h.unavailable(w, r, about, err)
+		return h.unjudged(w, r, next, about, err)
 	}
 	defer release()
-	in := inFlight{memory: h.memory(shared, received)}
+	in := inFlight{memory: h.memory(shared, received.Add(h.patience))}
 	if h.server.ReadTimeout <= 0 {
 		in.timeout = readTimeout
 	}
@@ -45,12 +49,18 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 
 	guest, err := h.current(r.Context(), shared)
 	if err != nil {
-		return h.unavailable(w, r, about, err)
+		return h.unjudged(w, r, next, about, err)
 	}
 	if err := in.read(w, r, h.MaxBody); err != nil {
 		return h.refused(w, r, about, len(in.body), err)
 	}
+	if in.timeout > 0 && !h.asynchronous() { // reached meanwhile, it would cancel the request
+		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
+	}
 	req := &verifiers.Request{Method: r.Method, URL: h.calledURL(r), Header: r.Header, Body: in.body}
+	if h.observing() {
+		return h.observe(w, r, next, shared, about, guest, req)
+	}
 	if answered, err := h.greet(w, r, shared, about, guest, req, false); answered {
 		return err
 	}
@@ -68,9 +78,6 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	about.body = in.body
 	id := h.identify(event)
 	if !h.asynchronous() {
-		if in.timeout > 0 { // reached meanwhile, it would cancel the request
-			_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-		}
 		return h.pass(w, r, next, shared, id, about, in.body)
 	}
 	return h.accept(w, r, shared, id, about, event, in.body)
@@ -113,26 +120,49 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 ) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience+acceptTimeout)
 	defer cancel()
-	verdict := unasked
+	accepted := queue.Accepted{Verdict: unasked}
 	var routes []queue.Route
 	_, err := shared.window.Do(ctx, twinKey(id), about.receivedAt, id.Window, func() (bool, error) {
-		routes = h.route(r, about, body)
-		accepted, err := h.keep(ctx, r, shared, id, about, event, body, routes)
-		verdict = accepted.Verdict
-		return dropped(verdict, id), err
+		var err error
+		routes = h.routeNow(r, about, body)
+		accepted, err = h.keep(ctx, r, shared, id, about, event, body, routes)
+		return dropped(accepted.Verdict, id), err
 	})
 	if err != nil {
 		return h.unavailable(w, r, about, err)
 	}
-	if verdict == unasked {
-		verdict = known(ctx, shared, id, about.receivedAt)
+	if accepted.Verdict == unasked {
+		accepted.Verdict = known(ctx, shared, id, about.receivedAt)
 	}
-	h.took(verdict, about)
+	h.took(accepted.Verdict, about)
+	return h.acknowledge(w, r, shared, about, accepted, routes)
+}
+
+// acknowledge answers the sender of an event that is durable or known: as the
+// upstream does where one may, else with the provider's success.
+func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, shared *shared,
+	about *facts, accepted queue.Accepted, routes []queue.Route,
+) error {
 	if about.messageID != "" && len(routes) == 0 {
 		h.metrics.unrouted.Inc()
 		h.logger.Info("the event matches no forward; it is kept for the retention", about.fields()...)
 	}
+	if accepted.Held != nil && h.relay(w, r, shared, accepted.Held) {
+		return nil
+	}
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
+}
+
+// routeNow routes an event whose sender is there: the delivery to the forward that
+// may answer it comes back as a claim.
+func (h *Handler) routeNow(r *http.Request, about *facts, body []byte) []queue.Route {
+	routes := h.route(r, about, body)
+	if f := h.waiting(); f != nil {
+		for i := range routes {
+			routes[i].Hold = routes[i].Destination == f.destination
+		}
+	}
+	return routes
 }
 
 // keep makes an event durable. Where its sender never tries again and there is no
@@ -141,12 +171,22 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id queue.Identity,
 	about *facts, event verifiers.Event, body []byte, routes []queue.Route,
 ) (accepted queue.Accepted, err error) {
+	if about.reason != "" { // only an observing endpoint keeps what it has one for
+		r.Header.Set(headerPrefix+"Reason", about.reason)
+	}
 	try := func() error {
 		ctx, cancel := ctx, func() {}
 		if h.patience > 0 {
 			ctx, cancel = context.WithTimeout(ctx, acceptTimeout)
 		}
 		defer cancel()
+		if err := h.withinBacklog(shared, int64(len(body))); err != nil {
+			accepted.Verdict, _ = shared.store.Seen(ctx, id, about.receivedAt)
+			if dropped(accepted.Verdict, id) { // what is known needs no room
+				return nil
+			}
+			return err
+		}
 		m := h.message(r, about, event, body)
 		about.messageID = m.ID.String()
 		accepted, err = shared.store.Accept(ctx, m, id, routes...)
@@ -212,13 +252,9 @@ func (h *Handler) took(verdict queue.Verdict, about *facts) {
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
 	id queue.Identity, about *facts, body []byte,
 ) error {
-	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
-	about.headers(r.Header)
-	r.Body = io.NopCloser(bytes.NewReader(body))
-	r.ContentLength = int64(len(body))
-	r.TransferEncoding = nil
-	r.Trailer = nil // nothing vouches for it, and it may hold names that are the gateway's
-
+	if err := h.passable(r, about, body); err != nil {
+		return h.unavailable(w, r, about, err)
+	}
 	var leading bool
 	var answered error
 	verdict := unasked
@@ -249,6 +285,17 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	}
 	h.took(verdict, about)
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
+}
+
+// passable makes the request that was read ready for the next handler.
+func (h *Handler) passable(r *http.Request, about *facts, body []byte) error {
+	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
+	about.headers(r.Header)
+	r.Body = io.NopCloser(bytes.NewReader(body))
+	r.ContentLength = int64(len(body))
+	r.TransferEncoding = nil
+	r.Trailer = nil // nothing vouches for it, and it may hold names that are the gateway's
+	return h.resigner.sign(r.Header, about.messageID, body, time.Now())
 }
 
 // mark takes the key for an event that the upstream has taken. It is too late to

@@ -29,6 +29,7 @@ type shared struct {
 	window   *dedupe.Window
 	attempts *queue.Limit // of attempts in flight, all endpoints together
 	buffered atomic.Int64 // bytes of request bodies in memory
+	inFlight sync.Map     // the same of endpoints that limit it: name to *atomic.Int64
 	forRoom  line         // those who wait for memory
 	forDisk  line         // those who wait for the store
 	learnt   learnt
