@@ -206,9 +206,13 @@ type window struct {
 
 func (w *window) add(now time.Time, failed bool) {
 	n := int64(now.Sub(w.began) / w.width)
-	if n < 0 || n > w.newest+buckets || n < w.newest-buckets {
+	switch {
+	case n < 0: // the clock was set back to before the count
 		w.clear()
-		w.newest = max(n, 0)
+		w.began, w.newest, n = now, 0, 0
+	case n > w.newest+buckets, n < w.newest-buckets:
+		w.clear()
+		w.newest = n
 	}
 	for w.newest < n {
 		w.newest++
