@@ -6,19 +6,21 @@ import (
 	"sync"
 )
 
-// Limit bounds the attempts of all workers that share it, and keeps some room
-// for those that have few: a worker may have as many in flight as leave a quarter
-// of that number free. So a few destinations that hang cannot take every slot, and
-// the more of them there are, the less each may have. Who waits with the fewest in
-// flight comes first.
+// Limit bounds the attempts of all workers that share it. An eighth of it is kept
+// for workers with few in flight: the fewer, the more of that eighth they may
+// have, and its last slots are for those that have none. So destinations that hang
+// do not take every slot, and who has the fewest in flight comes first.
 type Limit struct {
 	mu      sync.Mutex
 	free    int
+	step    int       // a worker with k in flight leaves k steps free, and at most few of them
 	waiting []*waiter // in the order of their coming
 }
 
-// crowding is how many slots a worker may have for each that is free.
-const crowding = 4
+const (
+	few   = 8
+	steps = 8 * few // in a limit
+)
 
 // share is what one worker has of a limit, which guards it.
 type share struct{ taken int }
@@ -33,7 +35,7 @@ func NewLimit(n int) *Limit {
 	if n <= 0 {
 		n = DefaultShared
 	}
-	return &Limit{free: n}
+	return &Limit{free: n, step: n / steps}
 }
 
 // try takes a slot if there is one for this worker now.
@@ -92,7 +94,7 @@ func (l *Limit) give(s *share) {
 // The rest is called with the lock held.
 
 func (l *Limit) grant(s *share) bool {
-	if s.taken >= crowding*l.free {
+	if l.free <= l.step*min(s.taken, few) {
 		return false
 	}
 	s.taken++
