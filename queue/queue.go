@@ -53,6 +53,10 @@ type Store interface {
 	// for every scrape of the metrics.
 	Stats() Stats
 
+	// Backlog is how many bytes of messages wait or are dead letters in some
+	// destinations. It is cheap enough to be called for every message.
+	Backlog(destinations ...string) int64
+
 	// Close waits for commits under way and releases the files. Claims that are
 	// still held become due when the store is opened again.
 	Close() error

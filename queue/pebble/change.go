@@ -211,7 +211,7 @@ func (r *removal) others(l *lane, id queue.ID, sum *summary) (bool, error) {
 			continue
 		}
 		st, found, err := r.store.standing(r.db, id, other)
-		if errors.Is(err, errDamaged) || errors.Is(err, errNoKey) {
+		if isDamage(err) || errors.Is(err, errNoKey) {
 			err = nil // it is there, wherever it stands
 		}
 		if err != nil || !found || st.stage != stageGone {
@@ -265,28 +265,14 @@ func (db *database) summary(id queue.ID, endpoint laneID) (laneID, summary, erro
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return endpoint, sum, err
 	}
-	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindList}, UpperBound: []byte{kindList + 1}})
+	endpoint, found, err := search(db, id)
+	if found == nil && err == nil {
+		return endpoint, summary{}, pebble.ErrNotFound
+	}
 	if err != nil {
 		return endpoint, summary{}, err
 	}
-	var k keyBuffer
-	for ok := iter.First(); ok; {
-		if len(iter.Key()) != 1+8+16 {
-			ok = iter.Next() // not ours
-			continue
-		}
-		e := laneID(iter.Key()[1:])
-		if iter.SeekGE(listKey(&k, e, id)) && string(iter.Key()) == string(k[:1+8+16]) {
-			sum, err := decodeSummary(iter.Value())
-			return e, sum, errors.Join(err, iter.Close())
-		}
-		last := listKey(&k, e, end.id)
-		ok = iter.SeekGE(append(last, 0))
-	}
-	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
-		return endpoint, summary{}, err
-	}
-	return endpoint, summary{}, pebble.ErrNotFound
+	return endpoint, *found, nil
 }
 
 func (db *database) summaryIn(endpoint laneID, id queue.ID) (summary, error) {

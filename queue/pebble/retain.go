@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"math"
-	"strings"
 	"sync/atomic"
 	"time"
 
@@ -331,7 +330,7 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 	rm := s.newRemoval(db, batch)
 	for _, x := range r.batch {
 		st, found, err := s.standing(db, x.id, x.lane.id)
-		if errors.Is(err, errDamaged) || errors.Is(err, errNoKey) {
+		if isDamage(err) || errors.Is(err, errNoKey) {
 			err = nil // of the attempt in it: the rest is read by then
 		}
 		if err != nil {
@@ -371,8 +370,7 @@ func (st stage) kept() bool {
 
 // endpoint is where the lane's messages are probably listed.
 func (l *lane) endpoint() laneID {
-	name, _, _ := strings.Cut(l.name, "/")
-	return laneOf(name)
+	return laneOf(endpointOf(l.name))
 }
 
 // sweepGone forgets what has gone long ago, and the oldest of it where that takes

@@ -9,7 +9,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Stats implements [queue.Store]. A message's bytes count in parts: each of its
+// Stats implements [queue.Store]. What has ended is counted in the background at
+// the start. A message's bytes count in parts: each of its
 // deliveries carries an equal share until it is done. Oldest is exact to a
 // minute, and to a millisecond while nothing else of that minute is done.
 func (s *Store) Stats() queue.Stats {
@@ -38,6 +39,20 @@ func (s *Store) Stats() queue.Stats {
 		l.mu.Unlock()
 	}
 	return st
+}
+
+// Backlog implements [queue.Store].
+func (s *Store) Backlog(destinations ...string) (bytes int64) {
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	for _, name := range destinations {
+		if l := s.lanes[name]; l != nil {
+			l.mu.Lock()
+			bytes += l.bytes
+			l.mu.Unlock()
+		}
+	}
+	return bytes
 }
 
 // countKeys prepares the count of the keys on disk and returns what runs it: ten

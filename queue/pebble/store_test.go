@@ -19,7 +19,7 @@ func TestStore(t *testing.T) {
 		if mems[o.Dir] == nil {
 			mems[o.Dir] = vfs.NewMem()
 		}
-		s, err := pebble.Open(pebble.Options{Dir: "queue", FS: mems[o.Dir], Now: o.Now, MaxBacklog: o.MaxBacklog})
+		s, err := pebble.Open(pebble.Options{Dir: "queue", FS: mems[o.Dir], Now: o.Now, MaxBacklog: o.MaxBacklog, Retention: o.Retention, MaxRetained: o.MaxRetained})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +29,7 @@ func TestStore(t *testing.T) {
 
 func TestStoreOnDisk(t *testing.T) {
 	queuetest.Run(t, func(t *testing.T, o queuetest.Options) queue.Store {
-		s, err := pebble.Open(pebble.Options{Dir: o.Dir, Now: o.Now, MaxBacklog: o.MaxBacklog})
+		s, err := pebble.Open(pebble.Options{Dir: o.Dir, Now: o.Now, MaxBacklog: o.MaxBacklog, Retention: o.Retention, MaxRetained: o.MaxRetained})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -73,7 +73,7 @@ func (v *view) find(id queue.ID) (sum *summary, m *queue.Message, damage, err er
 	if m != nil {
 		sum, err = v.summary(laneOf(m.Endpoint), id)
 	} else {
-		sum, err = v.search(id)
+		_, sum, err = search(v.snap, id)
 	}
 	switch {
 	case err == nil || isDamage(err):
@@ -91,18 +91,18 @@ func (v *view) find(id queue.ID) (sum *summary, m *queue.Message, damage, err er
 
 var errMissing = errors.New("the message is missing")
 
-// search looks for a message in the lists of all endpoints.
-func (v *view) search(id queue.ID) (*summary, error) {
-	m, err := newMerge(v.snap, kindList, false, nil, id[:], append(bytes.Clone(id[:]), 0), nil)
+// search looks for a message in the lists of all endpoints; nil: it is in none.
+func search(r pebble.Reader, id queue.ID) (endpoint laneID, sum *summary, err error) {
+	m, err := newMerge(r, kindList, false, nil, id[:], append(bytes.Clone(id[:]), 0), nil)
 	if err != nil {
-		return nil, err
+		return endpoint, nil, err
 	}
-	r := m.next()
-	if err := m.close(); r == nil || err != nil {
-		return nil, err
+	found := m.next()
+	if err := m.close(); found == nil || err != nil {
+		return endpoint, nil, err
 	}
-	sum, err := decodeSummary(r.value)
-	return &sum, err
+	s, err := decodeSummary(found.value)
+	return found.strand, &s, err
 }
 
 // lanesOf returns the lanes of a message's deliveries: of those that the summary

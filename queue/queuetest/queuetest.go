@@ -18,6 +18,16 @@ type Options struct {
 	Now func() time.Time
 	// MaxBacklog is the limit in bytes; 0: the store's default.
 	MaxBacklog int64
+	// Retention is how long what has ended is kept, and MaxRetained how many bytes of
+	// it, as in the options of a store.
+	Retention   time.Duration
+	MaxRetained int64
+}
+
+// Sweeper is implemented by stores that can be asked to remove at once what has
+// expired. The others are given time for it.
+type Sweeper interface {
+	Sweep(context.Context) (int, error)
 }
 
 // Waker is implemented by stores that cannot see that their clock was set.
@@ -75,6 +85,20 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Pauses and resumes", (*bench).pauses},
 		{"Pauses an unknown destination", (*bench).pausesUnknown},
 		{"Pauses what falls due", (*bench).pausesRetries},
+		{"Keeps for the retention", (*bench).keeps},
+		{"Keeps nothing without retention", (*bench).keepsNothing},
+		{"Keeps what matched no route", (*bench).keepsUnrouted},
+		{"Keeps the last attempts", (*bench).keepsAttempts},
+		{"Keeps so many bytes", (*bench).keepsBounded},
+		{"Keeps each destination for its time", (*bench).keepsEach},
+		{"Counts the backlog of some", (*bench).backlogs},
+		{"Redelivers", (*bench).redelivers},
+		{"Redelivers to another destination", (*bench).redeliversElsewhere},
+		{"Cancels and buries", (*bench).cancels},
+		{"Purges", (*bench).purges},
+		{"Is busy during an attempt", (*bench).busy},
+		{"Operates beside workers", (*bench).crowd},
+		{"Forgets a key", (*bench).forgetsKey},
 		{"Learns secrets", (*bench).learns},
 		{"Learns so many secrets", (*bench).learnsBounded},
 		{"Refuses when closed", (*bench).closed},
@@ -96,6 +120,9 @@ type bench struct {
 	clock *clock
 	limit int64
 	store queue.Store
+
+	retention   time.Duration
+	maxRetained int64
 }
 
 type clock struct {
@@ -126,7 +153,7 @@ func (b *bench) reopen() {
 	if b.store != nil {
 		b.ok(b.store.Close())
 	}
-	b.store = b.open(b.T, Options{Dir: b.dir, Now: b.clock.Now, MaxBacklog: b.limit})
+	b.store = b.open(b.T, Options{Dir: b.dir, Now: b.clock.Now, MaxBacklog: b.limit, Retention: b.retention, MaxRetained: b.maxRetained})
 }
 
 func (b *bench) ok(err error) {

@@ -1,0 +1,372 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"slices"
+
+	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// operation is what a person does to one delivery. It holds the message, so that
+// two persons do one thing after the other, and a waiting delivery as a worker
+// would, so that none attempts it meanwhile.
+type operation struct {
+	change
+	db     *database
+	batch  *pebble.Batch
+	sum    summary
+	found  bool   // the message has such a delivery
+	claim  *claim // of one that waits
+	begun  bool   // it is being written as one that waits
+	other  *change
+	named  bool // the lane's name is in the batch
+	unlock func()
+}
+
+// operate does what decide asks for, durably. Where decide asks for nothing, it is
+// so already.
+func (s *Store) operate(ctx context.Context, id queue.ID, destination string, decide func(*operation) error) error {
+	if s.disk.full() {
+		return unavailable(errDiskFull)
+	}
+	unlock, err := s.lockMessage(ctx, id)
+	if err != nil {
+		return unavailable(err)
+	}
+	db, err := s.enter()
+	if err != nil {
+		unlock()
+		return err
+	}
+	l := s.laneBy(laneOf(destination))
+	if l == nil {
+		l = newLane(destination, laneOf(destination), s.now, &s.fresh) // nothing has ever been in it
+	}
+	o := &operation{db: db, unlock: unlock, change: change{store: s, lane: l, id: id}}
+	err = o.prepare(decide)
+	if err == nil && o.batch == nil && db.hasFailed() {
+		err = unavailable(nil) // what is there may not have become durable
+	}
+	if err != nil || o.batch == nil {
+		o.finish(errCancelled)
+		db.leave()
+		return err
+	}
+	return db.commit(ctx, s.disk, o.batch, true, o.finish)
+}
+
+// errCancelled ends an operation that changes nothing.
+var errCancelled = errors.New("nothing was changed")
+
+// prepare finds out where the delivery stands and makes the batch.
+func (o *operation) prepare(decide func(*operation) error) error {
+	if err := o.find(); err != nil {
+		return err
+	}
+	was := o.from.stage
+	if err := decide(o); err != nil {
+		return err
+	}
+	if o.found && o.to == o.from {
+		return nil
+	}
+	if o.claim == nil && o.to.stage == stageWaiting {
+		o.lane.begin(o.id)
+		o.begun = true
+	}
+	o.batch = o.db.NewBatch()
+	err := o.build(o.db, o.batch)
+	if err == nil && was == stageGone {
+		err = o.join()
+	}
+	if err != nil {
+		o.batch = nil
+		return unavailable(err)
+	}
+	return nil
+}
+
+// find reads what there is of the message and its delivery.
+func (o *operation) find() (err error) {
+	o.endpoint, o.sum, err = o.db.summary(o.id, o.lane.endpoint())
+	switch {
+	case errors.Is(err, pebble.ErrNotFound):
+		return o.store.gone(o.db, o.id)
+	case err != nil:
+		return unreadable(err)
+	}
+	if !slices.Contains(o.sum.lanes, o.lane.id) {
+		o.from = standing{stage: stageGone}
+	} else if err := o.hold(); err != nil {
+		return err
+	}
+	o.to = o.from
+	o.found = o.from.stage != stageGone
+	return nil
+}
+
+// hold finds out where the delivery stands. One that waits is out of the workers'
+// reach from then on.
+func (o *operation) hold() error {
+	l := o.lane
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if _, busy := l.busy[o.id]; busy {
+		return queue.ErrBusy
+	}
+	// No worker has it and the message is locked, so nothing changes it now.
+	st, touched, err := o.store.standing(o.db, o.id, l.id)
+	if err != nil {
+		return unreadable(err)
+	}
+	o.from, o.touched = st, touched
+	if st.stage != stageWaiting {
+		return nil
+	}
+	if !touched {
+		o.from.due = receiptDue(o.id)
+	}
+	p := position{o.from.due, o.id}
+	var k keyBuffer
+	v, closer, err := o.db.Get(waitingKey(&k, l.id, p))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return errDamaged
+	}
+	if err != nil {
+		return unreadable(err)
+	}
+	o.from.size, err = decodeSize(v)
+	if err := errors.Join(err, closer.Close()); err != nil {
+		return unreadable(err)
+	}
+	o.claim = l.grab(p)
+	o.claim.store, o.claim.standing = o.store, o.from
+	return nil
+}
+
+// unreadable tells damage, which stays, from what may be over soon.
+func unreadable(err error) error {
+	if isDamage(err) || errors.Is(err, errNoKey) {
+		return err
+	}
+	return unavailable(err)
+}
+
+// grab claims a delivery that waits and that nobody holds.
+func (l *lane) grab(p position) *claim {
+	i, found := slices.BinarySearchFunc(l.window, p, func(a entry, p position) int { return a.compare(p) })
+	if found {
+		l.drop(l.window[i])
+		l.window = slices.Delete(l.window, i, i+1)
+	}
+	l.arrived = slices.DeleteFunc(l.arrived, func(e entry) bool { return e.position == p })
+	c := &claim{lane: l, position: p}
+	l.busy[p.id] = c
+	l.claimed++
+	return c
+}
+
+// join gives the message a delivery that it did not have. One that stood for its
+// being unrouted is over with that.
+func (o *operation) join() error {
+	var k keyBuffer
+	if !slices.Contains(o.sum.lanes, o.lane.id) {
+		o.sum.lanes = append(o.sum.lanes, o.lane.id)
+		var v [256]byte
+		if err := o.batch.Set(listKey(&k, o.endpoint, o.id), o.sum.append(v[:0]), nil); err != nil {
+			return err
+		}
+	}
+	if !o.lane.named.Load() {
+		o.named = true
+		if err := o.batch.Set(nameKey(&k, o.lane.id), []byte(o.lane.name), nil); err != nil {
+			return err
+		}
+	}
+	if o.other == nil {
+		return nil
+	}
+	if err := o.other.leave(o.batch); err != nil {
+		return err
+	}
+	return o.store.setStanding(o.batch, o.id, o.other.lane.id, &o.other.to)
+}
+
+// unrouted finds the delivery that stands for a message's being unrouted.
+func (o *operation) unrouted() (*change, error) {
+	for _, id := range o.sum.lanes {
+		st, found, err := o.store.standing(o.db, o.id, id)
+		if err != nil {
+			return nil, unavailable(err)
+		}
+		l := o.store.laneBy(id)
+		if found && st.stage == stageUnrouted && l != nil {
+			return &change{store: o.store, lane: l, id: o.id, from: st, to: standing{stage: stageGone, size: st.size}}, nil
+		}
+	}
+	return nil, nil
+}
+
+// finish brings memory up to what is on disk, and lets go of what was held.
+func (o *operation) finish(err error) {
+	l := o.lane
+	l.mu.Lock()
+	if o.claim != nil {
+		l.ended(o.claim)
+		o.claim.phase = ended
+	} else if o.begun {
+		delete(l.busy, o.id)
+	}
+	switch {
+	case err == nil:
+		o.done()
+		if o.to.stage == stageWaiting {
+			l.insert(entry{position: position{o.to.due, o.id}})
+		}
+		if o.named {
+			l.named.Store(true)
+		}
+	case o.claim != nil && !o.claim.gone:
+		l.insert(entry{position: o.claim.position})
+	case o.begun:
+		l.forget(position{o.to.due, o.id})
+	}
+	l.mu.Unlock()
+	if o.other != nil && err == nil {
+		o.other.lane.mu.Lock()
+		o.other.done()
+		o.other.lane.mu.Unlock()
+	}
+	o.unlock()
+}
+
+func (s *Store) laneBy(id laneID) *lane {
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
+	return s.laneIDs[id]
+}
+
+// gone is the error for a message that is not there.
+func (s *Store) gone(db *database, id queue.ID) error {
+	var k keyBuffer
+	v, closer, err := db.Get(goneKey(&k, id))
+	if errors.Is(err, pebble.ErrNotFound) {
+		return queue.ErrNotFound
+	}
+	if err != nil {
+		return unavailable(err)
+	}
+	gone, err := decodeGone(id, v)
+	if errors.Join(err, closer.Close()) != nil {
+		return queue.ErrNotFound
+	}
+	return gone
+}
+
+// Redeliver implements [queue.Inspector]. A message that was unrouted is so no
+// longer. The limit on the backlog does not hold a person back.
+func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route) error {
+	return s.operate(ctx, id, to.Destination, func(o *operation) (err error) {
+		now := nanos(s.now())
+		if !o.found {
+			if o.lane, err = s.lane(to.Destination); err != nil {
+				return err
+			}
+			if o.other, err = o.unrouted(); err != nil {
+				return err
+			}
+			switch {
+			case o.other != nil:
+				o.to.size = o.other.from.size
+			case o.to.size == 0:
+				o.to.size = o.sum.size / int64(len(o.sum.lanes)+1)
+			}
+		}
+		o.to.stage, o.to.due, o.to.ended = stageWaiting, now, 0
+		o.to.redelivered, o.to.attempts = now, 0
+		return nil
+	})
+}
+
+// Cancel implements [queue.Inspector]. What is cancelled already stays so.
+func (s *Store) Cancel(ctx context.Context, id queue.ID, destination string) error {
+	return s.operate(ctx, id, destination, endWaiting(stageCancelled))
+}
+
+// Bury implements [queue.Inspector]. What is a dead letter already stays so.
+func (s *Store) Bury(ctx context.Context, id queue.ID, destination string) error {
+	return s.operate(ctx, id, destination, endWaiting(stageDead))
+}
+
+func endWaiting(as stage) func(*operation) error {
+	return func(o *operation) error {
+		switch o.from.stage {
+		case stageWaiting:
+			o.ends(as, gonePurged)
+			return nil
+		case as:
+			return nil
+		case stageGone:
+			return queue.ErrNotFound
+		}
+		return queue.ErrState
+	}
+}
+
+// Purge implements [queue.Inspector].
+func (s *Store) Purge(ctx context.Context, id queue.ID, destination string) error {
+	return s.operate(ctx, id, destination, func(o *operation) error {
+		if !o.found {
+			return queue.ErrNotFound
+		}
+		o.to.stage, o.why = stageGone, gonePurged
+		return nil
+	})
+}
+
+// ForgetKey implements [queue.Inspector].
+func (s *Store) ForgetKey(ctx context.Context, key queue.Key) (bool, error) {
+	if s.disk.full() {
+		return false, unavailable(errDiskFull)
+	}
+	held, err := s.locks.lock(ctx, key, queue.Key{})
+	if err != nil {
+		return false, unavailable(err)
+	}
+	db, err := s.enter()
+	if err != nil {
+		held.unlock()
+		return false, err
+	}
+	expiry, found, err := db.expiryOf(key)
+	found = found && expiry > nanos(s.now())
+	if err == nil && !found && db.hasFailed() {
+		err = errFenced // what is there may not have become durable
+	}
+	if err != nil || !found {
+		held.unlock()
+		db.leave()
+		if err != nil {
+			err = unavailable(err)
+		}
+		return false, err
+	}
+	batch := db.NewBatch()
+	var b keyBuffer
+	err = errors.Join(batch.Delete(dedupeKey(&b, key), nil), batch.Delete(expiryKey(&b, expiry, key), nil))
+	if err != nil {
+		held.unlock()
+		db.leave()
+		return false, unavailable(err)
+	}
+	err = db.commit(ctx, s.disk, batch, true, func(err error) {
+		if err == nil {
+			s.keys.Add(-1)
+		}
+		held.unlock()
+	})
+	return err == nil, err
+}
