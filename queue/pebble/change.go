@@ -265,7 +265,7 @@ func (db *database) summary(id queue.ID, endpoint laneID) (laneID, summary, erro
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return endpoint, sum, err
 	}
-	endpoint, found, err := search(db, id)
+	endpoint, found, err := searchLists(db, id)
 	if found == nil && err == nil {
 		return endpoint, summary{}, pebble.ErrNotFound
 	}

@@ -194,6 +194,7 @@ func (l *lane) reset() {
 	}
 	l.window, l.bound, l.lines = nil, start, lines{}
 	l.waiting, l.dead, l.bytes, l.ages = 0, 0, 0, ages{}
+	l.first.Store(0)
 }
 
 // foremost is what is due first of all that memory knows: in the window or at the

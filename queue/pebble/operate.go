@@ -43,7 +43,7 @@ func (s *Store) operate(ctx context.Context, id queue.ID, destination string, de
 	}
 	l := s.laneBy(laneOf(destination))
 	if l == nil {
-		l = newLane(destination, laneOf(destination), s.now, &s.fresh) // nothing has ever been in it
+		l = newLane(destination, laneOf(destination), s.now) // nothing has ever been in it
 	}
 	o := &operation{db: db, unlock: unlock, change: change{store: s, lane: l, id: id}}
 	err = o.prepare(decide)
@@ -129,16 +129,16 @@ func (o *operation) hold() error {
 	if !touched {
 		o.from.due = receiptDue(o.id)
 	}
-	p := position{o.from.due, o.id}
+	p := o.from.place(o.id)
 	var k keyBuffer
-	v, closer, err := o.db.Get(waitingKey(&k, l.id, p))
+	v, closer, err := o.db.Get(p.key(&k, l.id))
 	if errors.Is(err, pebble.ErrNotFound) {
 		return errDamaged
 	}
 	if err != nil {
 		return unreadable(err)
 	}
-	o.from.size, err = decodeSize(v)
+	o.from.size, err = p.size(v)
 	if err := errors.Join(err, closer.Close()); err != nil {
 		return unreadable(err)
 	}
@@ -156,17 +156,17 @@ func unreadable(err error) error {
 }
 
 // grab claims a delivery that waits and that nobody holds.
-func (l *lane) grab(p position) *claim {
-	i, found := slices.BinarySearchFunc(l.window, p, func(a entry, p position) int { return a.compare(p) })
-	if found {
-		l.drop(l.window[i])
+func (l *lane) grab(p place) *claim {
+	if p.order != nil {
+		l.lines.hold(p).drop()
+		return l.claim(p)
+	}
+	if i, found := l.find(p.position); found {
+		l.window[i].fresh.drop()
 		l.window = slices.Delete(l.window, i, i+1)
 	}
-	l.arrived = slices.DeleteFunc(l.arrived, func(e entry) bool { return e.position == p })
-	c := &claim{lane: l, position: p}
-	l.busy[p.id] = c
-	l.claimed++
-	return c
+	l.arrived = slices.DeleteFunc(l.arrived, func(e entry) bool { return e.position == p.position })
+	return l.claim(p)
 }
 
 // join gives the message a delivery that it did not have. One that stood for its
@@ -224,15 +224,15 @@ func (o *operation) finish(err error) {
 	case err == nil:
 		o.done()
 		if o.to.stage == stageWaiting {
-			l.insert(entry{position: position{o.to.due, o.id}})
+			l.insert(entry{place: o.to.place(o.id)})
 		}
 		if o.named {
 			l.named.Store(true)
 		}
 	case o.claim != nil && !o.claim.gone:
-		l.insert(entry{position: o.claim.position})
+		l.insert(entry{place: o.claim.place})
 	case o.begun:
-		l.forget(position{o.to.due, o.id})
+		l.forget(o.to.place(o.id))
 	}
 	l.mu.Unlock()
 	if o.other != nil && err == nil {
@@ -266,7 +266,8 @@ func (s *Store) gone(db *database, id queue.ID) error {
 	return gone
 }
 
-// Redeliver implements [queue.Inspector]. A message that was unrouted is so no
+// Redeliver implements [queue.Inspector]. In an order the delivery stands by its
+// receipt, so before those that were received after it and wait. A message that was unrouted is so no
 // longer. The limit on the backlog does not hold a person back.
 func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route) error {
 	return s.operate(ctx, id, to.Destination, func(o *operation) (err error) {
@@ -286,7 +287,11 @@ func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route) erro
 			}
 		}
 		o.to.stage, o.to.due, o.to.ended = stageWaiting, now, 0
-		o.to.redelivered, o.to.attempts = now, 0
+		o.to.redelivered, o.to.attempts, o.to.order = now, 0, nil
+		if to.Ordered {
+			order := orderOf(to.OrderKey)
+			o.to.order = &order
+		}
 		return nil
 	})
 }

@@ -73,7 +73,7 @@ func (v *view) find(id queue.ID) (sum *summary, m *queue.Message, damage, err er
 	if m != nil {
 		sum, err = v.summary(laneOf(m.Endpoint), id)
 	} else {
-		_, sum, err = search(v.snap, id)
+		_, sum, err = searchLists(v.snap, id)
 	}
 	switch {
 	case err == nil || isDamage(err):
@@ -91,8 +91,8 @@ func (v *view) find(id queue.ID) (sum *summary, m *queue.Message, damage, err er
 
 var errMissing = errors.New("the message is missing")
 
-// search looks for a message in the lists of all endpoints; nil: it is in none.
-func search(r pebble.Reader, id queue.ID) (endpoint laneID, sum *summary, err error) {
+// searchLists looks for a message in the lists of all endpoints; nil: it is in none.
+func searchLists(r pebble.Reader, id queue.ID) (endpoint laneID, sum *summary, err error) {
 	m, err := newMerge(r, kindList, false, nil, id[:], append(bytes.Clone(id[:]), 0), nil)
 	if err != nil {
 		return endpoint, nil, err

@@ -242,7 +242,9 @@ func (b *bench) busy() {
 
 func (b *bench) operations(look queue.Inspector, id queue.ID, destination string) []func(context.Context) error {
 	return []func(context.Context) error{
-		func(ctx context.Context) error { return look.Redeliver(ctx, id, queue.Route{Destination: destination}) },
+		func(ctx context.Context) error {
+			return look.Redeliver(ctx, id, queue.Route{Destination: destination, Ordered: id[15]%2 == 0, OrderKey: "key"})
+		},
 		func(ctx context.Context) error { return look.Cancel(ctx, id, destination) },
 		func(ctx context.Context) error { return look.Bury(ctx, id, destination) },
 		func(ctx context.Context) error { return look.Purge(ctx, id, destination) },
@@ -258,7 +260,7 @@ func (b *bench) crowd() {
 	for i := range messages {
 		m := b.message(fmt.Sprint(i))
 		ids = append(ids, m.ID)
-		_, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.To("a", "b")...)
+		_, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: "a"}, queue.Route{Destination: "b", Ordered: true, OrderKey: fmt.Sprint(i % 9)})
 		b.ok(err)
 	}
 	working, stop := context.WithCancel(b.Context())
@@ -361,4 +363,34 @@ func (b *bench) forgetsKey() {
 	forget(false) // its window is over
 	b.sweep()
 	b.until("keys", func() (any, bool) { n := b.store.Stats().Keys; return n, n == 0 })
+}
+
+func (b *bench) operatesInLine() {
+	ctx, look := b.Context(), b.looker()
+	to := queue.Route{Destination: "a", Ordered: true, OrderKey: "one"}
+	var ids []queue.ID
+	for i := range 5 {
+		m := b.message(fmt.Sprint(i))
+		ids = append(ids, m.ID)
+		_, err := b.store.Accept(ctx, m, queue.Identity{}, to)
+		b.ok(err)
+		b.advance(tick)
+	}
+	b.ok(b.next("a", "0").Bury(queue.Attempt{}))
+	b.ok(look.Redeliver(ctx, ids[0], to))
+	c := b.next("a", "0") // by its receipt
+	b.ok(look.Cancel(ctx, ids[1], "a"))
+	b.ok(look.Purge(ctx, ids[2], "a"))
+	b.ok(look.Redeliver(ctx, ids[4], to))
+	b.ok(c.Retry(b.clock.Now().Add(time.Hour), queue.Attempt{}))
+	b.nothing("a")                                                   // the head waits, and so do the others
+	b.ok(look.Redeliver(ctx, ids[3], queue.Route{Destination: "a"})) // out of the line
+	b.ok(b.next("a", "3").Done(queue.Attempt{}))
+	b.ok(look.Bury(ctx, ids[0], "a"))
+	b.ok(b.next("a", "4").Done(queue.Attempt{}))
+	b.ok(look.Redeliver(ctx, ids[1], to))
+	b.reopen()
+	b.ok(b.next("a", "1").Done(queue.Attempt{}))
+	b.nothing("a")
+	b.waiting("a", 0)
 }

@@ -97,6 +97,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Cancels and buries", (*bench).cancels},
 		{"Purges", (*bench).purges},
 		{"Is busy during an attempt", (*bench).busy},
+		{"Operates in a line", (*bench).operatesInLine},
 		{"Operates beside workers", (*bench).crowd},
 		{"Forgets a key", (*bench).forgetsKey},
 		{"Learns secrets", (*bench).learns},
