@@ -57,6 +57,7 @@ var keepAlive = 15 * time.Second
 var liveOutcomes = []string{
 	"accepted", "duplicate", "replayed", "refused", "observed", "limited", "unavailable", "failed", "aborted",
 	"delivered", "retry", "dead_letter", "released",
+	"circuit_open", "circuit_half_open", "circuit_closed",
 }
 
 // tail streams outcomes until the reader goes, or the configuration does: the

@@ -255,7 +255,7 @@ type apiEvent struct {
 	At        time.Time `json:"at"`
 	Endpoint  string    `json:"endpoint"`
 	Forward   *string   `json:"forward,omitempty" doc:"Of attempts."`
-	Outcome   string    `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released."`
+	Outcome   string    `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released. Of circuits: circuit_open, circuit_half_open, circuit_closed."`
 	Reason    string    `json:"reason,omitempty" doc:"Why a request was refused, or would have been."`
 	MessageID string    `json:"message_id,omitempty"`
 	EventID   string    `json:"event_id,omitempty"`

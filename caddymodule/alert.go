@@ -86,6 +86,9 @@ func (*Alert) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "events.handlers.webhook_gateway_alert", New: func() caddy.Module { return new(Alert) }}
 }
 
+// String keeps the URL out of Caddy's debug log, which shows handlers of events.
+func (*Alert) String() string { return "webhook_gateway_alert" }
+
 // Provision settles the defaults and starts the goroutine that posts.
 func (a *Alert) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()

@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 	"go.uber.org/zap"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -99,6 +100,10 @@ type App struct {
 	settings StoreSettings
 	events   map[string]bool
 
+	ctx        caddy.Context
+	subscribed *caddyevents.App
+	telling    *teller
+
 	mu        sync.Mutex
 	endpoints map[string]*Handler
 	running   *running
@@ -129,7 +134,7 @@ type StoreSettings struct {
 // Provision settles the defaults. It opens nothing, since `caddy validate` runs
 // it beside a working gateway.
 func (a *App) Provision(ctx caddy.Context) error {
-	a.logger = ctx.Logger()
+	a.logger, a.ctx = ctx.Logger(), ctx
 	a.endpoints = make(map[string]*Handler)
 	if a.MaxBacklog == 0 {
 		a.MaxBacklog = defaultMaxBacklog
@@ -156,7 +161,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.store = store
 	a.metrics = registerMetrics(ctx.GetMetricsRegistry())
-	return nil
+	return a.findEvents(ctx)
 }
 
 // register adds an endpoint and holds names unique. An identical endpoint on
@@ -206,6 +211,7 @@ func (a *App) Start() error {
 	a.mu.Lock()
 	a.running = run
 	a.mu.Unlock()
+	a.startTelling()
 	return nil
 }
 
@@ -217,6 +223,7 @@ func (a *App) Stop() error {
 	if run == nil {
 		return nil
 	}
+	a.stopTelling()
 	if caddy.Exiting() {
 		run.stop(gracePeriod)
 	} else {

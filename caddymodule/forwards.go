@@ -219,6 +219,7 @@ func (f *Forward) circuitTurned(state queue.CircuitState, health queue.Health) {
 	case queue.CircuitClosed:
 		f.endpoint.logger.Info("the upstream answers again: its circuit is closed", f.fields()...)
 	}
+	f.tellCircuit(state, health)
 }
 
 // fields are the log's words for a forward.

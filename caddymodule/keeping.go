@@ -15,10 +15,6 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// eventNames are what Caddy's events app can be told. The first is one for each
-// webhook, so that it is told only where somebody asks for it.
-var eventNames = []string{"accepted", "rejected", "delivery_failed", "dead_letter", "backlog_high", "circuit_open"}
-
 // settleKeeping settles how the store keeps what it is given, and what is told of it.
 func (a *App) settleKeeping() error {
 	a.settings = StoreSettings{MaxBacklog: a.MaxBacklog, MaxRetained: defaultMaxRetained, Retention: a.retention()}
@@ -114,6 +110,3 @@ func (a *App) settleEvents() error {
 	}
 	return nil
 }
-
-// tells reports whether Caddy is told of an event.
-func (a *App) tells(event string) bool { return a.events[event] }
