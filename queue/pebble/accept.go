@@ -168,7 +168,6 @@ func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error
 type write struct {
 	store  *Store
 	held   held
-	db     *database
 	batch  *pebble.Batch
 	bytes  int64 // taken from the backlog's limit
 	id     queue.Identity
@@ -193,7 +192,7 @@ type part struct {
 }
 
 func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) error {
-	w.db, w.batch = db, db.NewBatch()
+	w.batch = db.NewBatch()
 	if m != nil {
 		if err := w.message(m, to); err != nil {
 			return err
@@ -284,10 +283,6 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 
 // records adds what is written of a message and of its deliveries.
 func (w *write) records(m *queue.Message, record *encoded) error {
-	if record.body != nil { // it need not grow again and again
-		_ = w.batch.Close()
-		w.batch = w.db.NewBatchWithSize(record.size() + 4096)
-	}
 	err := record.put(w.batch)
 	var k keyBuffer
 	var lanes [4]laneID

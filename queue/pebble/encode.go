@@ -36,8 +36,22 @@ func (s *Store) encode(m *queue.Message) encoded {
 // size is that of the record.
 func (e *encoded) size() int { return len(e.plain) + len(e.body) + e.seal.overhead() }
 
-// put adds the record to the batch.
+// An empty batch begins with a header of so many zeros. What it holds beside a
+// large message is so much at the most, if there are not very many destinations.
+const (
+	batchHeader = 12
+	batchRest   = 4 << 10
+)
+
+// put adds the record to the batch, which is empty.
 func (e *encoded) put(batch *pebble.Batch) error {
+	if e.body != nil {
+		// By itself the batch would take the next power of two. A size given as an
+		// option would stay with the batch, which is used again for small things.
+		if err := batch.SetRepr(make([]byte, batchHeader, e.size()+batchRest)); err != nil {
+			return err
+		}
+	}
 	var k keyBuffer
 	key := messageKey(&k, e.id)
 	op := batch.SetDeferred(len(key), e.size())
