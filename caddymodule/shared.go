@@ -112,6 +112,9 @@ func newRunning(s *shared, logger *zap.Logger) *running {
 // deliver runs a forward's worker until stop.
 func (r *running) deliver(f *Forward) {
 	w := f.worker(r.shared)
+	if before := r.shared.latest.Load(); before != nil && before.delivering[f.destination] != nil {
+		w.Follow(before.delivering[f.destination])
+	}
 	r.delivering[f.destination] = w
 	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
 }

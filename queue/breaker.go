@@ -63,6 +63,21 @@ func newBreaker(c Circuit, most int, now time.Time) breaker {
 	}
 }
 
+// follow begins where another circuit of the same upstream stands. A pause is over
+// at once, for what was in the way may have been mended: a probe will tell.
+func (b *breaker) follow(was *breaker, now time.Time) {
+	if b.Off || was.Off {
+		return
+	}
+	b.pause, b.last = was.pause, was.last
+	switch {
+	case was.state != CircuitClosed:
+		b.state, b.since, b.probe, b.allowed = CircuitOpen, was.since, now, 0
+	case was.allowed < was.most:
+		b.allowed = min(was.allowed, b.most)
+	}
+}
+
 // admits tells whether one more attempt may begin beside those in flight, and
 // otherwise how long it is until it may; 0: until one of those in flight ends.
 func (b *breaker) admits(now time.Time, inFlight int) (wait time.Duration, ok bool) {

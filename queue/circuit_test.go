@@ -354,6 +354,56 @@ func TestCircuitOpens(t *testing.T) {
 	}
 }
 
+// TestFollow: the worker of a new configuration goes on where the one before was:
+// a dead upstream costs a probe, and one that is recovering is not run over.
+func TestFollow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, u := newBacklog(1e6), newUpstream(errDown)
+		policy := Policy{Concurrency: 16, Circuit: Circuit{Consecutive: 2}}
+		var w *Worker
+		var stop func()
+		reload := func() {
+			before, end := w, stop
+			w = &Worker{Store: s, Attempt: u.attempt, Policy: policy}
+			w.Follow(before)
+			end()
+			stop = runs(t, w)
+			synctest.Wait()
+		}
+		w = &Worker{Store: s, Attempt: u.attempt, Policy: policy}
+		stop = runs(t, w)
+		time.Sleep(2 * time.Second)
+		opened := w.Health().Since
+		u.times()
+		reload()
+		at, _ := u.times()
+		if h := w.Health(); len(at) != 1 || h.Circuit != CircuitHalfOpen || h.Last == "" {
+			t.Errorf("attempts at %v, %+v", at, h)
+		}
+		time.Sleep(9 * time.Second) // the probe has failed at 3 s: the pause is 10 s now
+		if at, _ := u.times(); len(at) != 0 || w.Health().Circuit != CircuitOpen || !w.Health().Since.After(opened) {
+			t.Errorf("attempts at %v, %+v", at, w.Health())
+		}
+		u.set(nil)
+		time.Sleep(4500 * time.Millisecond) // the probe at 13 s, and one at 14
+		synctest.Wait()
+		if h := w.Health(); h.Circuit != CircuitClosed || h.Allowed != 2 {
+			t.Errorf("%+v", h)
+		}
+		u.times()
+		reload()
+		if _, most := u.times(); most != 2 || w.Health().Allowed != 2 {
+			t.Errorf("%d at once, %+v", most, w.Health())
+		}
+		time.Sleep(3 * time.Second)
+		reload()
+		if h := w.Health(); h.Allowed != 16 {
+			t.Errorf("%+v", h)
+		}
+		stop()
+	})
+}
+
 // TestCircuitProbes: so many probes at once, and all of them have to succeed. One
 // that is cut off tells nothing and is made again.
 func TestCircuitProbes(t *testing.T) {

@@ -27,6 +27,21 @@ func (r Rate) limiter() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Burst)
 }
 
+// Follow makes the circuit begin where that of the worker before stands, so that
+// a new configuration does not make a storm for an upstream that is down. A pause
+// is over at once, since what was in the way may have been mended. It is called
+// before the worker is used.
+func (w *Worker) Follow(before *Worker) {
+	before.init()
+	before.mu.Lock()
+	was := before.breaker
+	before.mu.Unlock()
+	w.init()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	w.breaker.follow(&was, w.now())
+}
+
 // ready waits until nothing of the worker's own holds it back: circuit,
 // concurrency and rate. It takes nothing, so a worker may wait for its next
 // delivery afterwards for as long as it likes.
