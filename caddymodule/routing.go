@@ -28,7 +28,11 @@ func (f *Forward) provisionWhen(ctx caddy.Context) error {
 	f.when = &caddyhttp.MatchExpression{
 		Expr: jsonPlaceholder.ReplaceAllString(f.When, "${1}{"+placeholderPrefix+"json."),
 	}
-	return f.when.Provision(ctx)
+	err := f.when.Provision(ctx)
+	if err != nil && strings.HasSuffix(err.Error(), "not google.protobuf.Any") {
+		err = fmt.Errorf("%w; compare the value, as in `{json.paid} == true`", err)
+	}
+	return err
 }
 
 // route decides to which forwards a verified event goes. The request carries the

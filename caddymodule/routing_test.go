@@ -1,0 +1,197 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+func TestGlob(t *testing.T) {
+	for _, c := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"payment.*", "payment.created", true},
+		{"payment.*", "payment.", true},
+		{"payment.*", "payments", false},
+		{"payment.created", "payment.created", true},
+		{"payment.created", "payment.created.v2", false},
+		{"*", "", true},
+		{"*.created", "payment.created", true},
+		{"*.created", "payment.created.v2", false},
+		{"a*b*a", "aba", true},
+		{"a*b*a", "aa", false},
+		{"aba*ab", "abab", false},
+		{"**", "x", true},
+		{"a*b", "a[b", true},
+		{"", "", true},
+		{"", "x", false},
+	} {
+		if got := glob(c.pattern, c.text); got != c.want {
+			t.Errorf("glob(%q, %q) = %v", c.pattern, c.text, got)
+		}
+	}
+}
+
+// charge makes a signed event of a type with further members of its body.
+func charge(g *gateway, id, kind, more string) (body string) {
+	body = fmt.Sprintf(`{"id":%q,"type":%q%s}`, id, kind, more)
+	g.expect(200, by("stripe").with(g, body, time.Now(), id))
+	return body
+}
+
+// routed makes an endpoint with a forward for each condition, named f0, f1 and so
+// on, and tells by an upstream which of them an event goes to.
+func routed(t *testing.T, conditions ...string) (g *gateway, send func(kind, more string) string) {
+	up := newUpstream(t)
+	var lines strings.Builder
+	for i, c := range conditions {
+		fmt.Fprintf(&lines, "forward %s {\n as f%d\n %s\n}\n", up.addr, i, c)
+	}
+	g = start(t, setup{site: "request_header X-Tier gold\n" + by("stripe").directive(lines.String())})
+	n := 0
+	return g, func(kind, more string) string {
+		n++
+		charge(g, fmt.Sprint("evt_", n), kind, more)
+		g.drained()
+		to := make([]string, len(conditions))
+		for range len(up.got) {
+			r := up.next()
+			var i int
+			if _, err := fmt.Sscanf(r.Header.Get("Webhook-Gateway-Forward"), "f%d", &i); err != nil {
+				t.Fatal(err)
+			}
+			to[i] = fmt.Sprint("f", i)
+		}
+		return strings.TrimSpace(strings.Join(strings.Fields(strings.Join(to, " ")), " "))
+	}
+}
+
+func TestRoutingByType(t *testing.T) {
+	_, send := routed(t, "", "on payment.* refund.created", "on payment.*\n on invoice.paid\n when {json.livemode} == true")
+	for _, c := range []struct{ kind, more, want string }{
+		{"payment.created", `,"livemode":true`, "f0 f1 f2"},
+		{"payment.created", `,"livemode":false`, "f0 f1"},
+		{"refund.created", `,"livemode":true`, "f0 f1"},
+		{"refund.updated", ``, "f0"},
+		{"invoice.paid", `,"livemode":true`, "f0 f2"},
+		{"", ``, "f0"},
+	} {
+		if got := send(c.kind, c.more); got != c.want {
+			t.Errorf("%s%s went to %q, want %q", c.kind, c.more, got, c.want)
+		}
+	}
+}
+
+// TestRoutingByExpression: values of the body have types, and matchers see the
+// request as it came.
+func TestRoutingByExpression(t *testing.T) {
+	_, send := routed(t,
+		"when `{json.amount} > 100 && path('/str*')`",
+		"when `{json.customer.name} == 'Müller\\n' || {json.tags.1} in ['b', 'c']`",
+		"when `header({'X-Tier': 'gold'}) && {http.webhook_gateway.event_type}.startsWith('refund')`",
+		"when `{json.amount} == null || {json.amount} == 7`",
+		"when `{json.amount} > 100.0 && {json.amount} != 101`",
+		"when `{http.request.body}.contains('needle')`",
+		"when `{json.name} != null && size({json.name}) > 2000`",
+	)
+	for _, c := range []struct{ kind, more, want string }{
+		{"charge", `,"amount":101`, "f0"},
+		{"charge", `,"amount":7`, "f3"},
+		{"charge", `,"amount":7.0`, "f3"},
+		{"charge", `,"amount":null`, "f0 f3 f4"}, // null > 100 cannot be evaluated
+		{"charge", `,"amount":100`, ""},
+		{"charge", `,"amount":100.5`, "f0 f4"},
+		{"charge", `,"amount":1e3`, "f0 f4"},
+		{"charge", `,"amount":12345678901234567890`, "f0 f4"},
+		{"charge", `,"amount":0,"customer":{"name":"Müller\n"}`, "f1"},
+		{"charge", `,"amount":0,"tags":["a","b"]`, "f1"},
+		{"refund.created", `,"amount":0`, "f2"},
+		{"charge", `,"amount":0,"note":"a needle"`, "f5"},
+		{"charge", `,"amount":0,"name":"` + strings.Repeat("n", 2001) + `"`, "f6"},
+	} {
+		if got := send(c.kind, c.more); got != c.want {
+			t.Errorf("%s%.60s went to %q, want %q", c.kind, c.more, got, c.want)
+		}
+	}
+}
+
+// TestRoutingFails: what cannot be evaluated costs no event, and a person can read
+// of it. An event that has not what is compared is the usual case.
+func TestRoutingFails(t *testing.T) {
+	g, send := routed(t,
+		"when `{json.amount} > 100`",
+		"when `{json.amount} != null && {json.amount} > 100`",
+		"on refund.*\n when `{json.amount} > 100`",
+	)
+	for _, c := range []struct{ more, want string }{
+		{`,"amount":1`, ""},
+		{``, "f0"},
+		{`,"amount":null`, "f0"},
+		{`,"amount":"1000"`, "f0 f1"},
+	} {
+		if got := send("charge", c.more); got != c.want {
+			t.Errorf("%s went to %q, want %q", c.more, got, c.want)
+		}
+	}
+	if lines := g.logs.lines("could not be evaluated", `forward \"f0\"`, "no such overload", `"event_id":"evt_2"`); len(lines) != 1 {
+		t.Errorf("%d lines tell of the event without an amount", len(lines))
+	}
+}
+
+// TestUnrouted: what matches no forward is accepted, once, kept and counted.
+func TestUnrouted(t *testing.T) {
+	up := newUpstream(t)
+	site := func(on string) string {
+		return by("stripe").directive("name unrouted\n forward " + up.addr + " {\n on " + on + "\n as x\n}")
+	}
+	g := start(t, setup{site: site("payment.*")})
+	before := gather(t)
+	body := charge(g, "evt_1", "refund.created", "")
+	g.expect(200, by("stripe").with(g, body, time.Now(), ""))
+	line := g.logs.await(t, "matches no forward", `"event_id":"evt_1"`)
+	for name, want := range map[string]float64{
+		"unrouted_total endpoint=unrouted":                           1,
+		"requests_total endpoint=unrouted outcome=accepted reason=":  1,
+		"requests_total endpoint=unrouted outcome=duplicate reason=": 1,
+	} {
+		name = "caddy_webhook_gateway_" + name
+		if got := gather(t)[name] - before[name]; got != want {
+			t.Errorf("%s grew by %v, want %v", name, got, want)
+		}
+	}
+	if lines := g.logs.lines("matches no forward"); len(lines) != 1 {
+		t.Errorf("%d lines, for a duplicate, too", len(lines))
+	}
+
+	// It is there, and goes where the routing of a later configuration sends it.
+	id := regexp.MustCompile(`"message_id":"([^"]+)"`).FindStringSubmatch(line)[1]
+	store := g.open().store.(interface {
+		Look(context.Context, queue.ID) (*queue.Inspection, error)
+	})
+	found, err := store.Look(t.Context(), uuid.MustParse(id))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(found.Deliveries) != 1 || found.Deliveries[0].State != queue.StateUnrouted || string(found.Message.Body) != body {
+		t.Errorf("kept as %+v", found)
+	}
+	h := endpoint(t, "unrouted")
+	if routes, err := h.routeStored(t.Context(), found.Message); err != nil || len(routes) != 0 {
+		t.Errorf("routed to %v (%v)", routes, err)
+	}
+	g.load(site("refund.*"))
+	h = endpoint(t, "unrouted")
+	routes, err := h.routeStored(t.Context(), found.Message)
+	if err != nil || len(routes) != 1 || routes[0].Destination != "unrouted/x" {
+		t.Fatalf("routed to %v (%v)", routes, err)
+	}
+	up.nothing()
+}
