@@ -161,7 +161,7 @@ func TestEventsSettled(t *testing.T) {
 		if err := a.settleEvents(); err != nil {
 			t.Fatal(err)
 		}
-		if got := fmt.Sprint(a.tells("accepted"), a.tells("rejected"), a.tells("dead_letter")); got != want {
+		if got := fmt.Sprint(a.events["accepted"], a.events["rejected"], a.events["dead_letter"]); got != want {
 			t.Errorf("events %s: %s, want %s", names, got, want)
 		}
 	}
