@@ -159,7 +159,7 @@ func (e *apiEvent) line() string {
 	case e.Failure != "":
 		add("%s", printable(e.Failure))
 	}
-	if e.Duration > 0 {
+	if e.Attempt > 0 && e.Duration > 0 { // of requests it is in the access log
 		add("in %s", short(time.Duration(e.Duration*float64(time.Second))))
 	}
 	if !e.Next.IsZero() {

@@ -118,6 +118,8 @@ func ago(t, now time.Time) string {
 // short is a duration in its largest unit.
 func short(d time.Duration) string {
 	switch {
+	case d < time.Millisecond:
+		return "<1ms"
 	case d < time.Second:
 		return fmt.Sprintf("%dms", d.Milliseconds())
 	case d < time.Minute:
