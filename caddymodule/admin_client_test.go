@@ -9,6 +9,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 )
@@ -39,7 +40,7 @@ func TestAdminAddress(t *testing.T) {
 		args      []string
 		want, err string
 	}{
-		{"", nil, "localhost:2019", ""},
+		{"", nil, caddy.DefaultAdminListen, ""},
 		{"", []string{"--address", "localhost:4000"}, "localhost:4000", ""},
 		{"", []string{"--address", "localhost:4000-4002"}, "", "is not an address of an admin endpoint"},
 		{"", []string{"--config", "nowhere"}, "", "no such file"},
@@ -47,7 +48,7 @@ func TestAdminAddress(t *testing.T) {
 		{"", []string{"--config", "c.json", "--adapter", "xml"}, "", "there is no such adapter"},
 		{"{\n\tadmin unix//run/a.sock|0220\n}\n", nil, "unix//run/a.sock|0220", ""},
 		{"{\n\tadmin unix//run/a.sock\n}\n", []string{"--address", "localhost:1"}, "localhost:1", ""},
-		{":80\n", nil, "localhost:2019", ""},
+		{":80\n", nil, caddy.DefaultAdminListen, ""},
 		{"{\n\tadmin off\n}\n", nil, "", "Caddyfile says `admin off`"},
 		{"{\n\tadmn off\n}\n", nil, "", "Caddyfile, read for the admin endpoint's address (or give --address)"},
 	} {

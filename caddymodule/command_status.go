@@ -71,12 +71,12 @@ func (r *statusReport) print(w io.Writer) error {
 		fmt.Fprintln(w, "There is no endpoint.")
 		return nil
 	}
-	endpoints := newTable("ENDPOINT", "MODE", "ACCEPTED", "DUPLICATE", "REFUSED", "LAST ACCEPTED")
+	endpoints := newTable("ENDPOINT", "MODE", "ACCEPTED", "DUPLICATE", "REPLAYED", "REFUSED", "LAST")
 	forwards := newTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED")
 	n := 0
 	for _, e := range r.Endpoints {
 		o := e.Requests.Outcomes
-		endpoints.row(cell(e.Name, 28), e.mode(), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]+o["replayed"]),
+		endpoints.row(cell(e.Name, 28), e.mode(), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]), humanize.Comma(o["replayed"]),
 			humanize.Comma(o["refused"]), ago(e.Requests.LastAccepted, r.Now))
 		for _, f := range e.Forwards {
 			n++
