@@ -151,7 +151,7 @@ func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool
 	if err != nil {
 		return err
 	}
-	if len(destinations) == 0 {
+	if h := o.app.endpoints[target.Endpoint]; len(destinations) == 0 || h != nil && len(h.Forwards) == 0 {
 		return badRequest("endpoint %s passes events on while the sender waits: it has no deliveries to pause", target.Endpoint)
 	}
 	for _, d := range destinations {
