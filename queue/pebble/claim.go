@@ -86,6 +86,7 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 	if r := l.search(); r != nil {
 		l.mu.Unlock()
 		found, rest, err := inLine(db, l.id, r)
+		s.setAside(db)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.searched(r, found, rest, err)
@@ -99,6 +100,7 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 		from := l.bound
 		l.mu.Unlock()
 		found, rest, err := scan(db, l.id, from)
+		s.setAside(db)
 		l.mu.Lock()
 		defer l.mu.Unlock()
 		l.scanned(found, rest, err)
@@ -120,27 +122,20 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 // scan reads a window's worth of waiting deliveries from the index.
 func scan(db *database, lane laneID, from position) (found []position, rest position, err error) {
 	var lower, upper keyBuffer
-	iter, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: waitingKey(&lower, lane, from),
-		UpperBound: waitingKey(&upper, lane, end),
-	})
-	if err != nil {
-		return nil, from, err
-	}
 	rest = end
-	for ok := iter.First(); ok; ok = iter.Next() {
-		_, p, keyErr := splitWaiting(iter.Key())
-		if keyErr != nil {
-			err = keyErr
-			break
+	err = db.walk(waitingKey(&lower, lane, from), waitingKey(&upper, lane, end), func(k, _ []byte) error {
+		_, p, err := splitWaiting(k)
+		if err != nil {
+			return err
 		}
 		if len(found) == windowSize {
 			rest = p
-			break
+			return errEnough
 		}
 		found = append(found, p)
-	}
-	return found, rest, errors.Join(err, iter.Close())
+		return nil
+	})
+	return found, rest, err
 }
 
 // lookAhead is how many deliveries a search reads of a line: the head, whether
@@ -150,26 +145,21 @@ const lookAhead = 8
 // inLine reads the first deliveries of a line from where the search begins.
 func inLine(db *database, lane laneID, r *search) (found []position, rest bool, err error) {
 	var lower, upper keyBuffer
-	iter, err := db.NewIter(&pebble.IterOptions{
-		LowerBound: lineKey(&lower, lane, r.line.order, r.from),
-		UpperBound: append(lineKey(&upper, lane, r.line.order, end.id), 0),
-	})
-	if err != nil {
-		return nil, false, err
-	}
-	for ok := iter.First(); ok; ok = iter.Next() {
-		_, p, _, keyErr := splitLine(iter.Key(), iter.Value())
-		if keyErr != nil {
-			err = keyErr
-			break
+	from := lineKey(&lower, lane, r.line.order, r.from)
+	to := append(lineKey(&upper, lane, r.line.order, end.id), 0)
+	err = db.walk(from, to, func(k, v []byte) error {
+		_, p, _, err := splitLine(k, v)
+		if err != nil {
+			return err
 		}
 		if len(found) == lookAhead {
 			rest = true
-			break
+			return errEnough
 		}
 		found = append(found, p.position)
-	}
-	return found, rest, errors.Join(err, iter.Close())
+		return nil
+	})
+	return found, rest, err
 }
 
 // fill completes a claim with its message. A claim whose records are damaged
@@ -194,8 +184,11 @@ func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
 			Last: c.standing.last, Redelivered: unnanos(c.standing.redelivered),
 		}
 		return c, nil
-	case errors.Is(err, queue.ErrDamaged), errors.Is(err, errDamaged), errors.Is(err, pebble.ErrNotFound):
-		s.options.Logger.Error("a delivery cannot be read and is set aside", "message", c.id, "destination", c.lane.name, "error", err)
+	case errors.Is(err, errNoKey):
+		s.damage.noKey(err)
+		return nil, c.postpone()
+	case isDamage(err), errors.Is(err, pebble.ErrNotFound):
+		s.noteMessage(db, c.id, err)
 		return nil, c.Bury(queue.Attempt{At: s.now(), Error: "unreadable: " + err.Error()})
 	default:
 		return nil, errors.Join(unavailable(err), c.Release())
@@ -216,8 +209,8 @@ func (s *Store) locate(db *database, c *claim, x *fresh) error {
 	if err != nil {
 		return err
 	}
-	size, err := c.place.size(v)
-	if err := errors.Join(err, closer.Close()); err != nil {
+	size := c.place.size(v)
+	if err := closer.Close(); err != nil {
 		return err
 	}
 	c.standing, c.touched, err = s.standing(db, c.id, c.lane.id)
@@ -241,6 +234,14 @@ func (c *claim) Retry(at time.Time, a queue.Attempt) error {
 // Bury implements [queue.Claim].
 func (c *claim) Bury(a queue.Attempt) error {
 	return c.end("bury", a, func(x *change) { x.ends(stageDead, 0) })
+}
+
+// keyPause is how long a delivery rests that nobody can read for want of a key.
+const keyPause = 5 * time.Minute
+
+// postpone makes way for those that can be read. Nothing counts as an attempt.
+func (c *claim) postpone() error {
+	return c.mark(nil, func(x *change) { x.to.due = nanos(c.store.now().Add(keyPause)) })
 }
 
 // Release implements [queue.Claim]. Nothing is written: on disk a claimed

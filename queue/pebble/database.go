@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"strings"
 	"sync"
@@ -28,9 +29,11 @@ import (
 // callers committing at once, since Pebble syncs for all that came meanwhile.
 type database struct {
 	*pebble.DB
-	fence *fence
-	stall time.Duration // how long a commit waits on after the disk became full
-	fail  func(error)   // tells the store, which starts the repair
+	fence    *fence
+	stall    time.Duration // how long a commit waits on after the disk became full
+	damage   *damage
+	reported sync.Map    // the damaged files that were reported
+	fail     func(error) // tells the store, which starts the repair
 
 	queue   chan *commit
 	syncing chan *commit
@@ -115,15 +118,34 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	}
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
-			if !errors.Is(err, pebble.ErrCancelledCompaction) {
+			// A damaged file cannot be compacted, but what it holds elsewhere is there.
+			if !errors.Is(err, pebble.ErrCancelledCompaction) && !isCorruption(err) {
 				db.fail(err)
 			}
 		},
-		DataCorruption: func(info pebble.DataCorruptionInfo) {
-			o.Logger.Error("a file of the queue is damaged", "details", info.Details, "path", info.Path)
-		},
+		DataCorruption: func(info pebble.DataCorruptionInfo) { db.corrupt(o.Logger, info) },
 	}
 	return po
+}
+
+// compactionPause is how long a compaction rests that met a damaged file: Pebble
+// would repeat it at once.
+const compactionPause = 10 * time.Second
+
+// corrupt is told of each damaged block that is met, on the goroutine that reads.
+func (db *database) corrupt(log *slog.Logger, info pebble.DataCorruptionInfo) {
+	if _, reported := db.reported.LoadOrStore(info.Path, true); !reported {
+		log.Error("a file of the queue is damaged; what can be read goes on", "file", info.Path, "details", info.Details)
+	}
+	if !onStack("pebble/v2.(*DB).compact1") {
+		return
+	}
+	pause := time.NewTimer(compactionPause)
+	defer pause.Stop()
+	select {
+	case <-pause.C:
+	case <-db.dead:
+	}
 }
 
 func (db *database) hasFailed() bool {
@@ -315,12 +337,15 @@ func guarded(f func() error) (err error) {
 }
 
 // onGuarded tells whether the calling goroutine runs below guarded.
-func onGuarded() bool {
+func onGuarded() bool { return onStack("queue/pebble.guarded") }
+
+// onStack tells whether it runs below a function.
+func onStack(name string) bool {
 	var stack [128]uintptr
 	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, "queue/pebble.guarded") {
+		if strings.HasSuffix(frame.Function, name) {
 			return true
 		}
 		if !more {

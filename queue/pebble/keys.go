@@ -31,6 +31,7 @@ import (
 //	k key                    a dedupe key: when it expires
 //	x expiry key             the same by time, for the sweep
 //	s endpoint secret        a secret that was learnt in a handshake; both as digests
+//	c key                    a word sealed with a key, by the key's short name
 //
 // lane and endpoint are the start of the SHA-256 of the name; order and event
 // are that of the order key and of the event ID, of which the part counts that a
@@ -54,6 +55,7 @@ const (
 	kindKey      = 'k'
 	kindExpiry   = 'x'
 	kindSecret   = 's'
+	kindCanary   = 'c'
 )
 
 // format is what the format record of this version holds.
@@ -135,12 +137,12 @@ func (p place) key(b *keyBuffer, lane laneID) []byte {
 }
 
 // size takes the size out of the value beside that key.
-func (p place) size(v []byte) (int64, error) {
+func (p place) size(v []byte) int64 {
 	if p.order == nil {
 		return decodeSize(v)
 	}
-	_, size, err := decodeLine(v)
-	return size, err
+	_, size := decodeLine(v)
+	return size
 }
 
 // listKey is the key of a message's summary; endpoint is [laneOf] its name.
@@ -229,8 +231,8 @@ func splitLine(k, v []byte) (lane laneID, p place, size int64, err error) {
 	copy(lane[:], k[1:])
 	p.order = (*orderID)(append([]byte(nil), k[9:17]...))
 	copy(p.id[:], k[17:])
-	p.due, size, err = decodeLine(v)
-	return lane, p, size, err
+	p.due, size = decodeLine(v)
+	return lane, p, size, nil
 }
 
 // splitDead takes a dead letter's key apart.

@@ -34,11 +34,11 @@ type learnt struct {
 	secret string
 }
 
-// Learn implements [queue.Keeper]. Secrets lie in the folder as they are, like
-// the events: it is readable by its owner alone.
+// Learn implements [queue.Keeper]. Without keys secrets lie in the folder as they
+// are, like the events: it is readable by its owner alone.
 func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 	return s.changeSecrets(ctx, func(db *database, batch *pebble.Batch) error {
-		known, err := db.secrets(endpoint)
+		known, err := s.secretsOf(db, endpoint)
 		switch {
 		case err != nil:
 			return err
@@ -51,8 +51,8 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 		if n := len(known); n > 0 && known[n-1].at >= at {
 			at = known[n-1].at + 1 // whatever the clock does, they stay in order
 		}
-		v := append(binary.BigEndian.AppendUint64(nil, at), secret...)
-		return batch.Set(secretKey(endpoint, secret), v, nil)
+		key := secretKey(endpoint, secret)
+		return batch.Set(key, s.appendSecret(nil, key, at, secret), nil)
 	})
 }
 
@@ -103,7 +103,7 @@ func (s *Store) Learnt(_ context.Context, endpoint string) ([]string, error) {
 		return nil, err
 	}
 	defer db.leave()
-	all, err := db.secrets(endpoint)
+	all, err := s.secretsOf(db, endpoint)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -114,8 +114,38 @@ func (s *Store) Learnt(_ context.Context, endpoint string) ([]string, error) {
 	return secrets, nil
 }
 
-// secrets reads an endpoint's secrets, the oldest first.
-func (db *database) secrets(endpoint string) (all []learnt, err error) {
+// secretSealed is set in the time of a sealed secret, which has no such bit itself.
+const secretSealed = 1 << 63
+
+// appendSecret appends the value of a secret: when it was learnt, and the secret.
+func (s *Store) appendSecret(b, key []byte, at uint64, secret string) []byte {
+	kept := s.seal.close(nil, append([]byte{sealsSecret}, key...), func(b []byte) []byte { return append(b, secret...) })
+	if len(kept) != len(secret) {
+		at |= secretSealed
+	}
+	return append(binary.BigEndian.AppendUint64(b, at), kept...)
+}
+
+func (s *Store) decodeSecret(key, v []byte) (l learnt, err error) {
+	if len(v) < 8 {
+		return l, errDamaged
+	}
+	l.at = binary.BigEndian.Uint64(v)
+	if v = v[8:]; l.at&secretSealed == 0 {
+		l.secret = string(v)
+		return l, nil
+	}
+	l.at &^= secretSealed
+	if !isSealed(v) {
+		return l, errDamaged
+	}
+	plain, err := s.seal.open(v, append([]byte{sealsSecret}, key...))
+	l.secret = string(plain)
+	return l, err
+}
+
+// secretsOf reads an endpoint's secrets, the oldest first.
+func (s *Store) secretsOf(db *database, endpoint string) (all []learnt, err error) {
 	prefix := secretPrefix(endpoint)
 	// The digest that follows the prefix never begins with 17 bytes of 0xff.
 	upper := append(bytes.Clone(prefix), bytes.Repeat([]byte{0xff}, 17)...)
@@ -124,12 +154,15 @@ func (db *database) secrets(endpoint string) (all []learnt, err error) {
 		return nil, err
 	}
 	for ok := iter.First(); ok && err == nil; ok = iter.Next() {
-		v := iter.Value()
-		if len(v) < 8 {
-			err = errDamaged
-			break
+		var l learnt
+		switch l, err = s.decodeSecret(iter.Key(), iter.Value()); {
+		case errors.Is(err, errDamaged):
+			// The others still verify.
+			s.options.Logger.Error("a learnt secret is damaged", "endpoint", endpoint)
+			err = nil
+		case err == nil:
+			all = append(all, l)
 		}
-		all = append(all, learnt{binary.BigEndian.Uint64(v), string(v[8:])})
 	}
 	slices.SortFunc(all, func(a, b learnt) int {
 		if a.at < b.at {

@@ -211,7 +211,3 @@ func describe(id queue.ID, sum *summary) queue.Summary {
 	}
 	return s
 }
-
-func isDamage(err error) bool {
-	return errors.Is(err, errDamaged) || errors.Is(err, queue.ErrDamaged) || isCorruption(err)
-}

@@ -12,7 +12,17 @@ import (
 // load reads what the store has to know of a freshly opened database: its
 // format, its destinations and, from the two small indexes, how much waits.
 func (s *Store) load(db *database) error {
-	if err := checkFormat(db); err != nil {
+	var aside int64
+	s.damage.restart(0)
+	if err := each(db, kindDamaged, func(_, _ []byte) error { aside++; return nil }); err != nil {
+		return err
+	}
+	s.damage.restart(aside)
+	defer s.setAside(db)
+	if err := s.checkFormat(db); err != nil {
+		return err
+	}
+	if err := s.checkSeal(db, s.seal.ring()); err != nil {
 		return err
 	}
 	if err := s.loadNames(db); err != nil {
@@ -31,7 +41,7 @@ func (s *Store) load(db *database) error {
 	return s.adopt(counts)
 }
 
-func checkFormat(db *database) error {
+func (s *Store) checkFormat(db *database) error {
 	key := []byte{kindFormat}
 	v, closer, err := db.Get(key)
 	if errors.Is(err, pebble.ErrNotFound) {
@@ -41,27 +51,24 @@ func checkFormat(db *database) error {
 		return err
 	}
 	defer closer.Close()
-	if string(v) != format {
+	switch string(v) {
+	case format:
+		return nil
+	case format1:
+		return s.upgrade(db)
+	default:
 		return fmt.Errorf("the folder holds %q, but this version reads %q only", v, format)
 	}
-	return nil
 }
 
-// each calls f for the records of one kind.
+// each calls f for the records of one kind; see walk.
 func each(db *database, kind byte, f func(k, v []byte) error) error {
-	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
-	if err != nil {
-		return err
-	}
-	for ok := iter.First(); ok && err == nil; ok = iter.Next() {
-		err = f(iter.Key(), iter.Value())
-	}
-	return errors.Join(err, iter.Close())
+	return db.walk([]byte{kind}, []byte{kind + 1}, f)
 }
 
 func (s *Store) loadNames(db *database) error {
 	return each(db, kindName, func(k, v []byte) error {
-		if len(k) != 1+8 {
+		if len(k) != 1+8 || laneOf(string(v)) != laneID(k[1:]) {
 			return errDamaged
 		}
 		l, err := s.addLane(string(v), laneID(k[1:]))
@@ -122,11 +129,7 @@ func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
 	}
 	err := each(db, kindWaiting, func(k, v []byte) error {
 		lane, p, err := splitWaiting(k)
-		if err != nil {
-			return err
-		}
-		size, err := decodeSize(v)
-		return count(lane, place{position: p}, size, err)
+		return count(lane, place{position: p}, decodeSize(v), err)
 	})
 	if err != nil {
 		return err
@@ -158,13 +161,9 @@ func loadDead(db *database, counts map[laneID]*tally) error {
 		if err != nil {
 			return err
 		}
-		size, err := decodeSize(v)
-		if err != nil {
-			return err
-		}
 		t := tallyOf(counts, lane)
 		t.dead++
-		t.bytes += size
+		t.bytes += decodeSize(v)
 		return nil
 	})
 }
@@ -176,8 +175,8 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 		known := s.laneIDs[id] != nil
 		s.lanesMu.RUnlock()
 		if !known {
-			// Cannot happen, as a name is written with the first delivery. Should it,
-			// the deliveries are kept and counted under a name that says so.
+			// The name is damaged: the deliveries are kept and counted under one that says
+			// so, until somebody asks for them by the right one.
 			if _, err := s.addLane(nameless(id), id); err != nil {
 				return err
 			}

@@ -101,10 +101,10 @@ func appendLine(b []byte, due, size int64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(due)), uint64(size))
 }
 
-func decodeLine(b []byte) (due, size int64, err error) {
+// decodeLine reads it, with 0 for what is damaged.
+func decodeLine(b []byte) (due, size int64) {
 	r := fields{rest: b}
-	due, size = r.number(), r.number()
-	return due, size, r.err()
+	return r.number(), r.number()
 }
 
 // orderID stands for the order key of a delivery.
@@ -215,10 +215,11 @@ func decodeAttempt(b []byte, seal box) (*queue.Attempt, error) {
 // appendSize appends the value beside a delivery in the indexes.
 func appendSize(b []byte, size int64) []byte { return binary.AppendUvarint(b, uint64(size)) }
 
-// decodeSize reads it. What may follow was written by an older version.
-func decodeSize(b []byte) (int64, error) {
+// decodeSize reads it; one that is damaged is 0, always, for the delivery is there
+// all the same. What may follow was written by an older version.
+func decodeSize(b []byte) int64 {
 	r := fields{rest: b}
-	return r.number(), r.err()
+	return r.number()
 }
 
 // unnanos is the time that nanos wrote.

@@ -101,9 +101,7 @@ func (s *Store) countEnded(db *database) (count func(), err error) {
 			if n++; n%4096 == 0 && s.interrupted(db) {
 				break
 			}
-			if size, err := decodeSize(iter.Value()); err == nil {
-				bytes += size
-			}
+			bytes += decodeSize(iter.Value())
 		}
 		if errors.Join(iter.Error(), iter.Close()) == nil && !s.interrupted(db) {
 			s.history.bytes.Add(bytes)
@@ -240,30 +238,25 @@ func (r *retiring) collect(l *lane, until, bytes int64) error {
 	defer db.leave()
 	from := l.first.Swap(math.MaxInt64)
 	var lower, upper keyBuffer
-	iter, err := db.NewIter(&pebble.IterOptions{
-		// The lower bound passes over what was removed before.
-		LowerBound: endedKey(&lower, l.id, from, queue.ID{}),
-		UpperBound: append(endedKey(&upper, l.id, math.MaxInt64, end.id), 0),
-	})
-	if err != nil {
-		l.lower(from)
-		return unavailable(err)
-	}
-	for ok := iter.First(); ok; ok = iter.Next() {
-		_, ended, id, keyErr := splitEnded(iter.Key())
-		size, valueErr := decodeSize(iter.Value())
-		if keyErr != nil || valueErr != nil {
-			continue
+	// The lower bound passes over what was removed before.
+	to := append(endedKey(&upper, l.id, math.MaxInt64, end.id), 0)
+	err = db.walk(endedKey(&lower, l.id, from, queue.ID{}), to, func(k, v []byte) error {
+		_, ended, id, err := splitEnded(k)
+		if err != nil {
+			return err
 		}
 		if ended > until || bytes <= 0 || len(r.batch) == retireBatch {
 			l.lower(ended)
-			break
+			return errEnough
 		}
+		size := decodeSize(v)
 		r.batch = append(r.batch, retired{lane: l, ended: ended, id: id, st: standing{size: size}})
 		r.bytes += size
 		bytes -= size
-	}
-	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
+		return nil
+	})
+	r.store.setAside(db)
+	if err != nil {
 		l.lower(from)
 		return unavailable(err)
 	}

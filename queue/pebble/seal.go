@@ -67,21 +67,21 @@ type sealKey struct {
 
 // newSeal makes a seal that seals with the first key and opens with all.
 func newSeal(keys [][]byte) (*seal, error) {
+	ring, err := newRing(keys)
 	s := new(seal)
-	return s, s.set(keys)
+	s.keys.Store(&ring)
+	return s, err
 }
 
-// set exchanges the keys.
-func (s *seal) set(keys [][]byte) error {
+func newRing(keys [][]byte) ([]sealKey, error) {
 	ring := make([]sealKey, 0, len(keys))
 	for i, key := range keys {
 		if len(key) != sealKeySize {
-			return fmt.Errorf("encryption key %d has %d bytes instead of %d", i+1, len(key), sealKeySize)
+			return nil, fmt.Errorf("encryption key %d has %d bytes instead of %d", i+1, len(key), sealKeySize)
 		}
 		ring = append(ring, newSealKey(key))
 	}
-	s.keys.Store(&ring)
-	return nil
+	return ring, nil
 }
 
 // still is the seal as it is now, whatever keys it is given later.

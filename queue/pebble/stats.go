@@ -20,6 +20,7 @@ func (s *Store) Stats() queue.Stats {
 		Available: s.current.Load() != nil && !s.disk.full(),
 		Keys:      -1,
 		Retained:  -1,
+		Damaged:   s.damage.total(),
 	}
 	if s.counted.Load() {
 		st.Keys = max(s.keys.Load(), 0)

@@ -98,6 +98,7 @@ type Store struct {
 	cache   *pebble.Cache
 	flights flights
 	seal    *seal
+	damage  damage
 	locks   stripes
 	parts   stripes      // by message: see lockMessage
 	limit   atomic.Int64 // on bytes; none if it is not positive
@@ -145,6 +146,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s.sweeper.early, s.history.early = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.flights.fresh.left.Store(o.freshSize)
+	s.damage.log = o.Logger
 	s.SetMaxBacklog(o.MaxBacklog)
 	s.SetMaxRetained(o.MaxRetained)
 	var err error
@@ -207,6 +209,7 @@ func (s *Store) start() error {
 	db, err := openDatabase(s.options, s.cache, files, s.failed)
 	count := func() {}
 	if err == nil {
+		db.damage = &s.damage
 		count, err = s.loadFrom(db)
 	}
 	s.mu.Lock()
@@ -448,7 +451,14 @@ func (s *Store) addLane(destination string, id laneID) (*lane, error) {
 	if l := s.lanes[destination]; l != nil {
 		return l, nil
 	}
-	if other := s.laneIDs[id]; other != nil {
+	other := s.laneIDs[id]
+	if other != nil && other.name == nameless(id) && laneOf(destination) == id {
+		delete(s.lanes, other.name)
+		other.name = destination // and nobody has used it by its name so far
+		s.lanes[destination] = other
+		return other, nil
+	}
+	if other != nil {
 		return nil, fmt.Errorf("the names of the destinations %q and %q have the same digest: rename one", destination, other.name)
 	}
 	l := newLane(destination, id, s.now)

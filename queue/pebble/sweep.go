@@ -7,8 +7,6 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
-
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -127,29 +125,23 @@ func (s *Store) expired(from, now int64) (found []expiring, next int64, err erro
 		return nil, 0, err
 	}
 	defer db.leave()
-	var lower keyBuffer
-	iter, err := db.NewIter(&pebble.IterOptions{
-		// The lower bound passes over what was deleted just now.
-		LowerBound: expiryKey(&lower, from, queue.Key{}),
-		UpperBound: []byte{kindExpiry + 1},
-	})
-	if err != nil {
-		return nil, 0, err
-	}
 	next = math.MaxInt64
-	for ok := iter.First(); ok; ok = iter.Next() {
-		expiry, key, keyErr := splitExpiry(iter.Key())
-		if keyErr != nil {
-			err = keyErr
-			break
+	var lower keyBuffer
+	// The lower bound passes over what was deleted just now.
+	err = db.walk(expiryKey(&lower, from, queue.Key{}), []byte{kindExpiry + 1}, func(k, _ []byte) error {
+		expiry, key, err := splitExpiry(k)
+		if err != nil {
+			return err
 		}
 		if expiry > now || len(found) == sweepBatch {
 			next = expiry
-			break
+			return errEnough
 		}
 		found = append(found, expiring{expiry, key})
-	}
-	return found, next, errors.Join(err, iter.Close())
+		return nil
+	})
+	s.setAside(db)
+	return found, next, err
 }
 
 // forgetKey deletes an entry of the expiry index, and its key unless that was
