@@ -133,13 +133,16 @@ func (o *operation) hold() error {
 	var k keyBuffer
 	v, closer, err := o.db.Get(p.key(&k, l.id))
 	if errors.Is(err, pebble.ErrNotFound) {
-		return errDamaged
+		// Damage took it out of the index, where it counts no more: it can be
+		// redelivered like one that is gone.
+		o.from = standing{stage: stageGone, written: st.written}
+		return nil
 	}
 	if err != nil {
 		return unreadable(err)
 	}
-	o.from.size, err = p.size(v)
-	if err := errors.Join(err, closer.Close()); err != nil {
+	o.from.size = p.size(v)
+	if err := closer.Close(); err != nil {
 		return unreadable(err)
 	}
 	o.claim = l.grab(p)
