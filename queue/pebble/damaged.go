@@ -6,7 +6,7 @@ import (
 	"encoding/hex"
 	"errors"
 	"log/slog"
-	"math/big"
+	numbers "math/big"
 	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
@@ -204,12 +204,12 @@ func (db *database) behind(last, upper []byte) ([]byte, error) {
 	}
 	defer iter.Close()
 	const size = len(keyBuffer{}) + 1 // keys as numbers of so many bytes
-	number := func(k []byte) *big.Int {
-		return new(big.Int).SetBytes(append(bytes.Clone(k), make([]byte, size-min(len(k), size))...)[:size])
+	number := func(k []byte) *numbers.Int {
+		return new(numbers.Int).SetBytes(append(bytes.Clone(k), make([]byte, size-min(len(k), size))...)[:size])
 	}
-	bytesOf := func(n *big.Int) []byte { return n.FillBytes(make([]byte, size)) }
+	bytesOf := func(n *numbers.Int) []byte { return n.FillBytes(make([]byte, size)) }
 	low, limit := number(last), number(upper)
-	readable := func(n *big.Int) (bool, error) {
+	readable := func(n *numbers.Int) (bool, error) {
 		if n.Cmp(limit) >= 0 {
 			return true, nil
 		}
@@ -220,8 +220,8 @@ func (db *database) behind(last, upper []byte) ([]byte, error) {
 		}
 		return err == nil, nil
 	}
-	high := new(big.Int)
-	for step := big.NewInt(1); ; step.Lsh(step, 1) {
+	high := new(numbers.Int)
+	for step := numbers.NewInt(1); ; step.Lsh(step, 1) {
 		high.Add(low, step)
 		ok, err := readable(high)
 		if err != nil {
@@ -231,7 +231,7 @@ func (db *database) behind(last, upper []byte) ([]byte, error) {
 			break
 		}
 	}
-	for middle := new(big.Int); ; {
+	for middle := new(numbers.Int); ; {
 		middle.Rsh(middle.Add(low, high), 1)
 		if middle.Cmp(low) <= 0 {
 			break
