@@ -3,7 +3,6 @@ package pebble
 import (
 	"bytes"
 	"context"
-	"errors"
 	"fmt"
 	"log/slog"
 	"sync/atomic"
@@ -40,7 +39,7 @@ func small(fs vfs.FS) Options {
 
 func testMessage(n uint32) (*queue.Message, queue.Identity) {
 	now := time.Now()
-	m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, EventID: fmt.Sprint(n), Body: bytes.Repeat([]byte{byte(n)}, 1500)}
+	m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, Endpoint: "endpoint", EventID: fmt.Sprint(n), Body: bytes.Repeat([]byte{byte(n)}, 1500)}
 	return m, queue.Identity{Key: testKey(n), Window: time.Hour}
 }
 
@@ -73,28 +72,31 @@ func drain(t *testing.T, s *Store, destination string) map[string]int {
 }
 
 // TestEveryFault makes each write to the disk fail in turn, once, while messages
-// are accepted and delivered, and looks at what is left.
+// are accepted and delivered, while persons do all that they can and while what
+// has ended is swept, and looks at what is left.
 func TestEveryFault(t *testing.T) {
-	for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
-		t.Run(cause.Error(), func(t *testing.T) {
-			t.Parallel()
-			step := int32(1)
-			if testing.Short() {
-				step = 7
-			}
-			for i := int32(0); ; i += step {
-				if !faultAt(t, i, cause) || t.Failed() {
-					t.Logf("%d faults", i)
-					return
+	for _, retention := range []time.Duration{time.Hour, -1} {
+		for _, cause := range []error{syscall.EIO, syscall.ENOSPC} {
+			t.Run(fmt.Sprint(cause, " ", retention), func(t *testing.T) {
+				t.Parallel()
+				step := int32(1)
+				if testing.Short() {
+					step = 7
 				}
-			}
-		})
+				for i := int32(0); ; i += step {
+					if !faultAt(t, i, cause, retention) || t.Failed() {
+						t.Logf("%d faults", i)
+						return
+					}
+				}
+			})
+		}
 	}
 }
 
 // faultAt runs with a fault at the i-th write; it returns false when there were
 // fewer.
-func faultAt(t *testing.T, i int32, cause error) bool {
+func faultAt(t *testing.T, i int32, cause error, retention time.Duration) bool {
 	mem := vfs.NewMem()
 	var writes atomic.Int32
 	fs := errorfs.Wrap(mem, errorfs.InjectorFunc(func(op errorfs.Op) error {
@@ -103,93 +105,22 @@ func faultAt(t *testing.T, i int32, cause error) bool {
 		}
 		return nil
 	}))
-	accepted, done := make(map[string]bool), make(map[string]bool)
-	s, err := Open(small(fs))
+	b := &book{T: t, name: fmt.Sprint("fault ", i), deadline: time.Now().Add(faultPatience)}
+	o := small(fs)
+	o.MaxRetained, o.Retention = 8<<10, retention
+	b.unkept = retention < 0
+	s, err := Open(o)
 	if err == nil {
-		work(t, s, accepted, done)
+		b.work(s)
 		s.Close()
 	}
 	reached := writes.Load() > i
 
-	s, err = Open(small(mem))
-	if err != nil {
-		t.Fatalf("fault %d: opening again: %v", i, err)
+	o.FS = mem
+	if s, err = Open(o); err != nil {
+		t.Fatalf("%s: opening again: %v", b.name, err)
 	}
 	defer s.Close()
-	for n := range uint32(60) {
-		m, id := testMessage(n)
-		v, err := s.Accept(t.Context(), m, id, queue.To("a")...)
-		if err != nil {
-			t.Fatalf("fault %d: %v", i, err)
-		}
-		if event := fmt.Sprint(n); v.Verdict == queue.New && accepted[event] {
-			t.Errorf("fault %d: event %s is new again", i, event)
-		}
-		accepted[fmt.Sprint(n)] = true
-	}
-	got := drain(t, s, "a")
-	for event := range accepted {
-		switch n := got[event]; {
-		case n > 1:
-			t.Errorf("fault %d: event %s is there %d times", i, event, n)
-		case n == 0 && !done[event]:
-			t.Errorf("fault %d: event %s is lost", i, event)
-		}
-	}
-	if b := s.Stats().Bytes; b != 0 {
-		t.Errorf("fault %d: %d bytes are left", i, b)
-	}
+	b.audit(s)
 	return reached
-}
-
-// work accepts sixty messages, as senders do: until each has its answer. It
-// delivers half of them.
-func work(t *testing.T, s *Store, accepted, done map[string]bool) {
-	deadline := time.Now().Add(faultPatience)
-	for n := range uint32(60) {
-		for {
-			m, id := testMessage(n)
-			v, err := s.Accept(t.Context(), m, id, queue.To("a")...)
-			if err == nil {
-				if v.Verdict == queue.New && accepted[m.EventID] {
-					t.Errorf("event %d was new twice", n)
-				}
-				accepted[m.EventID] = true
-				break
-			}
-			if !errors.Is(err, queue.ErrUnavailable) || time.Now().After(deadline) {
-				t.Fatalf("event %d: %v", n, err)
-			}
-			time.Sleep(time.Millisecond)
-		}
-		if n%2 == 0 {
-			deliverOne(t, s, done, deadline)
-		}
-	}
-}
-
-func deliverOne(t *testing.T, s *Store, done map[string]bool, deadline time.Time) {
-	ctx, cancel := context.WithDeadline(t.Context(), deadline)
-	defer cancel()
-	for {
-		c, err := s.Claim(ctx, "a")
-		if errors.Is(err, queue.ErrUnavailable) {
-			time.Sleep(time.Millisecond)
-			continue
-		}
-		if err != nil {
-			t.Fatal("claiming: ", err)
-		}
-		for {
-			err = c.Done(queue.Attempt{})
-			if err == nil {
-				done[c.Delivery().Message.EventID] = true
-				return
-			}
-			if !errors.Is(err, queue.ErrUnavailable) || ctx.Err() != nil {
-				t.Fatal(err)
-			}
-			time.Sleep(time.Millisecond)
-		}
-	}
 }
