@@ -9,12 +9,13 @@ import (
 // of books.
 type counterValues struct {
 	byRequest map[string]*apiRequests
+	unrouted  map[string]int64
 	byAttempt map[[2]string]map[string]int64 // endpoint and forward
 }
 
 // countersByEndpoint reads the counters once, for all endpoints.
 func countersByEndpoint() *counterValues {
-	c := &counterValues{make(map[string]*apiRequests), make(map[[2]string]map[string]int64)}
+	c := &counterValues{make(map[string]*apiRequests), make(map[string]int64), make(map[[2]string]map[string]int64)}
 	m := collectors()
 	eachCounter(m.requests, func(labels map[string]string, n int64) {
 		r := c.byRequest[labels["endpoint"]]
@@ -32,6 +33,7 @@ func countersByEndpoint() *counterValues {
 			r.Observed[reason] += n
 		}
 	})
+	eachCounter(m.unrouted, func(labels map[string]string, n int64) { c.unrouted[labels["endpoint"]] += n })
 	eachCounter(m.attempts, func(labels map[string]string, n int64) {
 		key := [2]string{labels["endpoint"], labels["forward"]}
 		if c.byAttempt[key] == nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"slices"
 
 	"github.com/hookwicket/hookwicket/queue"
 )
@@ -151,7 +152,11 @@ func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool
 	if err != nil {
 		return err
 	}
-	if h := o.app.endpoints[target.Endpoint]; len(destinations) == 0 || h != nil && len(h.Forwards) == 0 {
+	if target.Forward == nil { // not what stands there without a forward of today
+		stats := o.shared.store.Stats().Destinations
+		destinations = slices.DeleteFunc(destinations, func(d string) bool { return o.forwardTo(d) == nil && idle(stats[d]) })
+	}
+	if len(destinations) == 0 {
 		return badRequest("endpoint %s passes events on while the sender waits: it has no deliveries to pause", target.Endpoint)
 	}
 	for _, d := range destinations {

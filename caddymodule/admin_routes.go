@@ -82,7 +82,7 @@ func apiRoutes() []apiRoute {
 		{method: "DELETE", path: "/keys", id: "forget", summary: "Forget a dedupe key, so that its event is accepted once more when it arrives again.",
 			params: []apiParam{paramEndpoint, {name: "event_id", doc: "The event's ID; with endpoint, and where the key depends on the ID alone."}, {name: "message", doc: "Instead: the ID of a message that is kept."}},
 			answer: apiForgotten{}, errors: []int{400, 404, 410, 422, 503}, serve: (*adminAPI).forget},
-		{method: "GET", path: "/tail", id: "tail", summary: "Live outcomes as server-sent events: event request or attempt with an Event as data, and event lost with a Lost where the reader was too slow.",
+		{method: "GET", path: "/tail", id: "tail", summary: "Live outcomes as server-sent events: event request, attempt or circuit with an Event as data, and event lost with a Lost where the reader was too slow.",
 			params:  []apiParam{paramEndpoint, {name: "forward", doc: "A forward's name; empty: the one without a name."}, {name: "outcome", doc: "Outcomes, with commas between."}},
 			content: "text/event-stream", errors: []int{400, 404, 503}, serve: (*adminAPI).tail},
 		{method: "GET", path: "/openapi.json", id: "openapi", summary: "This document.",

@@ -91,14 +91,14 @@ func (o *opened) describe(stats queue.Stats, only string) []apiEndpoint {
 			continue
 		}
 		h := o.app.endpoints[name]
-		e := apiEndpoint{Name: name, Kind: "orphaned", Requests: counts.requests(name), Forwards: make([]apiForward, 0, len(known[name]))}
+		e := apiEndpoint{Name: name, Kind: "orphaned", Requests: counts.requests(name), Unrouted: counts.unrouted[name], Forwards: make([]apiForward, 0, len(known[name]))}
 		if h != nil {
 			o.describeConfigured(&e, h)
 		}
 		e.Requests.LastAccepted, e.Requests.LastRefused = outcomes.lastRequests(name)
 		for _, d := range known[name] {
 			f := o.describeForward(stats.Destinations[d], d, counts)
-			if f.Orphaned && h != nil && idle(stats.Destinations[d]) {
+			if f.Orphaned && idle(stats.Destinations[d]) {
 				continue // nothing but what was routed nowhere, or has ended
 			}
 			e.Forwards = append(e.Forwards, f)
@@ -106,6 +106,9 @@ func (o *opened) describe(stats queue.Stats, only string) []apiEndpoint {
 			if !f.Oldest.IsZero() && (e.Oldest.IsZero() || f.Oldest.Before(e.Oldest)) {
 				e.Oldest = f.Oldest
 			}
+		}
+		if h == nil && len(e.Forwards) == 0 && only == "" {
+			continue // there was such an endpoint, and nothing of it is left to do
 		}
 		all = append(all, e)
 	}
@@ -117,9 +120,8 @@ func idle(d queue.DestinationStats) bool { return d.Waiting == 0 && d.DeadLetter
 
 func (o *opened) describeForward(d queue.DestinationStats, name string, counts *counterValues) apiForward {
 	endpoint, forward := splitDestination(name)
-	h := o.app.endpoints[endpoint]
 	f := apiForward{
-		Name: forward, Destination: name, Orphaned: h == nil || !slices.Contains(h.destinations(), name),
+		Name: forward, Destination: name, Orphaned: o.forwardTo(name) == nil,
 		Paused: d.Paused, Waiting: d.Waiting, Claimed: d.Claimed, DeadLetters: d.DeadLetters, Bytes: d.Bytes,
 		Oldest: utc(d.Oldest), Attempts: counts.attempts(endpoint, forward),
 	}

@@ -23,11 +23,12 @@ func (f *facts) tell(outcome string) {
 	case "refused", "observed":
 		last.note(false, f.receivedAt, f.reason)
 	}
-	outcomes.tell("request", func() apiEvent {
-		return apiEvent{
-			At: f.receivedAt.UTC(), Endpoint: f.endpoint, Outcome: outcome, Reason: f.reason, MessageID: f.messageID,
-			EventID: f.eventID, EventType: f.eventType, ClientIP: f.client, Duration: time.Since(f.receivedAt).Seconds(),
-		}
+	if outcomes.listeners() == 0 {
+		return
+	}
+	outcomes.tell("request", apiEvent{
+		At: f.receivedAt.UTC(), Endpoint: f.endpoint, Outcome: outcome, Reason: f.reason, MessageID: f.messageID,
+		EventID: f.eventID, EventType: f.eventType, ClientIP: f.client, Duration: time.Since(f.receivedAt).Seconds(),
 	})
 }
 
@@ -37,15 +38,16 @@ func tellAttempt(a queue.Attempted) {
 	if a.Outcome != queue.Released {
 		last.note(a.Outcome == queue.Delivered, a.Attempt.At.Add(a.Attempt.Duration), a.Attempt.Error)
 	}
-	outcomes.tell("attempt", func() apiEvent {
-		m := a.Delivery.Message
-		_, forward := splitDestination(a.Destination)
-		return apiEvent{
-			At: a.Attempt.At.UTC(), Endpoint: m.Endpoint, Forward: &forward, Outcome: a.Outcome.String(),
-			MessageID: m.ID.String(), EventID: m.EventID, EventType: m.EventType, ClientIP: m.ClientIP,
-			Attempt: a.Attempt.Number, Status: a.Attempt.Status, Failure: string(a.Attempt.Failure),
-			Error: a.Attempt.Error, Duration: a.Attempt.Duration.Seconds(), Next: utc(a.Next),
-		}
+	if outcomes.listeners() == 0 {
+		return
+	}
+	m := a.Delivery.Message
+	_, forward := splitDestination(a.Destination)
+	outcomes.tell("attempt", apiEvent{
+		At: a.Attempt.At.UTC(), Endpoint: m.Endpoint, Forward: &forward, Outcome: a.Outcome.String(),
+		MessageID: m.ID.String(), EventID: m.EventID, EventType: m.EventType, ClientIP: m.ClientIP,
+		Attempt: a.Attempt.Number, Status: a.Attempt.Status, Failure: string(a.Attempt.Failure),
+		Error: a.Attempt.Error, Duration: a.Attempt.Duration.Seconds(), Next: utc(a.Next),
 	})
 }
 

@@ -16,7 +16,7 @@ type apiStatus struct {
 	Store     apiStore  `json:"store"`
 	Limits    apiLimits `json:"limits"`
 	Totals    apiTotals `json:"totals"`
-	Listeners int       `json:"listeners" doc:"Readers of the live stream."`
+	Listeners int       `json:"listeners" doc:"Readers of the live stream, Caddy's events app included where somebody subscribes to it."`
 }
 
 type apiStore struct {
@@ -63,6 +63,7 @@ type apiEndpoint struct {
 	DeadLetters int64        `json:"dead_letters"`
 	Oldest      time.Time    `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
 	Retention   *float64     `json:"retention_seconds,omitempty" doc:"How long what has ended is kept; 0: not at all."`
+	Unrouted    int64        `json:"unrouted" doc:"Events since the start of the process that matched no forward."`
 	Requests    apiRequests  `json:"requests"`
 	Forwards    []apiForward `json:"forwards"`
 }
@@ -254,7 +255,7 @@ type apiForgotten struct {
 type apiEvent struct {
 	At        time.Time `json:"at"`
 	Endpoint  string    `json:"endpoint"`
-	Forward   *string   `json:"forward,omitempty" doc:"Of attempts."`
+	Forward   *string   `json:"forward,omitempty" doc:"Of attempts and circuits."`
 	Outcome   string    `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released. Of circuits: circuit_open, circuit_half_open, circuit_closed."`
 	Reason    string    `json:"reason,omitempty" doc:"Why a request was refused, or would have been."`
 	MessageID string    `json:"message_id,omitempty"`
@@ -266,7 +267,7 @@ type apiEvent struct {
 	Failure   string    `json:"failure,omitempty"`
 	Error     string    `json:"error,omitempty"`
 	Duration  float64   `json:"duration_seconds,omitempty"`
-	Next      time.Time `json:"next,omitzero" doc:"When a failed attempt will be repeated."`
+	Next      time.Time `json:"next,omitzero" doc:"When a failed attempt will be repeated, or an open circuit probed."`
 }
 
 // apiLost is the data of the event lost.

@@ -220,10 +220,11 @@ func (t *teller) compare(endpoint string, bytes, limit int64) {
 
 // tellCircuit tells that a circuit has opened, is probing, or has closed.
 func (f *Forward) tellCircuit(state queue.CircuitState, health queue.Health) {
-	outcomes.tell("circuit", func() apiEvent {
-		return apiEvent{
-			At: health.Since.UTC(), Endpoint: f.endpoint.Name, Forward: &f.Name, Outcome: "circuit_" + string(state),
-			Error: health.Last, Next: utc(health.Probe),
-		}
+	if outcomes.listeners() == 0 {
+		return
+	}
+	outcomes.tell("circuit", apiEvent{
+		At: health.Since.UTC(), Endpoint: f.endpoint.Name, Forward: &f.Name, Outcome: "circuit_" + string(state),
+		Error: health.Last, Next: utc(health.Probe),
 	})
 }

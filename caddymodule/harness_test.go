@@ -34,6 +34,7 @@ type setup struct {
 	store   string // default: pebble in a folder of the test's
 	app     string // further lines of the global option webhook_gateway
 	globals string // further global options
+	admin   string // the admin endpoint's address; default: off
 	site    string
 }
 
@@ -56,6 +57,9 @@ func start(t testing.TB, s setup) *gateway {
 	t.Helper()
 	if s.store == "" {
 		s.store = "pebble " + t.TempDir()
+	}
+	if s.admin == "" {
+		s.admin = "off"
 	}
 	g := &gateway{setup: s, t: t, addr: freePort(t), name: fmt.Sprintf("%s-%d", t.Name(), starts.Add(1)), logs: newLogs(), client: newClient(t)}
 	logSinks.Store(g.name, g.logs)
@@ -116,7 +120,7 @@ func (g *gateway) try(site string) error {
 func (g *gateway) caddyfile(site string) string {
 	_, port, _ := net.SplitHostPort(g.addr)
 	return fmt.Sprintf(`{
-	admin off
+	admin %s
 	persist_config off
 	auto_https off
 	default_bind 127.0.0.1
@@ -133,7 +137,7 @@ func (g *gateway) caddyfile(site string) string {
 http://:%s {
 	%s
 }
-`, g.name, g.store, g.app, g.globals, port, site)
+`, g.admin, g.name, g.store, g.app, g.globals, port, site)
 }
 
 // endpoint returns a provisioned handler of the running configuration.

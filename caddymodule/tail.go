@@ -36,7 +36,7 @@ type listener struct {
 	lost   atomic.Int64
 }
 
-// liveEvent is an event and its name in the stream: request or attempt.
+// liveEvent is an event and its name in the stream: request, attempt or circuit.
 type liveEvent struct {
 	name string
 	apiEvent
@@ -65,12 +65,9 @@ func (h *hub) listen(wants func(*apiEvent) bool) (l *listener, stop func()) {
 	}
 }
 
-// tell hands an event to the readers. The event is made only if there are any.
-func (h *hub) tell(name string, event func() apiEvent) {
-	if h.count.Load() == 0 {
-		return
-	}
-	e := liveEvent{name, event()}
+// tell hands an event to the readers. Who tells asks first whether there are any.
+func (h *hub) tell(name string, event apiEvent) {
+	e := liveEvent{name, event}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := range h.readers {
@@ -99,7 +96,8 @@ func (m *moments) note(good bool, at time.Time, err string) {
 		return
 	}
 	m.bad.Store(at.UnixNano())
-	m.err.Store(&err)
+	text := err
+	m.err.Store(&text)
 }
 
 func (m *moments) read() (good, bad time.Time, err string) {
