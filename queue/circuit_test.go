@@ -354,6 +354,53 @@ func TestCircuitOpens(t *testing.T) {
 	}
 }
 
+// TestCircuitStorm: a thousand dead upstreams, each with a backlog that is always
+// due, cost what is in flight when their circuits open, and then their probes; and
+// the one that is well does not notice.
+func TestCircuitStorm(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const upstreams = 1000
+		shared := NewLimit(0)
+		dead := make([]*backlog, upstreams)
+		var stops []func()
+		for i := range dead {
+			dead[i] = newBacklog(1 << 30)
+			w := &Worker{Store: dead[i], Shared: shared, Attempt: func(ctx context.Context, _ *Delivery) (Answer, error) {
+				sleep(ctx, time.Second)
+				return Answer{}, errDown
+			}}
+			stops = append(stops, runs(t, w))
+		}
+		well := newBacklog(0)
+		stops = append(stops, runs(t, &Worker{Store: well, Shared: shared, Attempt: func(context.Context, *Delivery) (Answer, error) {
+			return Answer{}, nil
+		}}))
+		time.Sleep(20 * time.Second) // ten thousand attempts of a second each, a thousand at once
+		most, late := 0, 0
+		for range 3 * 60 {
+			well.add(1)
+			time.Sleep(time.Second)
+			synctest.Wait()
+			well.mu.Lock()
+			late = max(late, well.left)
+			well.mu.Unlock()
+		}
+		for _, stop := range stops {
+			stop()
+		}
+		for _, s := range dead {
+			most = max(most, s.claims)
+		}
+		// 10 to open it, as many as 63 in flight beside them, and six probes.
+		if most > 10+63+6 {
+			t.Errorf("%d attempts for one of them in three minutes", most)
+		}
+		if late > 0 {
+			t.Errorf("%d deliveries to the one that is well were late", late)
+		}
+	})
+}
+
 // TestFollow: the worker of a new configuration goes on where the one before was:
 // a dead upstream costs a probe, and one that is recovering is not run over.
 func TestFollow(t *testing.T) {

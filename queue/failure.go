@@ -78,6 +78,9 @@ func isTLS(err error) bool {
 }
 
 func isRefused(err error) bool {
+	if errors.Is(err, syscall.ECONNRESET) { // even while dialling: somebody was there
+		return false
+	}
 	if op := new(net.OpError); errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect") {
 		return true
 	}
