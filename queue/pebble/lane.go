@@ -295,6 +295,7 @@ func (l *lane) ended(c *claim) {
 	}
 	if c.order != nil {
 		l.lines.release(*c.order)
+		l.stir() // for who waits to look up the next of the line
 		return
 	}
 	if l.scanning {

@@ -43,6 +43,20 @@ func (b *bench) ordered() {
 	}
 }
 
+// orderedWakes: who waits for a delivery gets the next of a line as soon as its
+// head has ended. In most of the rounds somebody waits by then.
+func (b *bench) orderedWakes() {
+	for range 20 {
+		b.acceptTo("first", line("a", "k"))
+		b.acceptTo("second", line("a", "k"))
+		c := b.next("a", "first")
+		waits := b.claimed(b.Context(), "a")
+		b.nothing("b") // which takes its time
+		b.ok(c.Done(queue.Attempt{}))
+		b.ok(b.receive(waits))
+	}
+}
+
 func (b *bench) orderedRetries() {
 	for _, body := range []string{"first", "second", "third"} {
 		b.acceptTo(body, line("a", "k"))

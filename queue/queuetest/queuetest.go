@@ -75,6 +75,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Claim wakes for each of many", (*bench).claimWakesMany},
 		{"Accept ends with its context", (*bench).acceptCancelled},
 		{"Orders by key", (*bench).ordered},
+		{"Wakes for the next of a line", (*bench).orderedWakes},
 		{"Keeps a line behind its head", (*bench).orderedRetries},
 		{"Orders by receipt", (*bench).orderedReceipt},
 		{"Delivers what waits otherwise ordered", (*bench).orderedMixed},
