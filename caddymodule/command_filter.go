@@ -107,16 +107,34 @@ func word(s string) string {
 
 // completeEndpoints offers the names of a running gateway's endpoints to a shell.
 func completeEndpoints(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return endpointNames(cmd, false), cobra.ShellCompDirectiveNoFileComp
+}
+
+// completeTargets offers their forwards as well.
+func completeTargets(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
+	return endpointNames(cmd, true), cobra.ShellCompDirectiveNoFileComp
+}
+
+// endpointNames asks a running gateway. A shell that completes a word gets no
+// error.
+func endpointNames(cmd *cobra.Command, forwards bool) (names []string) {
 	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
 	defer cancel()
-	var names []string
-	if c, err := newAdminClient(caddycmd.Flags{FlagSet: cmd.Flags()}); err == nil {
-		var all apiEndpoints
-		if c.get(ctx, "/endpoints", nil, &all) == nil {
-			for _, e := range all.Endpoints {
-				names = append(names, e.Name)
+	c, err := newAdminClient(caddycmd.Flags{FlagSet: cmd.Flags()})
+	if err != nil {
+		return nil
+	}
+	var all apiEndpoints
+	if c.get(ctx, "/endpoints", nil, &all) != nil {
+		return nil
+	}
+	for _, e := range all.Endpoints {
+		names = append(names, e.Name)
+		for _, f := range e.Forwards {
+			if forwards && f.Name != "" {
+				names = append(names, f.Destination)
 			}
 		}
 	}
-	return names, cobra.ShellCompDirectiveNoFileComp
+	return names
 }

@@ -27,7 +27,7 @@ func pausing(verb, short, long string) *cobra.Command {
 		Short:             short,
 		Long:              long,
 		Args:              oneTarget,
-		ValidArgsFunction: completeEndpoints,
+		ValidArgsFunction: completeTargets,
 		RunE: asking(func(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
 			return pause(ctx, c, verb, fl.Arg(0))
 		}),

@@ -65,8 +65,8 @@ func showStatus(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
 // print shows it to a person.
 func (r *statusReport) print(w io.Writer) error {
 	s := r.Store
-	fmt.Fprintf(w, "%s: %s wait of %s allowed%s\n", printable(s.Location), inBytes(s.BacklogBytes), limit(s.BacklogLimit), s.kept())
-	fmt.Fprintf(w, "counted since %s\n\n", ago(r.Since, r.Now))
+	fmt.Fprintf(w, "%s: backlog %s of %s%s\n", printable(s.Location), inBytes(s.BacklogBytes), limit(s.BacklogLimit), s.kept())
+	fmt.Fprintf(w, "started %s\n\n", ago(r.Since, r.Now))
 	if len(r.Endpoints) == 0 {
 		fmt.Fprintln(w, "There is no endpoint.")
 		return nil
@@ -113,10 +113,10 @@ func limit(n int64) string {
 func (s apiStore) kept() string {
 	text := ""
 	if s.RetainedBytes != nil {
-		text += ", " + inBytes(*s.RetainedBytes) + " of ended ones are kept"
+		text += ", " + inBytes(*s.RetainedBytes) + " of what has ended"
 	}
 	if s.DedupeKeys != nil {
-		text += ", " + plural(*s.DedupeKeys, "key", "keys")
+		text += ", " + plural(*s.DedupeKeys, "dedupe key", "dedupe keys")
 	}
 	return text
 }
