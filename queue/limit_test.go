@@ -34,7 +34,7 @@ func TestLimitCrowded(t *testing.T) {
 		if n := well.delivered(); n != 1000 {
 			t.Errorf("%d of 1000 delivered in 10 s", n)
 		}
-		if shared.free < 64 || shared.free > 128 {
+		if shared.free < 32 || shared.free > 128 {
 			t.Errorf("%d slots kept free", shared.free)
 		}
 		for _, stop := range stops {
