@@ -52,7 +52,7 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 			at = known[n-1].at + 1 // whatever the clock does, they stay in order
 		}
 		key := secretKey(endpoint, secret)
-		return batch.Set(key, s.appendSecret(nil, key, at, secret), nil)
+		return batch.Set(key, s.seal.secret(nil, key, at, secret), nil)
 	})
 }
 
@@ -117,16 +117,16 @@ func (s *Store) Learnt(_ context.Context, endpoint string) ([]string, error) {
 // secretSealed is set in the time of a sealed secret, which has no such bit itself.
 const secretSealed = 1 << 63
 
-// appendSecret appends the value of a secret: when it was learnt, and the secret.
-func (s *Store) appendSecret(b, key []byte, at uint64, secret string) []byte {
-	kept := s.seal.close(nil, append([]byte{sealsSecret}, key...), func(b []byte) []byte { return append(b, secret...) })
+// secret appends the value of a secret: when it was learnt, and the secret.
+func (s *seal) secret(b, key []byte, at uint64, secret string) []byte {
+	kept := s.close(nil, append([]byte{sealsSecret}, key...), func(b []byte) []byte { return append(b, secret...) })
 	if len(kept) != len(secret) {
 		at |= secretSealed
 	}
 	return append(binary.BigEndian.AppendUint64(b, at), kept...)
 }
 
-func (s *Store) decodeSecret(key, v []byte) (l learnt, err error) {
+func (s *seal) openSecret(key, v []byte) (l learnt, err error) {
 	if len(v) < 8 {
 		return l, errDamaged
 	}
@@ -139,7 +139,7 @@ func (s *Store) decodeSecret(key, v []byte) (l learnt, err error) {
 	if !isSealed(v) {
 		return l, errDamaged
 	}
-	plain, err := s.seal.open(v, append([]byte{sealsSecret}, key...))
+	plain, err := s.open(v, append([]byte{sealsSecret}, key...))
 	l.secret = string(plain)
 	return l, err
 }
@@ -155,7 +155,7 @@ func (s *Store) secretsOf(db *database, endpoint string) (all []learnt, err erro
 	}
 	for ok := iter.First(); ok && err == nil; ok = iter.Next() {
 		var l learnt
-		switch l, err = s.decodeSecret(iter.Key(), iter.Value()); {
+		switch l, err = s.seal.openSecret(iter.Key(), iter.Value()); {
 		case errors.Is(err, errDamaged):
 			// The others still verify.
 			s.options.Logger.Error("a learnt secret is damaged", "endpoint", endpoint)
