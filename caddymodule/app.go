@@ -192,22 +192,25 @@ func (a *App) Start() error {
 	if err != nil {
 		return fmt.Errorf("opening the store: %w", err)
 	}
-	// Here and not at opening: it may be open, and a request to a configuration that
-	// is gone opens it, too.
-	if err := a.settings.apply(shared.store); err != nil {
-		shared.close()
+	run := newRunning(shared, a.logger)
+	run.settings = a.settings
+	for _, h := range a.endpoints {
+		run.retentions[h.Name] = h.retention() // of what matches no forward
+		for _, f := range h.Forwards {
+			run.retentions[f.destination] = h.retention()
+		}
+	}
+	if err := run.settleStore(); err != nil {
+		run.release()
 		return fmt.Errorf("opening the store: %w", err)
 	}
-	run := newRunning(shared, a.logger)
 	for _, h := range a.endpoints {
 		for _, f := range h.Forwards {
-			shared.store.Retain(f.destination, h.retention())
 			run.deliver(f)
 		}
-		shared.store.Retain(h.Name, h.retention()) // of what matches no forward
 	}
 	run.warnOfOrphans(a.endpoints)
-	shared.latest.Store(run)
+	run.takeOver()
 	a.mu.Lock()
 	a.running = run
 	a.mu.Unlock()
@@ -224,6 +227,7 @@ func (a *App) Stop() error {
 		return nil
 	}
 	a.stopTelling()
+	run.handBack()
 	if caddy.Exiting() {
 		run.stop(gracePeriod)
 	} else {

@@ -51,20 +51,6 @@ func (a *App) retention() time.Duration {
 // keySize is AES-256's.
 const keySize = 32
 
-// apply gives a store that is open already what a new configuration says.
-func (s StoreSettings) apply(store queue.Store) error {
-	if limited, ok := store.(interface{ SetMaxBacklog(int64) }); ok {
-		limited.SetMaxBacklog(s.MaxBacklog)
-	}
-	if limited, ok := store.(interface{ SetMaxRetained(int64) }); ok {
-		limited.SetMaxRetained(s.MaxRetained)
-	}
-	if sealed, ok := store.(interface{ SetKeys([][]byte) error }); ok {
-		return sealed.SetKeys(s.Keys)
-	}
-	return nil
-}
-
 // encryptionKey reads a key in base64 or hex. Its errors never show it.
 func encryptionKey(text string) ([]byte, error) {
 	const hint = "it has to be 32 bytes in base64 or hex, such as `openssl rand -base64 32` prints"

@@ -33,7 +33,10 @@ type shared struct {
 	forRoom  line         // those who wait for memory
 	forDisk  line         // those who wait for the store
 	learnt   learnt
-	latest   atomic.Pointer[running] // the configuration that delivers at the moment
+	latest   atomic.Pointer[running] // the configuration whose word counts
+
+	settling sync.Mutex // held while the store is given settings
+	keys     [][]byte   // those in use
 }
 
 // openShared returns the state for this app's store with a reference that its
@@ -62,7 +65,7 @@ func newShared(module StoreModule, location string, settings StoreSettings, logg
 	}
 	s := &shared{
 		location: location, store: store, window: window,
-		attempts: queue.NewLimit(queue.DefaultShared),
+		attempts: queue.NewLimit(queue.DefaultShared), keys: settings.Keys,
 	}
 	openStores.Store(s, struct{}{})
 	return s, nil
@@ -91,6 +94,10 @@ type running struct {
 	logger *zap.Logger
 	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is gone
 
+	settings   StoreSettings
+	retentions map[string]time.Duration // by destination
+	before     *running                 // whose word counted until this one's; guarded by shared.settling
+
 	delivering map[string]*queue.Worker // by destination; not changed after Start
 	workers    sync.WaitGroup
 	claiming   context.Context
@@ -102,7 +109,7 @@ type running struct {
 // newRunning does not derive its contexts from Caddy's: their cancellation has a
 // cause, which reverse_proxy would report as a fault of the upstream.
 func newRunning(s *shared, logger *zap.Logger) *running {
-	r := &running{shared: s, logger: logger, delivering: make(map[string]*queue.Worker)}
+	r := &running{shared: s, logger: logger, delivering: make(map[string]*queue.Worker), retentions: make(map[string]time.Duration)}
 	r.users.Store(1)
 	r.claiming, r.stopClaims = context.WithCancel(context.Background())
 	r.attempting, r.cutOff = context.WithCancel(context.Background())

@@ -52,10 +52,12 @@ func (s *PebbleStore) Location() string { return "pebble:" + s.Path }
 // Open opens the folder for this process.
 func (s *PebbleStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error) {
 	return pebble.Open(pebble.Options{
-		Dir:        s.Path,
-		MaxBacklog: settings.MaxBacklog,
-		Keys:       settings.Keys,
-		Logger:     slog.New(zapslog.NewHandler(logger.Core())),
+		Dir:         s.Path,
+		MaxBacklog:  settings.MaxBacklog,
+		MaxRetained: settings.MaxRetained,
+		Retention:   settings.Retention,
+		Keys:        settings.Keys,
+		Logger:      slog.New(zapslog.NewHandler(logger.Core())),
 	})
 }
 

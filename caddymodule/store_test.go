@@ -88,6 +88,7 @@ func (s *testStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Stor
 	}
 	store, err := pebble.Open(pebble.Options{
 		Dir: "queue", FS: m.disk, MaxBacklog: settings.MaxBacklog, Now: m.now,
+		MaxRetained: settings.MaxRetained, Retention: settings.Retention, Keys: settings.Keys,
 		Logger: slog.New(zapslog.NewHandler(logger.Core())),
 	})
 	if err != nil {
