@@ -15,7 +15,7 @@ func TestOrderByJSON(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
 	g := start(t, setup{store: m.line(), site: by("stripe").directive(
-		"order by json task.id\n retry {\n backoff 1s 1\n}\n circuit off\n forward " + up.addr)})
+		"order by json task.id\n retry {\n backoff 1h 1\n}\n circuit off\n forward " + up.addr)})
 	var mu sync.Mutex
 	failed, done := make(map[string]int), make(map[string][]string)
 	up.answers(func(w http.ResponseWriter, r *http.Request) {
