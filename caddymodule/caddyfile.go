@@ -75,6 +75,11 @@ func (h *Handler) unmarshalOption(d httpcaddyfile.Helper, guest caddy.Module) (e
 		if d.NextArg() {
 			err = d.ArgErr()
 		}
+	case "before":
+		if h.Before != nil {
+			return d.Err("before is given twice; put all handlers into one block")
+		}
+		h.Before, err = parseBefore(d)
 	case "forward":
 		f, err := parseForward(d)
 		if err != nil {

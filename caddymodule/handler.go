@@ -50,6 +50,7 @@ func init() {
 //		concurrency <attempts>           # default: 64
 //		rate       <events>/s|m|h [<burst>]
 //		sign_with  <secret...> | off     # as Standard Webhooks has it
+//		before     { <handlers> }        # such as rate_limit; they see each request first
 //		order      [by json <path> | by header <name> | by event_type] | off
 //		forward    <upstream...>         # or a block; see [Forward]. Several are told apart by name
 //		…                                # what the provider's scheme has
@@ -103,6 +104,11 @@ type Handler struct {
 	Redact *Redact `json:"redact,omitempty"`
 
 	Policy
+
+	// Before are HTTP handlers that run before the gateway reads a request, such as a
+	// rate limit. A request that one of them answers, or fails with an error, goes no
+	// further; with status 429 it counts as limited.
+	Before caddyhttp.RouteList `json:"before,omitempty"`
 
 	// Forwards are what runs after the answer, each until it succeeds. Without any
 	// the next handler answers the sender.
@@ -200,6 +206,9 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 		if err := settle(); err != nil {
 			return fmt.Errorf("endpoint %q: %w", h.Name, err)
 		}
+	}
+	if err := h.Before.Provision(ctx); err != nil {
+		return fmt.Errorf("endpoint %q: before: %w", h.Name, err)
 	}
 	if err := h.settleForwards(ctx); err != nil {
 		return fmt.Errorf("endpoint %q: %w", h.Name, err)

@@ -85,6 +85,7 @@ type endpointMetrics struct {
 	unrouted                      prometheus.Counter
 	greeted, denied               *prometheus.CounterVec // by handshake
 	observed                      *prometheus.CounterVec // by reason
+	limited, turnedAway           prometheus.Counter     // by what runs before the endpoint
 }
 
 func (m *metrics) endpoint(name string) endpointMetrics {
@@ -97,7 +98,8 @@ func (m *metrics) endpoint(name string) endpointMetrics {
 		unrouted:  m.unrouted.WithLabelValues(name),
 		greeted:   m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
 		denied:    m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
-		observed:  m.requests.MustCurryWith(prometheus.Labels{"endpoint": name, "outcome": "observed"}),
+		limited:   outcome("limited"), turnedAway: m.requests.WithLabelValues(name, "refused", reasonBefore),
+		observed: m.requests.MustCurryWith(prometheus.Labels{"endpoint": name, "outcome": "observed"}),
 	}
 	for _, r := range verifiers.Reasons {
 		e.refusals[r] = m.requests.WithLabelValues(name, "refused", string(r))

@@ -167,11 +167,7 @@ func (h *Handler) withinBacklog(s *shared, size int64) error {
 	if h.MaxBacklog == 0 {
 		return nil
 	}
-	backlog, all := size, s.store.Stats().Destinations
-	for _, d := range h.lanes {
-		backlog += all[d].Bytes
-	}
-	if backlog > h.MaxBacklog {
+	if s.store.Backlog(h.lanes...)+size > h.MaxBacklog {
 		return errBacklogHere
 	}
 	return nil

@@ -235,3 +235,38 @@ func TestWaitingEnds(t *testing.T) {
 	g.drained()
 	up.nothing()
 }
+
+// TestEndpointLimits: what one endpoint may hold, on disk and in memory, is its
+// own; others go on. What is known needs no room.
+func TestEndpointLimits(t *testing.T) {
+	up := newUpstream(t)
+	m := newMachine(t)
+	small, other := by("shopify"), by("generic")
+	g := start(t, setup{store: m.line(), site: small.directive("max_backlog 25KiB\n max_in_flight 80KiB\n forward "+up.addr+" {\n as one\n }\n forward "+up.addr+" {\n as two\n }") +
+		other.directive("forward "+up.addr)})
+	up.status(500)
+	body := strings.Repeat("x", 10_000)
+	now := time.Now()
+	for i := range 2 {
+		g.expect(200, small.with(g, fmt.Sprint(i, body), now, fmt.Sprint("evt_", i)))
+	}
+	g.expect(503, small.with(g, "2"+body, now, "evt_2"))
+	g.logs.await(t, `"level":"error"`, "max_backlog of this endpoint")
+	g.expect(200, small.with(g, "0"+body, now, "evt_0"))
+	g.expect(200, other.request(g, "evt_other", now))
+	up.status(200)
+	until(t, "the deliveries", func() bool { m.later(); return g.waiting() == 0 })
+	g.expect(200, small.with(g, "2"+body, now, "evt_2"))
+	g.drained()
+
+	half := g.half("/shopify", 1<<20, "begin")
+	until(t, "the body to be awaited", func() bool { return g.open().buffered.Load() == firstChunk })
+	g.load(g.site + "\n") // what is in memory stays counted
+	g.expect(503, small.with(g, strings.Repeat("y", 20_000), now, "evt_3"))
+	g.logs.await(t, `"level":"error"`, "max_in_flight of this endpoint")
+	g.expect(200, other.request(g, "evt_other_2", now))
+	half.Close()
+	until(t, "the memory to be free", func() bool { return g.open().buffered.Load() == 0 })
+	g.expect(200, small.with(g, strings.Repeat("y", 20_000), now, "evt_3"))
+	g.drained()
+}

@@ -28,6 +28,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		about.attemptID = r.Header.Get(h.row.AttemptID)
 	}
 	about.placeholders(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
+	if len(h.Before) > 0 {
+		return h.guarded(w, r, next, about)
+	}
 	return h.serve(w, r, next, about)
 }
 
