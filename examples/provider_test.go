@@ -41,7 +41,7 @@ func TestProvider(t *testing.T) {
 	delivered := make(chan http.Header, 10)
 	receiver := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { delivered <- r.Header }))
 	defer receiver.Close()
-	addr := startBuilt(t, buildCaddy(t), strings.TrimPrefix(receiver.URL, "http://"))
+	addr := startBuilt(t, buildCaddy(t, "provider/xcaddy.json"), "provider/Caddyfile", strings.TrimPrefix(receiver.URL, "http://"))
 
 	body := `{"id":"evt_1","type":"order.paid"}`
 	for _, tt := range []struct {
@@ -66,14 +66,13 @@ func TestProvider(t *testing.T) {
 	}
 }
 
-// buildCaddy builds what provider/xcaddy.json describes: of the modules that are
-// on this machine, and only where one is missing with a download. All of them are
-// in the go.sum files that the tests were built with.
-func buildCaddy(t *testing.T) string {
+// buildCaddy builds what an xcaddy.json describes: of the modules that are on this
+// machine, and only where one is missing with a download.
+func buildCaddy(t *testing.T, description string) string {
 	t.Helper()
 	binary := filepath.Join(t.TempDir(), "caddy")
 	build := func(env ...string) ([]byte, error) {
-		cmd := exec.Command("go", "run", "../cmd/xbuild", "-o", binary, "provider/xcaddy.json")
+		cmd := exec.Command("go", "run", "../cmd/xbuild", "-o", binary, description)
 		cmd.Env = append(os.Environ(), env...)
 		return cmd.CombinedOutput()
 	}
@@ -86,9 +85,9 @@ func buildCaddy(t *testing.T) string {
 	return binary
 }
 
-// startBuilt runs the built Caddy with the example's Caddyfile, and returns its
+// startBuilt runs the built Caddy with an example's Caddyfile, and returns its
 // address once it serves.
-func startBuilt(t *testing.T, binary, receiver string) string {
+func startBuilt(t *testing.T, binary, caddyfile, receiver string) string {
 	t.Helper()
 	g := place(t, receiver)
 	home := t.TempDir()
@@ -97,7 +96,7 @@ func startBuilt(t *testing.T, binary, receiver string) string {
 		cmd.Env = append(os.Environ(), "HOME="+home, "XDG_DATA_HOME="+home, "XDG_CONFIG_HOME="+home)
 		return cmd
 	}
-	adapted, err := caddyIn("adapt", "--config", "provider/Caddyfile").Output()
+	adapted, err := caddyIn("adapt", "--config", caddyfile).Output()
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -114,6 +114,9 @@ func TestTheRepositorysOwnFile(t *testing.T) {
 		t.Errorf("got %s, want %s", got, root)
 	}
 	for _, p := range b.Plugins {
+		if p.Version == "" {
+			t.Errorf("%s has no version: two builds would not be the same", p.PackagePath)
+		}
 		if p.PackagePath == b.Replacements[0].Old.String() && p.Version == "" {
 			t.Errorf("%s is replaced but has no version: see the package comment", p.PackagePath)
 		}
