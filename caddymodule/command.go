@@ -32,7 +32,7 @@ is stopped. The others need no gateway.`,
 			addGroup(cmd, "operating", "See and mend a running gateway:",
 				statusCommand(), eventsCommand(), showCommand(), tailCommand(), redeliverCommand(),
 				pauseCommand(), resumeCommand(), cancelCommand(), buryCommand(), purgeCommand(), forgetCommand())
-			addGroup(cmd, "store", "Look into a stopped one:", learntCommand())
+			addGroup(cmd, "store", "Look into a stopped one:", checkCommand(), learntCommand())
 			addGroup(cmd, "catalogue", "Providers and their signatures:",
 				providersCommand(), signCommand(), sendCommand(), verifyCommand())
 		},

@@ -4,19 +4,16 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"path/filepath"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
-	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
 func learntCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "learnt --endpoint NAME [--store DIR] [--forget]",
+		Use:   "learnt --endpoint NAME [--store DIR] [--encrypt-key KEY] [--forget]",
 		Short: "Prints the secrets that an endpoint has learnt while it said enrol",
 		Long: `
 Prints the secrets that a provider has handed over to an endpoint, one a line,
@@ -27,27 +24,27 @@ reads the store's folder, so that the gateway has to be stopped meanwhile. With
 		RunE: run(showLearnt),
 	}
 	cmd.Flags().String("endpoint", "", "the endpoint's name")
-	cmd.Flags().String("store", "", "the store's folder (default: the one in Caddy's data directory)")
+	storeFlags(cmd)
 	cmd.Flags().Bool("forget", false, "remove them")
 	return cmd
 }
 
 func showLearnt(fl caddycmd.Flags) (err error) {
-	endpoint, dir := fl.String("endpoint"), fl.String("store")
+	endpoint := fl.String("endpoint")
 	if endpoint == "" {
 		return errors.New("--endpoint is missing: the name of the endpoint, which is the provider's unless it was given another")
 	}
-	if dir == "" {
-		dir = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
-	}
-	if there, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(there) == 0 { // opening it would make one
-		return fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
-	}
-	store, err := pebble.Open(pebble.Options{Dir: dir})
-	if errors.Is(err, queue.ErrLocked) {
-		return fmt.Errorf("%w; stop the gateway first", err)
-	} else if err != nil {
+	dir, err := storeDir(fl)
+	if err != nil {
 		return err
+	}
+	keys, err := storeKeys(fl)
+	if err != nil {
+		return err
+	}
+	store, err := pebble.Open(pebble.Options{Dir: dir, Keys: keys})
+	if err != nil {
+		return inUse(err)
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
