@@ -1,7 +1,6 @@
 package caddymodule
 
 import (
-	"context"
 	"fmt"
 	"regexp"
 	"strings"
@@ -173,9 +172,7 @@ func TestUnrouted(t *testing.T) {
 
 	// It is there, and goes where the routing of a later configuration sends it.
 	id := regexp.MustCompile(`"message_id":"([^"]+)"`).FindStringSubmatch(line)[1]
-	store := g.open().store.(interface {
-		Look(context.Context, queue.ID) (*queue.Inspection, error)
-	})
+	store := g.open().store.(queue.Inspector)
 	found, err := store.Look(t.Context(), uuid.MustParse(id))
 	if err != nil {
 		t.Fatal(err)
@@ -194,4 +191,11 @@ func TestUnrouted(t *testing.T) {
 		t.Fatalf("routed to %v (%v)", routes, err)
 	}
 	up.nothing()
+	if err := store.Redeliver(t.Context(), found.ID, routes[0]); err != nil {
+		t.Fatal(err)
+	}
+	if r := up.next(); string(r.body) != body || r.Header.Get("Webhook-Gateway-Forward") != "x" {
+		t.Errorf("delivered %q with %v", r.body, r.Header)
+	}
+	g.drained()
 }
