@@ -73,11 +73,11 @@ func TestAdminMany(t *testing.T) {
 	n := c.all("/cancel", apiBulk{Filter: apiFilter{Endpoint: "stripe", Type: "rare"}})
 	runtime.GC()
 	runtime.ReadMemStats(&after)
-	if want := *many / 10; n.Changed != want || n.Skipped != 0 || g.destination("stripe").Waiting != int64(*many-want) {
+	if want := *many / 100; n.Changed != want || n.Skipped != 0 || g.destination("stripe").Waiting != int64(*many-want) {
 		t.Errorf("cancelled: %+v, want %d", n, want)
 	}
 	t.Logf("%d cancelled in %s, the heap from %d to %d MB", n.Changed, time.Since(began).Round(time.Millisecond), before.HeapAlloc>>20, after.HeapAlloc>>20)
-	if n := c.all("/redeliver", apiBulk{Filter: apiFilter{Endpoint: "stripe", State: "cancelled"}}); n.Changed != *many/10 {
+	if n := c.all("/redeliver", apiBulk{Filter: apiFilter{Endpoint: "stripe", State: "cancelled"}}); n.Changed != *many/100 {
 		t.Errorf("redelivered: %+v", n)
 	}
 }
@@ -95,7 +95,7 @@ func (c *apiTester) all(op string, ask apiBulk) (sum apiDone) {
 	}
 }
 
-// fill keeps messages for a destination; every tenth is of type rare.
+// fill keeps messages for a destination; every hundredth is of type rare.
 func fill(t *testing.T, store queue.Store, destination string, n int) {
 	t.Helper()
 	var group sync.WaitGroup
@@ -109,7 +109,7 @@ func fill(t *testing.T, store queue.Store, destination string, n int) {
 					ID: queue.NewID(now), ReceivedAt: now, Endpoint: endpoint, EventType: "common", EventID: fmt.Sprint("evt_", i),
 					Method: "POST", URI: "/", Proto: "HTTP/1.1", Body: []byte(`{"a":1}`),
 				}
-				if i%10 == 0 {
+				if i%100 == 0 {
 					m.EventType = "rare"
 				}
 				if _, err := store.Accept(context.Background(), m, queue.Identity{}, queue.To(destination)...); err != nil {
