@@ -97,6 +97,14 @@ func (r *redactor) hide(named *Redact) {
 
 // secrets are all that an endpoint knows and nobody is to see.
 func (h *Handler) secrets(ctx context.Context, s *shared) (all []string) {
+	if h.resigner != nil {
+		all = append(all, h.resigner.secrets...)
+	}
+	for _, f := range h.Forwards {
+		if f.resigner != nil {
+			all = append(all, f.resigner.secrets...)
+		}
+	}
 	if p := h.provider; p != nil {
 		all = append(all, p.secrets...)
 		for _, o := range p.row.Options {

@@ -19,7 +19,7 @@ const reasonBefore = "before"
 func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts) error {
 	passed := false
 	watch := &statusWatch{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	err := h.Before.Compile(caddyhttp.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) error {
+	err := h.Before.Compile(caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
 		passed = true
 		return h.serve(w, r, next, about)
 	})).ServeHTTP(watch, r)

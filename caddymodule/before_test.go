@@ -45,9 +45,11 @@ func TestBefore(t *testing.T) {
 	up := newUpstream(t)
 	s := by("stripe")
 	name := metered()
-	g := start(t, setup{site: s.directive("name " + name + "\nbefore {\n hookwicket_test_limit\n request_header X-Before {http.webhook_gateway.endpoint}\n}\nforward " + up.addr)})
+	g := start(t, setup{site: s.directive("name " + name + "\nbefore {\n hookwicket_test_limit\n request_header X-Before {http.webhook_gateway.endpoint}\n header >X-After {http.webhook_gateway.event_id}\n}\nforward " + up.addr)})
 	t.Cleanup(func() { turnstileShut.Store(false) })
-	g.expect(200, s.request(g, "evt_1", time.Now()))
+	if a := g.expect(200, s.request(g, "evt_1", time.Now())); a.header.Get("X-After") != "evt_1" {
+		t.Errorf("answered with %v", a.header)
+	}
 	if v := up.next().Header.Get("X-Before"); v != name {
 		t.Errorf("X-Before is %q", v)
 	}

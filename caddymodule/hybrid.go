@@ -80,9 +80,6 @@ type captured struct {
 	lost    bool // too long, no room for it, or nobody waits any more
 }
 
-// Header returns the header that the answer is being given.
-func (c *captured) Header() http.Header { return c.recorder.Header() }
-
 // WriteHeader notes the final status with its header; trailers come later, and
 // informational answers before.
 func (c *captured) WriteHeader(status int) {

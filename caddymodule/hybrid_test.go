@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
 )
 
 // waiting is a forward that may answer the sender.
@@ -99,7 +101,7 @@ func TestHybridOtherwise(t *testing.T) {
 	for name, answer := range map[string]http.HandlerFunc{
 		"an error":   func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 500) },
 		"a redirect": func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(302) },
-		"a conflict": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", 409) },
+		"a conflict": func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "no", http.StatusConflict) },
 		"half of it": func(w http.ResponseWriter, _ *http.Request) {
 			w.Header().Set("Content-Length", "100")
 			io.WriteString(w, "half")
@@ -252,6 +254,30 @@ func TestHybridHeldBack(t *testing.T) {
 		}
 		up.nothing()
 	})
+}
+
+// TestHybridPaused: a person who has paused the forward is obeyed.
+func TestHybridPaused(t *testing.T) {
+	up := newUpstream(t)
+	s := by("stripe")
+	g := start(t, setup{site: s.directive(up.waiting(""))})
+	pause := func(paused bool) {
+		if err := g.open().store.(queue.Inspector).Pause(t.Context(), "stripe", paused); err != nil {
+			t.Fatal(err)
+		}
+	}
+	pause(true)
+	if a := g.expect(200, s.request(g, "evt_1", time.Now())); a.body != "" {
+		t.Errorf("answered %v", a)
+	}
+	if n := g.waiting(); n != 1 {
+		t.Errorf("%d wait", n)
+	}
+	up.nothing()
+	pause(false)
+	up.next()
+	g.settled()
+	up.nothing()
 }
 
 // TestHybridOthers: the other forwards go on as they do, whatever becomes of the

@@ -22,6 +22,14 @@ func endpoint(u *upstream) string {
 	return fmt.Sprintf("ADDR {\n\twebhook_gateway /hook generic {\n\t\tsecret %s\n\t\tforward %s\n\t}\n}\n", secret, u.addr())
 }
 
+// patient is an endpoint whose upstream may answer the sender.
+func patient(u *upstream) string {
+	return fmt.Sprintf("ADDR {\n\twebhook_gateway /hook generic {\n\t\tsecret %s\n\t\tforward %s {\n\t\t\twait 2s\n\t\t}\n\t}\n}\n", secret, u.addr())
+}
+
+// kinds are the ways in which an event can be taken and its sender answered.
+var kinds = map[string]func(*upstream) string{"answered first": endpoint, "answered by the upstream": patient}
+
 // TestTwins: however many identical deliveries arrive at once, one is forwarded,
 // and every sender hears that all is well.
 func TestTwins(t *testing.T) {
@@ -77,12 +85,18 @@ func TestForgeryTakesNoKey(t *testing.T) {
 // with 200 arrives, the last of it soon after the restart, and at most the events
 // whose attempt was cut off arrive twice.
 func TestKill(t *testing.T) {
+	for kind, site := range kinds {
+		t.Run(kind, func(t *testing.T) { kill(t, site) })
+	}
+}
+
+func kill(t *testing.T, site func(*upstream) string) {
 	rounds := 8
 	if testing.Short() {
 		rounds = 2
 	}
 	u := newUpstream(t)
-	g := newGateway(t, endpoint(u))
+	g := newGateway(t, site(u))
 	var acked []string
 	var mu sync.Mutex
 	next := new(atomic.Int64)
@@ -157,8 +171,14 @@ func TestDuplicateAcrossRestart(t *testing.T) {
 // TestReloadUnderLoad reloads with changed routes while events come in: none is
 // lost, none doubled, and no request fails for the gateway's fault.
 func TestReloadUnderLoad(t *testing.T) {
+	for kind, site := range kinds {
+		t.Run(kind, func(t *testing.T) { reloadUnderLoad(t, site) })
+	}
+}
+
+func reloadUnderLoad(t *testing.T, site func(*upstream) string) {
 	u := newUpstream(t)
-	g := newGateway(t, endpoint(u))
+	g := newGateway(t, site(u))
 	g.start()
 	stop := make(chan struct{})
 	var senders sync.WaitGroup
@@ -191,7 +211,7 @@ func TestReloadUnderLoad(t *testing.T) {
 		})
 	}
 	for i := range 5 {
-		g.configure(endpoint(u) + fmt.Sprintf("# version %d\n:0 {\n\trespond %d\n}\n", i, 200+i))
+		g.configure(site(u) + fmt.Sprintf("# version %d\n:0 {\n\trespond %d\n}\n", i, 200+i))
 		if err := g.reload(); err != nil {
 			t.Error(err)
 		}
