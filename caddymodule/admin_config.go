@@ -4,8 +4,6 @@ import (
 	"context"
 	"slices"
 	"time"
-
-	"github.com/caddyserver/caddy/v2"
 )
 
 // forwardTo is the forward of a destination; nil: the configuration has none.
@@ -116,13 +114,6 @@ func (h *Handler) secrets(ctx context.Context, s *shared) (all []string) {
 	if h.row.Secret.Learnt {
 		if learnt, err := s.learntBy(ctx, h.Name); err == nil {
 			all = append(all, *learnt...)
-		}
-	}
-	for _, f := range h.Forwards {
-		if sign := f.effective.SignWith; sign != nil {
-			for _, secret := range sign.Secrets {
-				all = append(all, caddy.NewReplacer().ReplaceAll(secret, ""))
-			}
 		}
 	}
 	slices.Sort(all)
