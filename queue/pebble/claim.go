@@ -186,13 +186,17 @@ func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
 		return c, nil
 	case errors.Is(err, errNoKey):
 		s.damage.noKey(err)
-		return nil, c.postpone()
+		err = c.postpone()
 	case isDamage(err), errors.Is(err, pebble.ErrNotFound):
 		s.noteMessage(db, c.id, err)
-		return nil, c.Bury(queue.Attempt{At: s.now(), Error: "unreadable: " + err.Error()})
+		err = c.Bury(queue.Attempt{At: s.now(), Error: "unreadable: " + err.Error()})
 	default:
-		return nil, errors.Join(unavailable(err), c.Release())
+		err = unavailable(err)
 	}
+	if err != nil { // nobody else has the claim who could end it
+		err = errors.Join(err, c.Release())
+	}
+	return nil, err
 }
 
 // locate finds out where a delivery stands and joins the flight of its message.

@@ -26,6 +26,7 @@ const (
 // history is what the store knows of deliveries that have ended and are kept.
 type history struct {
 	sweeper
+	turn    chan struct{} // holds one while somebody sweeps
 	bytes   atomic.Int64
 	counted atomic.Bool  // what was on disk at the start is in bytes, too
 	limit   atomic.Int64 // on bytes; none if it is not positive
@@ -113,7 +114,18 @@ func (s *Store) countEnded(db *database) (count func(), err error) {
 
 // retire removes what has ended and whose retention is over, and the oldest of
 // it where there is more than the limit.
+//
+// It runs once at a time: who comes second finds what the first has left, and not
+// that there is nothing because the first has it in hand.
 func (s *Store) retire(ctx context.Context) (int, error) {
+	select {
+	case s.history.turn <- struct{}{}:
+		defer func() { <-s.history.turn }()
+	case <-ctx.Done():
+		return 0, unavailable(context.Cause(ctx))
+	case <-s.closing:
+		return 0, unavailable(errors.New("it is closed"))
+	}
 	now := nanos(s.now())
 	// What ends from here on lowers it again.
 	s.history.next.Store(math.MaxInt64)

@@ -145,6 +145,7 @@ func Open(o Options) (*Store, error) {
 		pausing: make(chan struct{}, 1),
 	}
 	s.sweeper.early, s.history.early = make(chan struct{}, 1), make(chan struct{}, 1)
+	s.history.turn = make(chan struct{}, 1)
 	s.flights.fresh.left.Store(o.freshSize)
 	s.damage.log = o.Logger
 	s.SetMaxBacklog(o.MaxBacklog)
