@@ -174,6 +174,7 @@ type write struct {
 	keys   int64
 	expiry int64
 	parts  []part
+	single [1]part // most messages have one delivery
 
 	mu        sync.Mutex
 	abandoned bool   // nobody waits for the claim
@@ -234,6 +235,7 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 		w.parts = append(w.parts, p)
 		return w.records(m, &record)
 	}
+	w.parts = w.single[:0]
 	for i, r := range to {
 		if slices.ContainsFunc(to[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
 			continue // a delivery is written once

@@ -117,9 +117,21 @@ func (quiet) Infof(string, ...any)  {}
 func (quiet) Errorf(string, ...any) {}
 func (quiet) Fatalf(string, ...any) { panic("fatal") }
 
-// BenchmarkDeliver accepts on 64 goroutines while 64 others deliver.
+// BenchmarkDeliver accepts on 64 goroutines while 64 others deliver. What was
+// delivered is kept for the retention, or goes at once.
 func BenchmarkDeliver(b *testing.B) {
-	s, m := benchStore(b), benchMessage()
+	for name, retention := range map[string]time.Duration{"kept": 0, "gone": -1} {
+		b.Run(name, func(b *testing.B) { deliver(b, retention) })
+	}
+}
+
+func deliver(b *testing.B, retention time.Duration) {
+	s, err := pebble.Open(pebble.Options{Dir: b.TempDir(), MaxBacklog: -1, Retention: retention})
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer s.Close()
+	m := benchMessage()
 	var wg sync.WaitGroup
 	var left atomic.Int64
 	left.Store(int64(b.N))

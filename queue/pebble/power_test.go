@@ -3,6 +3,7 @@ package pebble
 import (
 	"context"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"sync"
 	"sync/atomic"
@@ -27,6 +28,7 @@ func TestPowerFailure(t *testing.T) {
 			mu           sync.Mutex
 			acknowledged = make(map[uint32]bool)
 			claimed      = make(map[string]bool)
+			cancelled    = make(map[queue.ID]bool)
 			next         atomic.Uint32
 			wg           sync.WaitGroup
 			enough       = make(chan struct{})
@@ -37,9 +39,18 @@ func TestPowerFailure(t *testing.T) {
 				for ctx.Err() == nil {
 					n := next.Add(1)
 					m, id := testMessage(n)
-					if _, err := s.Accept(context.Background(), m, id, queue.To("a", "b")...); err != nil {
+					if _, err := s.Accept(context.Background(), m, id, queue.To("a", "b", "c")...); err != nil {
 						t.Error(err)
 						return
+					}
+					if n%4 == 0 { // a person, who is told when it is done
+						if err := s.Cancel(context.Background(), m.ID, "c"); err != nil {
+							t.Error(err)
+							return
+						}
+						mu.Lock()
+						cancelled[m.ID] = true
+						mu.Unlock()
 					}
 					mu.Lock()
 					acknowledged[n] = true
@@ -71,6 +82,7 @@ func TestPowerFailure(t *testing.T) {
 		for n := range acknowledged {
 			before[n] = true
 		}
+		ended := maps.Clone(cancelled)
 		out := make(map[string]bool)
 		for e := range claimed {
 			out[e] = true
@@ -83,11 +95,11 @@ func TestPowerFailure(t *testing.T) {
 		if err := s.Close(); err != nil {
 			t.Error(err)
 		}
-		afterCrash(t, disk, before, out, last)
+		afterCrash(t, disk, before, out, ended, last)
 	}
 }
 
-func afterCrash(t *testing.T, disk vfs.FS, acknowledged map[uint32]bool, claimed map[string]bool, last uint32) {
+func afterCrash(t *testing.T, disk vfs.FS, acknowledged map[uint32]bool, claimed map[string]bool, cancelled map[queue.ID]bool, last uint32) {
 	t.Helper()
 	s, err := Open(small(disk))
 	if err != nil {
@@ -103,6 +115,12 @@ func afterCrash(t *testing.T, disk vfs.FS, acknowledged map[uint32]bool, claimed
 		seen[n] = v == queue.Duplicate
 		if acknowledged[n] && !seen[n] {
 			t.Errorf("event %d was acknowledged, but its key is lost", n)
+		}
+	}
+	for id := range cancelled {
+		seen, err := s.Look(t.Context(), id)
+		if err != nil || len(seen.Deliveries) != 3 || seen.Deliveries[2].State != queue.StateCancelled {
+			t.Errorf("message %v was cancelled and is %+v, %v", id, seen, err)
 		}
 	}
 	b := drain(t, s, "b") // nobody delivered these

@@ -190,8 +190,8 @@ func appendAttempt(b []byte, a *queue.Attempt, seal box) []byte {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = appendText(b, string(a.Failure), 32)
-	var texts []byte
-	texts = appendText(texts, a.Error, queue.MaxError)
+	var t [128]byte
+	texts := appendText(t[:0], a.Error, queue.MaxError)
 	texts = appendText(texts, a.Excerpt, queue.MaxExcerpt)
 	return seal.close(b, texts)
 }

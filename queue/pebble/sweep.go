@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/cockroachdb/pebble/v2"
+
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -104,13 +106,13 @@ func (s *Store) sweepSome(ctx context.Context, from, now int64) (n int, next int
 	if err != nil {
 		return 0, 0, unavailable(err)
 	}
-	for _, x := range expired {
-		if err := s.forgetKey(ctx, x); err != nil {
-			return n, 0, err
-		}
-		n++
+	if len(expired) == 0 {
+		return 0, next, nil
 	}
-	return n, next, nil
+	if err := s.forgetKeys(ctx, expired); err != nil {
+		return 0, 0, err
+	}
+	return len(expired), next, nil
 }
 
 // expiring is an entry of the expiry index.
@@ -144,40 +146,50 @@ func (s *Store) expired(from, now int64) (found []expiring, next int64, err erro
 	return found, next, err
 }
 
-// forgetKey deletes an entry of the expiry index, and its key unless that was
-// recorded anew meanwhile.
-func (s *Store) forgetKey(ctx context.Context, x expiring) error {
-	held, err := s.locks.lock(ctx, x.key, queue.Key{})
+// forgetKeys deletes entries of the expiry index, and of their keys those that
+// were not recorded anew meanwhile. It locks the keys that it looks at.
+func (s *Store) forgetKeys(ctx context.Context, expired []expiring) error {
+	keys := make([]queue.Key, len(expired))
+	for i := range expired {
+		keys[i] = expired[i].key
+	}
+	unlock, err := s.locks.lockAll(ctx, keys)
 	if err != nil {
-		return err
+		return unavailable(err)
 	}
 	db, err := s.enter()
 	if err != nil {
-		held.unlock()
+		unlock()
 		return err
 	}
-	expiry, found, err := db.expiryOf(x.key)
-	if err != nil {
-		held.unlock()
+	batch := db.NewBatch()
+	if err := db.forget(batch, expired); err != nil {
+		unlock()
 		db.leave()
 		return unavailable(err)
 	}
-	batch := db.NewBatch()
-	var b keyBuffer
-	if found && expiry == x.expiry {
-		err = batch.Delete(dedupeKey(&b, x.key), nil)
-	}
-	// Not SingleDelete: a key marked twice within one tick has written it twice.
-	err = errors.Join(err, batch.Delete(expiryKey(&b, x.expiry, x.key), nil))
-	if err != nil {
-		held.unlock()
-		db.leave()
-		return err
-	}
 	return db.commit(ctx, s.disk, batch, false, func(err error) {
 		if err == nil {
-			s.keys.Add(-1)
+			s.keys.Add(-int64(len(expired)))
 		}
-		held.unlock()
+		unlock()
 	})
+}
+
+func (db *database) forget(batch *pebble.Batch, expired []expiring) error {
+	var b keyBuffer
+	for _, x := range expired {
+		expiry, found, err := db.expiryOf(x.key)
+		if err == nil && found && expiry == x.expiry {
+			err = batch.Delete(dedupeKey(&b, x.key), nil)
+		}
+		if err == nil {
+			// Not SingleDelete: a key marked twice within one tick has written it twice.
+			err = batch.Delete(expiryKey(&b, x.expiry, x.key), nil)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
