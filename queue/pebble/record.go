@@ -49,19 +49,6 @@ func decodeSummary(b []byte) (s summary, err error) {
 	return s, r.err()
 }
 
-// share is what the delivery in one of the lanes counts of the message's bytes:
-// the sum over all is the size.
-func (s *summary) share(l laneID) int64 {
-	n := int64(len(s.lanes))
-	if n == 0 {
-		return 0
-	}
-	if l == s.lanes[0] {
-		return s.size/n + s.size%n
-	}
-	return s.size / n
-}
-
 // stage is where a delivery stands, on disk.
 type stage byte
 
