@@ -63,20 +63,29 @@ func (o *opened) redactor(ctx context.Context, endpoint string) *redactor {
 	if r := o.redactors[endpoint]; r != nil {
 		return r
 	}
-	r := newRedactor(nil)
-	h := o.app.endpoints[endpoint]
-	if h != nil {
-		r = newRedactor(h.row.Scheme)
-		for _, secret := range h.secrets(ctx, o.shared) {
-			r.hideSecret(secret)
-		}
-		r.hide(h.Redact)
+	var r *redactor
+	if h := o.app.endpoints[endpoint]; h != nil {
+		r = h.redactor(ctx, o.shared)
+	} else {
+		r = newRedactor(nil)
+		r.hide(o.app.Redact)
 	}
-	r.hide(o.app.Redact)
 	if o.redactors == nil {
 		o.redactors = make(map[string]*redactor)
 	}
 	o.redactors[endpoint] = r
+	return r
+}
+
+// redactor knows what is hidden of this endpoint's messages and of the answers to
+// them, which may quote their request: in the admin API and in the log alike.
+func (h *Handler) redactor(ctx context.Context, s *shared) *redactor {
+	r := newRedactor(h.row.Scheme)
+	for _, secret := range h.secrets(ctx, s) {
+		r.hideSecret(secret)
+	}
+	r.hide(h.Redact)
+	r.hide(h.app.Redact)
 	return r
 }
 

@@ -209,8 +209,9 @@ func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// attempted counts and logs an attempt.
-func (f *Forward) attempted(a queue.Attempted) {
+// attempted counts and logs an attempt. An answer may quote the request, so that
+// of it no more is logged than people may see.
+func (f *Forward) attempted(s *shared, a queue.Attempted) {
 	f.metrics.attempt(a)
 	tellAttempt(a)
 	logger := f.endpoint.logger
@@ -223,9 +224,9 @@ func (f *Forward) attempted(a queue.Attempted) {
 	}
 	fields := append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
 		zap.Duration("duration", a.Attempt.Duration), zap.String("failure", string(a.Attempt.Failure)), zap.Error(a.Err))
-	excerpt := strings.TrimSpace(a.Attempt.Excerpt)
-	if excerpt = headerValue(excerpt[:min(len(excerpt), loggedExcerpt)]); excerpt != "" {
-		fields = append(fields, zap.String("answer", excerpt))
+	if excerpt := strings.TrimSpace(a.Attempt.Excerpt); excerpt != "" {
+		excerpt = f.endpoint.redactor(context.Background(), s).answer(excerpt)
+		fields = append(fields, zap.String("answer", headerValue(excerpt[:min(len(excerpt), loggedExcerpt)])))
 	}
 	switch a.Outcome {
 	case queue.Retrying:

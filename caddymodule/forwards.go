@@ -196,7 +196,7 @@ func (f *Forward) worker(s *shared) *queue.Worker {
 		Shared:      s.attempts,
 		Policy:      f.effective.queue(),
 		Observe: func(a queue.Attempted) {
-			f.attempted(a)
+			f.attempted(s, a)
 			if a.Outcome == queue.Delivered {
 				s.forDisk.ring()
 			}

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"net/http"
 	"strings"
 	"testing"
@@ -128,5 +129,30 @@ func TestNoSecretsInLogs(t *testing.T) {
 	}
 	if ours < 4*len(theSenders) {
 		t.Errorf("only %d lines", ours)
+	}
+}
+
+// TestAnswersLoggedRedacted: an upstream that quotes the request in its error
+// does not carry into the log what people are not to see.
+func TestAnswersLoggedRedacted(t *testing.T) {
+	up := newUpstream(t)
+	s := by("stripe")
+	up.answers(func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(500)
+		body, _ := io.ReadAll(r.Body)
+		fmt.Fprintf(w, "cannot take this with %s: %s", s.secret, body)
+	})
+	g := start(t, setup{
+		app:  "redact json customer.email",
+		site: s.directive("redact json cards.#.number\nforward " + up.addr),
+	})
+	now := time.Now()
+	body := strings.Replace(s.body("evt_1", now), "{", `{"customer":{"email":"EMAIL-CONTENT"},"cards":[{"number":"CARD-CONTENT"}],"note":"harmless",`, 1)
+	g.expect(200, s.with(g, body, now, "evt_1"))
+	g.logs.await(t, "attempt failed", `cannot take this with [redacted]: {`, `"harmless\"`)
+	for _, word := range []string{s.secret, "EMAIL-CONTENT", "CARD-CONTENT"} {
+		if lines := g.logs.lines("webhook_gateway", word); len(lines) > 0 {
+			t.Errorf("%s is in the log: %s", word, lines)
+		}
 	}
 }
