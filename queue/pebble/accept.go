@@ -264,7 +264,7 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 	if record.body == nil {
 		f = s.flights.launch(m.ID, record.plain, len(w.parts))
 	}
-	due, now := receiptDue(m.ID), nanos(s.now())
+	due, now := receiptDue(m.ID), s.due()
 	for i := range w.parts {
 		p := &w.parts[i]
 		// Each delivery carries its share of the message's bytes, so that the sum

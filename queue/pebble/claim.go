@@ -109,7 +109,7 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 		}
 		return nil, nil, nil
 	}
-	c, message := l.next(nanos(s.now()))
+	c, message := l.next(s.due())
 	if c == nil {
 		defer l.mu.Unlock()
 		return nil, l.wait(), nil
@@ -232,7 +232,7 @@ func (c *claim) Done(a queue.Attempt) error {
 
 // Retry implements [queue.Claim].
 func (c *claim) Retry(at time.Time, a queue.Attempt) error {
-	return c.end("retry", a, func(x *change) { x.to.due = nanos(at) })
+	return c.end("retry", a, func(x *change) { x.to.due = c.store.dueAt(at) })
 }
 
 // Bury implements [queue.Claim].
@@ -245,7 +245,7 @@ const keyPause = 5 * time.Minute
 
 // postpone makes way for those that can be read. Nothing counts as an attempt.
 func (c *claim) postpone() error {
-	return c.mark(nil, func(x *change) { x.to.due = nanos(c.store.now().Add(keyPause)) })
+	return c.mark(nil, func(x *change) { x.to.due = c.store.dueAt(c.store.now().Add(keyPause)) })
 }
 
 // Release implements [queue.Claim]. Nothing is written: on disk a claimed

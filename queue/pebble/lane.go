@@ -55,8 +55,8 @@ func (f *fresh) drop() {
 type lane struct {
 	name  string
 	id    laneID
-	named atomic.Bool // the name is on disk
-	clock func() time.Time
+	named atomic.Bool  // the name is on disk
+	clock func() int64 // of what is due
 
 	mu       sync.Mutex
 	paused   bool // by a person
@@ -79,7 +79,7 @@ type lane struct {
 	ages                          ages
 }
 
-func newLane(name string, id laneID, clock func() time.Time) *lane {
+func newLane(name string, id laneID, clock func() int64) *lane {
 	return &lane{
 		name: name, id: id, clock: clock,
 		bound: end, busy: make(map[queue.ID]*claim),
@@ -321,7 +321,7 @@ func (l *lane) stir() {
 		return
 	}
 	due := e.due
-	wait := time.Duration(due - nanos(l.clock()))
+	wait := time.Duration(due - l.clock())
 	if wait <= 0 {
 		l.wake()
 		return

@@ -184,7 +184,7 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 	}
 	s.lanesMu.RLock()
 	defer s.lanesMu.RUnlock()
-	var bytes int64
+	var bytes, newest int64
 	for id, l := range s.laneIDs {
 		l.mu.Lock()
 		l.reset()
@@ -192,6 +192,7 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 			l.waiting, l.dead, l.bytes, l.ages = t.waiting, t.dead, t.bytes, t.ages
 			l.lines, l.paused = t.lines, t.paused
 			bytes += t.bytes
+			newest = max(newest, t.ages.newest())
 			l.reconcile(t.held)
 		} else {
 			l.paused = false
@@ -200,6 +201,7 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 		l.mu.Unlock()
 	}
 	s.bytes.Store(bytes)
+	s.steady.reached(newest, nanos(s.now()))
 	return nil
 }
 

@@ -43,7 +43,7 @@ func (s *Store) operate(ctx context.Context, id queue.ID, destination string, de
 	}
 	l := s.laneBy(laneOf(destination))
 	if l == nil {
-		l = newLane(destination, laneOf(destination), s.now) // nothing has ever been in it
+		l = newLane(destination, laneOf(destination), s.due) // nothing has ever been in it
 	}
 	o := &operation{db: db, unlock: unlock, change: change{store: s, lane: l, id: id}}
 	err = o.prepare(decide)
@@ -289,7 +289,7 @@ func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route) erro
 				o.to.size = o.sum.size / int64(len(o.sum.lanes)+1)
 			}
 		}
-		o.to.stage, o.to.due, o.to.ended = stageWaiting, now, 0
+		o.to.stage, o.to.due, o.to.ended = stageWaiting, s.due(), 0
 		o.to.redelivered, o.to.attempts, o.to.order = now, 0, nil
 		if to.Ordered {
 			order := orderOf(to.OrderKey)

@@ -171,6 +171,15 @@ func (a *ages) remove(id queue.ID) {
 	}
 }
 
+// newest is when a delivery was received of the youngest that wait, in
+// nanoseconds.
+func (a *ages) newest() int64 {
+	if len(*a) == 0 {
+		return 0
+	}
+	return (*a)[len(*a)-1].earliest * int64(time.Millisecond)
+}
+
 func (a *ages) oldest() time.Time {
 	if len(*a) == 0 {
 		return time.Time{}

@@ -113,6 +113,8 @@ type Store struct {
 
 	current atomic.Pointer[database] // nil while there is none
 
+	steady steady
+
 	lanesMu sync.RWMutex
 	lanes   map[string]*lane
 	laneIDs map[laneID]*lane
@@ -462,7 +464,7 @@ func (s *Store) addLane(destination string, id laneID) (*lane, error) {
 	if other != nil {
 		return nil, fmt.Errorf("the names of the destinations %q and %q have the same digest: rename one", destination, other.name)
 	}
-	l := newLane(destination, id, s.now)
+	l := newLane(destination, id, s.due)
 	l.retention.Store(int64(s.options.Retention))
 	s.lanes[destination], s.laneIDs[id] = l, l
 	return l, nil

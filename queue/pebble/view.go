@@ -152,7 +152,7 @@ func (v *view) delivery(id queue.ID, lane laneID) (d queue.DeliveryState, st sta
 	}
 	d.State, d.Attempts, d.Last, d.Redelivered = st.stage.state(), st.attempts, st.last, unnanos(st.redelivered)
 	if st.stage == stageWaiting {
-		d.Claimed, d.Next = v.store.isClaimed(lane, id), unnanos(st.due)
+		d.Claimed, d.Next = v.store.isClaimed(lane, id), v.store.wallAt(st.due)
 	} else {
 		d.Ended = unnanos(st.ended)
 	}
