@@ -52,6 +52,18 @@ check: ## go vet, gofmt and staticcheck
 bench: ## compare with Caddy itself and print a table (bench/README.md); BENCH=regexp for some of it
 	go test -run '^$$' -bench '$(BENCH)' -timeout 60m ./bench
 
+# How long the soak takes, and how often the process is killed, when asked for by name.
+SOAK  ?= 30m
+KILLS ?= 1000
+
+.PHONY: soak
+soak: ## keep the gateway under load for SOAK=30m while one thing after another goes wrong
+	CGO_ENABLED=1 go test -race -timeout 0 -v ./cmd/caddy -run '^TestSoak$$' -soak $(SOAK)
+
+.PHONY: kill
+kill: ## kill -9 the gateway under load KILLS=1000 times and account for every event
+	go test -timeout 0 -v ./cmd/caddy -run '^TestKill$$' -kills $(KILLS)
+
 .PHONY: fuzz
 fuzz: ## run every fuzz target for FUZZTIME=30s
 	@grep -rEo --include='*_test.go' --exclude-dir=node_modules '^func Fuzz[A-Za-z0-9_]+' . | sort | \
