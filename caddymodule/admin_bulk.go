@@ -205,8 +205,12 @@ func (c *chunk) named(doing string) error {
 	return nil
 }
 
-// waiting holds a filter to waiting deliveries.
+// waiting holds a filter to waiting deliveries. One that selects nothing at all,
+// as that of an empty request, does not end everything.
 func (c *chunk) waiting(doing string) error {
+	if c.ask.Filter == (apiFilter{}) {
+		return badRequest("filter: say which waiting deliveries are to be %s; all of them are {\"state\":\"waiting\"}", doing)
+	}
 	if len(c.filter.States) > 0 && !slices.Equal(c.filter.States, []queue.State{queue.StateWaiting}) {
 		return badRequest("filter.state: only waiting deliveries can be %s", doing)
 	}

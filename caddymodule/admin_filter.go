@@ -3,9 +3,11 @@ package caddymodule
 import (
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"reflect"
 	"slices"
 	"strconv"
 	"strings"
@@ -140,12 +142,29 @@ func readJSON(r *http.Request, v any) error {
 	d := json.NewDecoder(strings.NewReader(string(b)))
 	d.DisallowUnknownFields()
 	if err := d.Decode(v); err != nil {
+		var mistyped *json.UnmarshalTypeError
+		if errors.As(err, &mistyped) {
+			return badRequest("the request is not the JSON that is due: %s", mistypedIn(mistyped))
+		}
 		return badRequest("the request is not the JSON that is due: %s", strings.TrimPrefix(err.Error(), "json: "))
 	}
 	if d.More() {
 		return badRequest("behind the request's JSON there is more")
 	}
 	return nil
+}
+
+// mistypedIn says it without the names of Go's types.
+func mistypedIn(err *json.UnmarshalTypeError) string {
+	due := map[reflect.Kind]string{reflect.Struct: "an object", reflect.String: "a text", reflect.Int: "a whole number"}[err.Type.Kind()]
+	if due == "" {
+		due = "another type"
+	}
+	where := "it"
+	if err.Field != "" {
+		where = err.Field
+	}
+	return fmt.Sprintf("%s is %s where %s is due", where, err.Value, due)
 }
 
 // writeJSON answers with v.

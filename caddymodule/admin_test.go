@@ -345,13 +345,16 @@ func TestAdminRefuses(t *testing.T) {
 	}
 	for _, op := range []string{"/cancel", "/bury"} {
 		c.refused(400, "POST", op, apiBulk{Filter: apiFilter{State: "dead_letter"}}, "only waiting")
+		c.refused(400, "POST", op, nil, "which waiting deliveries")
+		c.refused(400, "POST", op, apiBulk{}, "which waiting deliveries")
 	}
 	main := "main"
 	c.refused(400, "POST", "/purge", apiBulk{Filter: apiFilter{State: "all"}, Forward: &main}, "belongs to redeliver")
 	c.refused(400, "POST", "/redeliver", apiBulk{Filter: apiFilter{State: "all"}, Forward: &main}, "of which endpoint")
 	c.refused(400, "POST", "/purge", apiBulk{Limit: 1001, Filter: apiFilter{State: "all"}}, "1 to 1000")
 	c.refused(400, "POST", "/purge", map[string]any{"filtre": 1}, "filtre")
-	c.refused(400, "POST", "/purge", "all", "JSON")
+	c.refused(400, "POST", "/purge", "all", "it is string where an object is due")
+	c.refused(400, "POST", "/purge", map[string]any{"filter": map[string]any{"state": 1}}, "filter.state is number where a text is due")
 	c.refused(400, "POST", "/count", apiBulk{Filter: apiFilter{ID: id, Type: "x"}}, "room for")
 	c.refused(400, "POST", "/pause", nil, "endpoint")
 	c.refused(400, "POST", "/pause", apiTarget{Endpoint: "github"}, "no deliveries to pause")
