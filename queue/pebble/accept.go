@@ -135,6 +135,9 @@ func (s *Store) decide(db *database, id queue.Identity, now int64) (queue.Verdic
 			continue
 		}
 		expiry, found, err := db.expiryOf(known.key)
+		if isDamage(err) {
+			continue // an event twice is better than an event refused
+		}
 		if err != nil {
 			return queue.New, err
 		}

@@ -47,6 +47,9 @@ func (s *Store) checkSeal(db *database, ring []sealKey) error {
 	if err == nil {
 		return closer.Close()
 	}
+	if isDamage(err) {
+		return nil // it is there
+	}
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return err
 	}

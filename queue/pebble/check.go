@@ -87,8 +87,9 @@ func checkFS(files vfs.FS, dir string, keys [][]byte, progress func(done, total 
 	c.log = slog.New(slog.DiscardHandler)
 	cache := pebble.NewCache(64 << 20)
 	defer cache.Unref()
-	po := &pebble.Options{FS: readOnlyFS{files}, ReadOnly: true, Cache: cache, Logger: silent{}, EventListener: &pebble.EventListener{
-		DataCorruption: func(info pebble.DataCorruptionInfo) { c.file(info.Path) },
+	bad := new(badBlocks)
+	po := &pebble.Options{FS: readOnlyFS{files, bad}, ReadOnly: true, Cache: cache, Logger: silent{}, EventListener: &pebble.EventListener{
+		DataCorruption: func(info pebble.DataCorruptionInfo) { bad.add(info); c.file(info.Path) },
 	}}
 	err = guarded(func() (err error) {
 		db, err := pebble.Open(dir, po)
@@ -144,7 +145,15 @@ func (c *checker) finish() {
 }
 
 // readOnlyFS refuses everything that would change a file, and takes no lock.
-type readOnlyFS struct{ vfs.FS }
+type readOnlyFS struct {
+	vfs.FS
+	bad *badBlocks
+}
+
+func (f readOnlyFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.Open(name, opts...)
+	return f.bad.file(name, file), err
+}
 
 func (readOnlyFS) Create(string, vfs.DiskWriteCategory) (vfs.File, error) { return nil, syscall.EROFS }
 func (readOnlyFS) Link(string, string) error                              { return syscall.EROFS }

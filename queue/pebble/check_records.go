@@ -97,7 +97,7 @@ func (c *checker) run(db *pebble.DB) error {
 		c.report.Outdated = true
 		passes = []func() error{c.names, c.messages, c.oldIndexes, c.keys, c.secrets}
 	case "":
-		passes = nil // nothing was ever kept here
+		c.report.Format = "unknown" // empty, or the record is damaged
 	default:
 		return fmt.Errorf("it holds %q, which this version does not know", held)
 	}

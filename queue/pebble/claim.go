@@ -218,6 +218,10 @@ func (s *Store) locate(db *database, c *claim, x *fresh) error {
 		return err
 	}
 	c.standing, c.touched, err = s.standing(db, c.id, c.lane.id)
+	if isDamage(err) {
+		s.options.Logger.Error("the state of a delivery is damaged; it starts over", "message", c.id, "destination", c.lane.name, "error", err)
+		c.standing, c.touched, err = standing{}, true, nil
+	}
 	c.standing.stage, c.standing.size, c.standing.order = stageWaiting, size, c.order
 	return err
 }

@@ -19,8 +19,9 @@ import (
 // the rest goes on. A block of a file whose checksum is wrong hides the records
 // in it, and all that other files hold between the same two keys; whoever reads
 // a range goes on behind it, and who needs a record from within learns that it is
-// damaged. What cannot be survived is the loss of a file's own index or of the
-// manifest: then the store does not open, and says which file it is.
+// damaged. Deliveries whose index is hidden so are put back into it; see mend.
+// What cannot be survived is the loss of a file's own index or of the manifest:
+// then the store does not open, and says which file it is.
 
 // isCorruption: a block of a file does not have the checksum that it was written
 // with, or a file is missing. What lies elsewhere can be read all the same.
@@ -36,10 +37,10 @@ type damage struct {
 	log *slog.Logger
 
 	mu      sync.Mutex
-	count   int64           // set aside, and holes
-	pending []piece         // to be set aside
-	holes   map[string]bool // by the last readable key before
-	sealed  bool            // a missing key was reported
+	count   int64             // set aside, and holes
+	pending []piece           // to be set aside
+	holes   map[string][]byte // where to go on, by the last key that can be read
+	sealed  bool              // a missing key was reported
 }
 
 // piece is a record that is damaged.
@@ -68,19 +69,40 @@ func (d *damage) record(k, v []byte, err error) {
 	d.pending = append(d.pending, piece{bytes.Clone(k), bytes.Clone(v)})
 }
 
-// hole is told that what follows a key cannot be read.
-func (d *damage) hole(after []byte, err error) {
+// hole is told that what follows a key cannot be read before another.
+func (d *damage) hole(after, next []byte, err error) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	if d.holes[string(after)] {
-		return
-	}
 	if d.holes == nil {
-		d.holes = make(map[string]bool)
+		d.holes = make(map[string][]byte)
 	}
-	d.holes[string(after)] = true
+	d.holes[string(after)] = next
 	d.count++
 	d.log.Error("a part of the queue cannot be read and is passed over", "after", hex.EncodeToString(after), "error", err)
+}
+
+// gap is a part of a kind that cannot be read, without its ends.
+type gap struct{ after, next []byte }
+
+// take returns the gaps of two kinds, which are being mended.
+func (d *damage) take(a, b byte) (gaps []gap) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	for after, next := range d.holes {
+		if after[0] == a || after[0] == b {
+			gaps = append(gaps, gap{[]byte(after), next})
+			delete(d.holes, after)
+		}
+	}
+	return gaps
+}
+
+// past tells where to go on behind a known hole; nil: nowhere.
+func (d *damage) past(after []byte) (next []byte, known bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	next, known = d.holes[string(after)]
+	return next, known
 }
 
 // noKey is told of a record that nobody can read. It reports the first.
@@ -164,10 +186,16 @@ func (db *database) walk(lower, upper []byte, f func(k, v []byte) error) error {
 		if last == nil {
 			last = lower
 		}
-		db.damage.hole(last, err)
-		next, err := db.behind(last, upper)
-		if next == nil || err != nil {
-			return err
+		next, known := db.damage.past(last)
+		if !known {
+			cause := err
+			if next, err = pass(db, last, upper, false); err != nil {
+				return err
+			}
+			db.damage.hole(last, next, cause)
+		}
+		if next == nil || bytes.Compare(next, upper) >= 0 {
+			return nil
 		}
 		lower = next
 	}
@@ -194,62 +222,100 @@ func (db *database) walkWhole(lower, upper []byte, f func(k, v []byte) error) (l
 // errEnough ends a walk.
 var errEnough = errors.New("enough")
 
-// behind finds where one can read again behind a key; nil: nowhere before upper.
-// Nobody tells where a broken block ends. So it tries places ever farther away,
-// which finds the first that is as wide as the hole, and then closes in on it.
-func (db *database) behind(last, upper []byte) ([]byte, error) {
-	iter, err := db.NewIter(&pebble.IterOptions{UpperBound: upper})
+// keyLength is how long keys are at most, with room for one behind them.
+const keyLength = len(keyBuffer{}) + 1
+
+// passProbes bounds how closely pass looks for the end of a hole before it reads
+// its way there.
+const passProbes = 40
+
+// pass finds where one can read again beyond a key, upwards or downwards; nil:
+// nowhere before the limit. Reading goes on at the key that it returns, included.
+// Nobody tells where a broken block ends, so it finds out how many bytes of the key
+// lead out of it, closes in on the end, and then reads back towards it.
+func pass(r pebble.Reader, key, limit []byte, down bool) (found []byte, err error) {
+	iter, err := r.NewIter(nil)
 	if err != nil {
 		return nil, err
 	}
-	defer iter.Close()
-	const size = len(keyBuffer{}) + 1 // keys as numbers of so many bytes
-	number := func(k []byte) *numbers.Int {
-		return new(numbers.Int).SetBytes(append(bytes.Clone(k), make([]byte, size-min(len(k), size))...)[:size])
+	defer func() {
+		if closeErr := iter.Close(); closeErr != nil && !isCorruption(closeErr) {
+			err = errors.Join(err, closeErr)
+		}
+	}()
+	seek, farthest, back := iter.SeekGE, iter.Last, iter.Prev
+	if down {
+		seek, farthest, back = iter.SeekLT, iter.First, iter.Next
 	}
-	bytesOf := func(n *numbers.Int) []byte { return n.FillBytes(make([]byte, size)) }
-	low, limit := number(last), number(upper)
-	readable := func(n *numbers.Int) (bool, error) {
-		if n.Cmp(limit) >= 0 {
-			return true, nil
-		}
-		iter.SeekGE(bytesOf(n))
-		err := iter.Error()
-		if err != nil && !isCorruption(err) {
-			return false, err
-		}
-		return err == nil, nil
+	beyond := func(k []byte) bool {
+		c := bytes.Compare(k, limit)
+		return !down && c >= 0 || down && c < 0
 	}
-	high := new(numbers.Int)
-	for step := numbers.NewInt(1); ; step.Lsh(step, 1) {
-		high.Add(low, step)
-		ok, err := readable(high)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			break
-		}
-	}
-	for middle := new(numbers.Int); ; {
-		middle.Rsh(middle.Add(low, high), 1)
-		if middle.Cmp(low) <= 0 {
-			break
-		}
-		ok, err := readable(middle)
-		if err != nil {
-			return nil, err
-		}
-		if ok {
-			high.Set(middle)
+	readable := func(k []byte) bool { seek(k); return !isCorruption(iter.Error()) }
+	bad, good := padded(key), padded(limit)
+	origin := bad
+	for short, long := 0, keyLength; long-short > 1; {
+		size := (short + long) / 2
+		next := stepped(origin, size, down)
+		if next == nil || beyond(next) {
+			short = size
+		} else if readable(next) {
+			short, good = size, next
 		} else {
-			low.Set(middle)
+			long, bad = size, next
 		}
 	}
-	if high.Cmp(limit) >= 0 {
+	for range passProbes {
+		middle := halfway(bad, good)
+		if bytes.Equal(middle, bad) || bytes.Equal(middle, good) {
+			break
+		}
+		if readable(middle) {
+			good = middle
+		} else {
+			bad = middle
+		}
+	}
+	if !readable(good) {
+		return nil, nil // the hole goes on beyond the limit
+	}
+	for ok := iter.Valid() || farthest(); ok; ok = back() {
+		if found != nil && (bytes.Compare(iter.Key(), key) <= 0) != down {
+			break // there is no hole any more
+		}
+		found = append(found[:0], iter.Key()...)
+	}
+	if err := iter.Error(); err != nil && !isCorruption(err) {
+		return nil, err
+	}
+	if found == nil || beyond(found) {
 		return nil, nil
 	}
-	return bytesOf(high), nil
+	return found, nil
+}
+
+func padded(key []byte) []byte {
+	return append(bytes.Clone(key), make([]byte, keyLength)...)[:keyLength]
+}
+
+// stepped is the first key beyond all that share so many bytes with a key; nil:
+// there is none.
+func stepped(key []byte, size int, down bool) []byte {
+	next := padded(key[:size])
+	if down {
+		return next // everything below it has other bytes there
+	}
+	for i := size - 1; i >= 0; i-- {
+		if next[i]++; next[i] != 0 {
+			return next
+		}
+	}
+	return nil
+}
+
+func halfway(a, b []byte) []byte {
+	x, y := new(numbers.Int).SetBytes(a), new(numbers.Int).SetBytes(b)
+	return x.Rsh(x.Add(x, y), 1).FillBytes(make([]byte, keyLength))
 }
 
 // nameless names a lane whose name is lost. Cannot happen, as a name is written

@@ -134,10 +134,12 @@ const compactionPause = 10 * time.Second
 
 // corrupt is told of each damaged block that is met, on the goroutine that reads.
 func (db *database) corrupt(log *slog.Logger, info pebble.DataCorruptionInfo) {
+	db.fence.bad.add(info)
 	if _, reported := db.reported.LoadOrStore(info.Path, true); !reported {
 		log.Error("a file of the queue is damaged; what can be read goes on", "file", info.Path, "details", info.Details)
 	}
-	if !onStack("pebble/v2.(*DB).compact1") {
+	// While it is being opened Pebble waits for the compactions that it has begun.
+	if db.fence.serving.Load() == nil || !onStack("pebble/v2.(*DB).compact1") {
 		return
 	}
 	pause := time.NewTimer(compactionPause)

@@ -74,6 +74,7 @@ func (d *disk) leave() {
 type fence struct {
 	vfs.FS
 	disk *disk
+	bad  badBlocks
 	// serving is called with the error of a write. It is nil while the database is
 	// being opened, when Pebble handles errors well.
 	serving atomic.Pointer[func(error)]
@@ -198,6 +199,11 @@ func (f *fence) OpenReadWrite(name string, category vfs.DiskWriteCategory, opts 
 
 func (f *fence) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCategory) (vfs.File, error) {
 	return f.open(func() (vfs.File, error) { return f.FS.ReuseForWrite(oldname, newname, category) })
+}
+
+func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
+	file, err := f.FS.Open(name, opts...)
+	return f.bad.file(name, file), err
 }
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {

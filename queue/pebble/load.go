@@ -32,6 +32,15 @@ func (s *Store) load(db *database) error {
 	if err := s.loadWaiting(db, counts); err != nil {
 		return err
 	}
+	if holes := s.damage.take(kindWaiting, kindLine); len(holes) > 0 {
+		if err := s.mend(db, holes); err != nil {
+			return err
+		}
+		clear(counts)
+		if err := s.loadWaiting(db, counts); err != nil {
+			return err
+		}
+	}
 	if err := loadDead(db, counts); err != nil {
 		return err
 	}
@@ -44,6 +53,12 @@ func (s *Store) load(db *database) error {
 func (s *Store) checkFormat(db *database) error {
 	key := []byte{kindFormat}
 	v, closer, err := db.Get(key)
+	if isDamage(err) {
+		// One of the many records in a broken block. The format before can be used as
+		// this one, but for its lists.
+		s.options.Logger.Error("the format of the folder cannot be read; it is taken for the present one", "error", err)
+		return nil
+	}
 	if errors.Is(err, pebble.ErrNotFound) {
 		return db.Set(key, []byte(format), pebble.Sync)
 	}

@@ -25,6 +25,7 @@ type row struct {
 // iterator, so that a page from a thousand strands costs a thousand seeks, and
 // from one it costs one.
 type merge struct {
+	files pebble.Reader
 	iter  *pebble.Iterator
 	kind  byte
 	down  bool
@@ -33,7 +34,6 @@ type merge struct {
 	piece int
 	order []*strand // a heap by the first row
 	err   error
-	steps int // rows read
 }
 
 // strand is what a merge knows of one of its strands.
@@ -51,7 +51,7 @@ func newMerge(r pebble.Reader, kind byte, down bool, strands []laneID, from, to 
 	if err != nil {
 		return nil, err
 	}
-	m := &merge{iter: iter, kind: kind, down: down, from: from, to: to}
+	m := &merge{files: r, iter: iter, kind: kind, down: down, from: from, to: to}
 	if strands == nil {
 		if strands, err = m.discover(); err != nil {
 			return nil, errors.Join(err, iter.Close())
@@ -83,16 +83,27 @@ func newMerge(r pebble.Reader, kind byte, down bool, strands []laneID, from, to 
 
 // discover finds the strands of the index by jumping from one to the next.
 func (m *merge) discover() (found []laneID, err error) {
-	for ok := m.iter.First(); ok; {
+	end := []byte{m.kind + 1}
+	from := []byte{m.kind}
+	for from != nil {
+		ok := m.iter.SeekGE(from)
+		if isCorruption(m.iter.Error()) {
+			if from, err = pass(m.files, from, end, false); err != nil {
+				return found, err
+			}
+			continue
+		}
+		if !ok {
+			break
+		}
 		k := m.iter.Key()
 		if len(k) < 9 {
-			ok = m.iter.Next()
+			from = append(bytes.Clone(k), 0)
 			continue
 		}
 		id := laneID(k[1:9])
 		found = append(found, id)
-		next := append([]byte{m.kind}, id[:]...)
-		ok = m.iter.SeekGE(append(next, bytes.Repeat([]byte{0xff}, 25)...))
+		from = append(append([]byte{m.kind}, id[:]...), bytes.Repeat([]byte{0xff}, 25)...)
 	}
 	return found, m.iter.Error()
 }
@@ -132,22 +143,54 @@ func (m *merge) fillFrom(s *strand, from, to []byte) {
 	if m.down {
 		seek, step, start = m.iter.SeekLT, m.iter.Prev, upper
 	}
-	ok := seek(start)
-	for ; ok && len(s.rows) < m.piece; ok = step() {
-		k := m.iter.Key()
-		if m.down && bytes.Compare(k, lower) < 0 || !m.down && bytes.Compare(k, upper) >= 0 {
+	for {
+		for ok := seek(start); ok && len(s.rows) < m.piece; ok = step() {
+			k := m.iter.Key()
+			if m.down && bytes.Compare(k, lower) < 0 || !m.down && bytes.Compare(k, upper) >= 0 {
+				break
+			}
+			m.take(s, k)
+		}
+		if !isCorruption(m.iter.Error()) {
 			break
 		}
-		m.steps++
-		s.last = bytes.Clone(k[9:])
-		if len(s.last) == restSize(m.kind) {
-			s.rows = append(s.rows, row{s.id, s.last, bytes.Clone(m.iter.Value())})
+		next := m.passed(s, start, lower, upper)
+		if next == nil || bytes.Equal(next, start) {
+			break
 		}
+		start = next
 	}
 	s.over = len(s.rows) < m.piece
-	if err := m.iter.Error(); err != nil {
+	if err := m.iter.Error(); err != nil && !isCorruption(err) {
 		m.err = err
 	}
+}
+
+func (m *merge) take(s *strand, k []byte) {
+	s.last = bytes.Clone(k[9:])
+	if len(s.last) == restSize(m.kind) {
+		s.rows = append(s.rows, row{s.id, s.last, bytes.Clone(m.iter.Value())})
+	}
+}
+
+// passed returns where to seek next when what comes cannot be read; nil: nowhere.
+func (m *merge) passed(s *strand, start, lower, upper []byte) []byte {
+	if s.last != nil {
+		start = append(append([]byte{m.kind}, s.id[:]...), s.last...)
+	}
+	limit := upper
+	if m.down {
+		limit = lower
+	}
+	next, err := pass(m.files, start, limit, m.down)
+	switch {
+	case err != nil:
+		m.err = err
+		return nil
+	case next != nil && m.down:
+		return append(next, 0) // seeks below it
+	}
+	return next
 }
 
 // restSize is how long the rest of a whole key is.

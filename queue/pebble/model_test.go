@@ -215,7 +215,7 @@ func (m *model) compare() {
 	}
 	for _, f := range filters {
 		want, wantMessages := m.expect(f)
-		for _, n := range []int{1, 3, 1000} {
+		for _, n := range []int{3, 1000} {
 			got := m.page(f, n)
 			gotSorted := slices.Sorted(slices.Values(got))
 			if !slices.Equal(gotSorted, want) {
@@ -345,13 +345,13 @@ func (m *model) check() {
 // other keys, too, and holds the lists and the check of the closed folder against
 // a model.
 func TestModel(t *testing.T) {
-	for seed := range uint64(4) {
+	for seed := range uint64(2) {
 		m := &model{T: t, rng: newRand(seed), fs: vfs.NewMem(), messages: make(map[queue.ID]*modelMessage), now: time.Date(2026, 4, 5, 6, 7, 8, 0, time.UTC)}
 		rings := [][][]byte{nil, {testSealKey(1)}, {testSealKey(2), testSealKey(1)}}
 		for round := range rings {
 			m.keys = rings[max(round, int(seed)%2)]
 			m.open()
-			for range 150 {
+			for range 100 {
 				m.step()
 			}
 			m.compare()

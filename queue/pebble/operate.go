@@ -132,7 +132,7 @@ func (o *operation) hold() error {
 	p := o.from.place(o.id)
 	var k keyBuffer
 	v, closer, err := o.db.Get(p.key(&k, l.id))
-	if errors.Is(err, pebble.ErrNotFound) {
+	if errors.Is(err, pebble.ErrNotFound) || isDamage(err) {
 		// Damage took it out of the index, where it counts no more: it can be
 		// redelivered like one that is gone.
 		o.from = standing{stage: stageGone, written: st.written}
