@@ -1,9 +1,11 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -32,13 +34,19 @@ func (c *change) ends(st stage, why reason) {
 	}
 }
 
+// lockLimit is how long a change waits for a message, which another holds for as
+// long as the disk is full: who waited for ever could not be stopped.
+const lockLimit = 5 * time.Second
+
 // lock locks the message where the change may be the end of it: until unlock no
 // other delivery of the message can be removed, as both would find the other
 // still there.
-func (c *change) lock(ctx context.Context) (unlock func(), err error) {
+func (c *change) lock() (unlock func(), err error) {
 	if c.to.stage != stageGone {
 		return func() {}, nil
 	}
+	ctx, cancel := context.WithTimeout(context.Background(), lockLimit)
+	defer cancel()
 	return c.store.lockMessage(ctx, c.id)
 }
 
@@ -184,8 +192,8 @@ func (r *removal) delivery(l *lane, id queue.ID, st *standing, touched bool, end
 		}
 	}
 	endpoint, sum, err := r.db.summary(id, endpoint)
-	if errors.Is(err, pebble.ErrNotFound) {
-		err = nil // the message goes all the same
+	if errors.Is(err, pebble.ErrNotFound) || isDamage(err) {
+		sum, err = r.lost(id)
 	}
 	if err != nil {
 		return err
@@ -202,6 +210,30 @@ func (r *removal) delivery(l *lane, id queue.ID, st *standing, touched bool, end
 		return r.store.setStanding(r.batch, id, l.id, &standing{stage: stageGone, size: st.size})
 	}
 	return r.message(id, endpoint, &sum, l, touched, why)
+}
+
+// lost makes up for an entry of the list that is gone or damaged: without it the
+// message could neither stay for its other deliveries nor go with the last.
+func (r *removal) lost(id queue.ID) (sum summary, err error) {
+	var k keyBuffer
+	for _, l := range r.store.allLanes() {
+		untouched := place{position: position{receiptDue(id), id}}
+		for _, key := range [][]byte{bytes.Clone(standingKey(&k, id, l.id)), untouched.key(&k, l.id)} {
+			_, closer, err := r.db.Get(key)
+			if errors.Is(err, pebble.ErrNotFound) {
+				continue
+			}
+			if err == nil {
+				err = closer.Close()
+			}
+			if err != nil && !isDamage(err) {
+				return sum, err
+			}
+			sum.lanes = append(sum.lanes, l.id)
+			break
+		}
+	}
+	return sum, nil
 }
 
 // others tells whether other deliveries of the message are left.

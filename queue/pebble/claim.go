@@ -25,6 +25,7 @@ type claim struct {
 	// is replaced.
 	place
 	gone  bool // no longer on disk: a mark was kept that had failed, so it seemed
+	let   bool // it was released while a mark is being written
 	phase phase
 }
 
@@ -51,6 +52,9 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 	}
 	for {
 		if err := ctx.Err(); err != nil {
+			l.mu.Lock()
+			l.stir() // who was woken just now passes that on
+			l.mu.Unlock()
 			return nil, context.Cause(ctx)
 		}
 		c, wait, err := s.tryClaim(l)
@@ -253,31 +257,42 @@ func (c *claim) postpone() error {
 }
 
 // Release implements [queue.Claim]. Nothing is written: on disk a claimed
-// delivery looks like any that waits.
+// delivery looks like any that waits. While a mark is being written that nobody
+// waits for any more, as on a full disk, the claim ends when that has come to an
+// end.
 func (c *claim) Release() error {
 	l := c.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if c.phase == marking && !c.let {
+		c.let = true
+		return nil
+	}
 	if err := c.ready(); err != nil {
 		return err
 	}
 	if c.phase == holding {
-		l.ended(c)
-		if !c.gone {
-			l.insert(entry{place: c.place})
-		}
+		c.release()
 	}
 	c.phase = ended
 	return nil
 }
 
+// release puts the delivery back. The lane is locked.
+func (c *claim) release() {
+	c.lane.ended(c)
+	if !c.gone {
+		c.lane.insert(entry{place: c.place})
+	}
+}
+
 // ready tells whether a method may go on. The lane is locked.
 func (c *claim) ready() error {
-	switch c.phase {
-	case marking:
-		return unavailable(errMarking)
-	case ended:
+	switch {
+	case c.phase == ended || c.let:
 		return errEnded
+	case c.phase == marking:
+		return unavailable(errMarking)
 	}
 	return nil
 }
@@ -304,7 +319,7 @@ func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 	x := c.change(was)
 	x.attempt = a
 	to(x)
-	unlock, err := x.lock(context.Background())
+	unlock, err := x.lock()
 	if err != nil {
 		c.settle(x, err)
 		db.leave()
@@ -374,6 +389,10 @@ func (c *claim) settle(x *change, err error) {
 	defer l.mu.Unlock()
 	if err != nil {
 		c.phase, c.unsure = holding, true
+		if c.let {
+			c.release()
+			c.phase = ended
+		}
 		return
 	}
 	c.phase = marked

@@ -349,7 +349,10 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 			if errors.Is(err, pebble.ErrNotFound) {
 				continue
 			}
-			if err = errors.Join(err, closer.Close(), batch.SingleDelete(key, nil)); err != nil {
+			if err == nil {
+				err = errors.Join(closer.Close(), batch.SingleDelete(key, nil))
+			}
+			if err != nil {
 				return nil, err
 			}
 			removed = append(removed, x)
