@@ -68,13 +68,40 @@ func opensCanary(key *sealKey, k, v []byte) bool {
 	return err == nil && isSealed(v) && string(plain) == canaryText && keyName(k[1:]) == key.name
 }
 
-// SetKeys exchanges the keys of Options.Keys. What is kept stays as it is and
-// needs its key as long as it is kept.
+// reseal puts the learnt secrets under the first key. Unlike events they have no
+// end, so that the key before could never be taken away. What cannot be opened
+// stays; who asks for it is told.
+func (s *Store) reseal(db *database) error {
+	ring := s.seal.ring()
+	if len(ring) == 0 {
+		return nil
+	}
+	batch := db.NewBatch()
+	err := each(db, kindSecret, func(k, v []byte) error {
+		if secretSealedBy(&ring[0], v) {
+			return nil
+		}
+		l, err := s.seal.openSecret(k, v)
+		if err != nil {
+			return nil
+		}
+		return batch.Set(k, s.seal.secret(nil, k, l.at, l.secret), nil)
+	})
+	if err != nil || batch.Empty() {
+		return errors.Join(err, batch.Close())
+	}
+	return batch.Commit(pebble.Sync)
+}
+
+// SetKeys exchanges the keys of Options.Keys. Events stay as they are and need
+// their key as long as they are kept.
 func (s *Store) SetKeys(keys [][]byte) error {
 	ring, err := newRing(keys)
 	if err != nil {
 		return err
 	}
+	s.secrets <- struct{}{}
+	defer func() { <-s.secrets }()
 	db, err := s.enter()
 	if err != nil {
 		return err
@@ -85,5 +112,8 @@ func (s *Store) SetKeys(keys [][]byte) error {
 	}
 	s.seal.keys.Store(&ring)
 	s.damage.keysChanged()
+	if err := guarded(func() error { return s.reseal(db) }); err != nil {
+		s.options.Logger.Warn("learnt secrets still need their key from before; the next start tries again", "error", err)
+	}
 	return nil
 }

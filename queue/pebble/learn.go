@@ -126,6 +126,11 @@ func (s *seal) secret(b, key []byte, at uint64, secret string) []byte {
 	return append(binary.BigEndian.AppendUint64(b, at), kept...)
 }
 
+// secretSealedBy tells whether a secret's value is sealed with this key.
+func secretSealedBy(key *sealKey, v []byte) bool {
+	return len(v) >= 8+sealHead && v[0]&0x80 != 0 && isSealed(v[8:]) && keyName(v[8+len(sealMark):][:len(keyName{})]) == key.name
+}
+
 func (s *seal) openSecret(key, v []byte) (l learnt, err error) {
 	if len(v) < 8 {
 		return l, errDamaged

@@ -25,6 +25,9 @@ func (s *Store) load(db *database) error {
 	if err := s.checkSeal(db, s.seal.ring()); err != nil {
 		return err
 	}
+	if err := s.reseal(db); err != nil {
+		return err
+	}
 	if err := s.loadNames(db); err != nil {
 		return err
 	}
