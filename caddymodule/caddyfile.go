@@ -52,6 +52,10 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	return handler, nil
 }
 
+// endpointOptions are the lines that [Handler.unmarshalOption] reads itself.
+var endpointOptions = []string{"name", "public_url", "max_body", "tolerance", "dedupe", "replays", "enrol", "before",
+	"forward", "mode", "retention", "max_backlog", "max_in_flight", "redact"}
+
 // unmarshalOption reads one line or block of the directive.
 func (h *Handler) unmarshalOption(d httpcaddyfile.Helper, guest caddy.Module) (err error) {
 	switch d.Val() {

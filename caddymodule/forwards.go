@@ -187,6 +187,29 @@ func (h *Handler) retention() time.Duration {
 	return h.app.retention()
 }
 
+// warnOfNoForward names what is configured for deliveries where there are none.
+func (h *Handler) warnOfNoForward() {
+	if h.asynchronous() {
+		return
+	}
+	var idle []string
+	for _, line := range []struct {
+		name  string
+		given bool
+	}{
+		{"retry", h.Retry != nil}, {"circuit", h.Circuit != nil}, {"concurrency", h.Concurrency != 0}, {"rate", h.Rate != nil},
+		{"order", h.Order != nil}, {"retention", h.Retention != nil}, {"max_backlog", h.MaxBacklog != 0},
+	} {
+		if line.given {
+			idle = append(idle, line.name)
+		}
+	}
+	if len(idle) > 0 {
+		h.logger.Warn("these lines have no effect: the endpoint has no forward, so nothing is kept and the next handler answers",
+			zap.String("endpoint", h.Name), zap.Strings("lines", idle))
+	}
+}
+
 // worker delivers what waits for this forward.
 func (f *Forward) worker(s *shared) *queue.Worker {
 	return &queue.Worker{

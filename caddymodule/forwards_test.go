@@ -206,3 +206,11 @@ func TestForwardGetsAName(t *testing.T) {
 		t.Errorf("%d warnings", n)
 	}
 }
+
+// TestNoForward: what is configured for deliveries is warned of where there are none.
+func TestNoForward(t *testing.T) {
+	up := newUpstream(t)
+	s := by("github")
+	g := start(t, setup{site: s.directive("retry off\n max_backlog 1MiB\n order") + "\nreverse_proxy " + up.addr})
+	g.logs.await(t, `"level":"warn"`, "have no effect", `["retry","order","max_backlog"]`)
+}

@@ -226,6 +226,7 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	}
 	h.warnOfObserving()
 	h.warnOfWait()
+	h.warnOfNoForward()
 	h.metrics = h.app.metrics.endpoint(h.Name)
 	return h.app.register(h)
 }

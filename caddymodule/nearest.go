@@ -4,6 +4,8 @@ import (
 	"maps"
 	"slices"
 	"strings"
+
+	"github.com/caddyserver/caddy/v2"
 )
 
 // didYouMean proposes the one of the names that a mistyped one is most likely
@@ -62,12 +64,27 @@ func providerNames() []string {
 // subdirectives are the names of what may stand in an endpoint's block besides
 // the provider's own options.
 func subdirectives() []string {
-	return append(slices.Sorted(maps.Keys(optionParsers)),
-		"secret", "name", "tolerance", "dedupe", "replays", "max_body", "public_url", "enrol", "forward")
+	return slices.Concat(slices.Sorted(maps.Keys(optionParsers)), []string{"secret"}, endpointOptions, policyOptions)
+}
+
+// misplaced says where a line belongs that an endpoint does not know, but the
+// block of a forward does; it is empty for what neither knows.
+func misplaced(name string) string {
+	if slices.Contains(forwardOptions, name) {
+		return "; it stands in the block of a forward: `forward { " + name + " … }`"
+	}
+	if _, err := caddy.GetModule("http.handlers." + name); err == nil {
+		return "; handlers stand in a block of their own, `forward { … }` for what delivers or `before { … }` for what comes first, " +
+			"or after the endpoint, which then has no forward"
+	}
+	return ""
 }
 
 // known says what may stand in place of an unknown subdirective.
 func (p *Provider) known(name string) string {
+	if text := misplaced(name); text != "" {
+		return text
+	}
 	own := make([]string, len(p.row.Options))
 	for i, o := range p.row.Options {
 		own[i] = o.Name

@@ -1,6 +1,9 @@
 package caddymodule
 
-import "testing"
+import (
+	"strings"
+	"testing"
+)
 
 func TestDidYouMean(t *testing.T) {
 	names := append(providerNames(), subdirectives()...)
@@ -16,6 +19,16 @@ func TestDidYouMean(t *testing.T) {
 	} {
 		if got := didYouMean(typed, names); got != want {
 			t.Errorf("%q: %q, want %q", typed, got, want)
+		}
+	}
+}
+
+// TestSubdirectives: what a mistyped line is compared with is what an endpoint knows.
+func TestSubdirectives(t *testing.T) {
+	for _, name := range subdirectives() {
+		_, err := adapt(":8080\nwebhook_gateway hmac {\n\t" + name + "\n}\n")
+		if err != nil && strings.Contains(err.Error(), "unknown subdirective") {
+			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
