@@ -108,6 +108,7 @@ func TestNeeds(t *testing.T) {
 			{Name: "billing", Destination: "github/billing", DeadLetters: 3, Waiting: 1, Paused: true, LastError: "connection\x1b refused",
 				LastSuccess: now.Add(-time.Hour), Circuit: &apiCircuit{State: queue.CircuitOpen, Probe: now.Add(12 * time.Second)}},
 		}},
+		{Name: "stripe", MaxBacklog: 1000, Bytes: 800},
 		{Name: "old", Kind: "orphaned", Forwards: []apiForward{{Destination: "old", Orphaned: true, Waiting: 12}}},
 	}}
 	want := []string{
@@ -117,6 +118,7 @@ func TestNeeds(t *testing.T) {
 		"3 dead letters in github/billing: caddy webhook events --endpoint github --forward billing --state dead_letter",
 		"github/billing is paused, 1 delivery waits: caddy webhook resume github/billing",
 		`github/billing has failed, last success 1h ago: connection\x1b refused`,
+		"The backlog of stripe has reached 80 % of its max_backlog; beyond it its senders get 503.",
 		"12 deliveries wait of old, which the configuration does not have: bring it back, or caddy webhook purge --endpoint old --forward '' --state waiting",
 	}
 	got := r.needs()
@@ -126,7 +128,7 @@ func TestNeeds(t *testing.T) {
 		}
 	}
 	for f, state := range map[*apiForward]string{
-		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[1].Forwards[0]: "orphaned",
+		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[2].Forwards[0]: "orphaned",
 		{Circuit: r.Endpoints[0].Forwards[1].Circuit}:                "circuit open, probe in 12s",
 		{Circuit: &apiCircuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
 		{Circuit: &apiCircuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",

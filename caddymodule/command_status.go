@@ -169,6 +169,9 @@ func (r *statusReport) needs() []string {
 		say("%s cannot be read and was set aside: stop the gateway and run caddy webhook check", plural(s.Damaged, "record", "records"))
 	}
 	for _, e := range r.Endpoints {
+		if e.MaxBacklog > 0 && e.Bytes >= e.MaxBacklog*8/10 {
+			say("The backlog of %s has reached %d %% of its max_backlog; beyond it its senders get 503.", printable(e.Name), e.Bytes*100/e.MaxBacklog)
+		}
 		for _, f := range e.Forwards {
 			lines = append(lines, f.needs(e.Name, r.Now)...)
 		}
