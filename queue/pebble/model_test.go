@@ -345,7 +345,11 @@ func (m *model) check() {
 // other keys, too, and holds the lists and the check of the closed folder against
 // a model.
 func TestModel(t *testing.T) {
-	for seed := range uint64(2) {
+	seeds := uint64(4)
+	if raced {
+		seeds = 2
+	}
+	for seed := range seeds {
 		m := &model{T: t, rng: newRand(seed), fs: vfs.NewMem(), messages: make(map[queue.ID]*modelMessage), now: time.Date(2026, 4, 5, 6, 7, 8, 0, time.UTC)}
 		rings := [][][]byte{nil, {testSealKey(1)}, {testSealKey(2), testSealKey(1)}}
 		for round := range rings {
