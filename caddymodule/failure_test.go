@@ -114,6 +114,9 @@ func TestFailureKinds(t *testing.T) {
 		{"a certificate of its own making", "reverse_proxy https://" + secure.Listener.Addr().String(), 0, queue.TLS, ""},
 		{"answers", patience(secure.Listener.Addr().String(), "tls_insecure_skip_verify"), 0, queue.Status, "HTTP status 404"},
 		{"an error handler", "error 418", 0, queue.Status, "HTTP status 418"},
+		{"changes the protocol", "reverse_proxy " + listens(t, func(c *net.TCPConn) {
+			io.WriteString(c, "HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: websocket\r\n\r\n")
+		}), 0, queue.Broken, "ended without an answer"},
 		{"no handler", "header X-A b", 0, queue.Broken, ""},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -138,6 +138,10 @@ var nobodyAnswered = caddyhttp.HandlerFunc(func(http.ResponseWriter, *http.Reque
 	return fmt.Errorf("no route in forward answered the request")
 })
 
+// errNoAnswer: the handlers returned without an answer or an error, as reverse_proxy
+// does when an upstream wants to change the protocol (101).
+var errNoAnswer = errors.New("the forward ended without an answer; an upstream that changes the protocol gives none")
+
 // loggedExcerpt is how much of a failed answer stands in the log.
 const loggedExcerpt = 256
 
@@ -187,7 +191,7 @@ func (w *recorder) final() int { return w.status }
 func (w *recorder) failure() error {
 	var err error = queue.StatusError{Status: w.status}
 	if w.status == 0 {
-		err = errNobodyAnswered
+		err = errNoAnswer
 	}
 	if wait, ok := parseRetryAfter(w.header.Get("Retry-After"), time.Now()); ok {
 		return queue.RetryAfter(err, wait)
