@@ -123,6 +123,9 @@ func (c *change) arrive(batch *pebble.Batch) error {
 	size := appendSize(v[:0], c.to.size)
 	switch c.to.stage {
 	case stageWaiting:
+		if err := c.store.steady.keep(batch); err != nil {
+			return err
+		}
 		p := c.to.place(c.id)
 		if p.order != nil {
 			size = appendLine(v[:0], p.due, c.to.size)

@@ -27,6 +27,7 @@ import (
 //	a id lane number         an attempt
 //	p lane                   a destination that a person has paused: since when
 //	g id                     a message that has gone: when, and why
+//	w                        how far the clock of what is due is ahead, if it ever was
 //	b key                    a damaged record, behind the key that it had
 //	k key                    a dedupe key: when it expires
 //	x expiry key             the same by time, for the sweep
@@ -51,6 +52,7 @@ const (
 	kindAttempt  = 'a'
 	kindPaused   = 'p'
 	kindGone     = 'g'
+	kindSteady   = 'w'
 	kindDamaged  = 'b'
 	kindKey      = 'k'
 	kindExpiry   = 'x'

@@ -50,6 +50,9 @@ func (s *Store) load(db *database) error {
 	if err := loadPaused(db, counts); err != nil {
 		return err
 	}
+	if err := s.loadSteady(db); err != nil {
+		return err
+	}
 	return s.adopt(counts)
 }
 

@@ -1,8 +1,12 @@
 package pebble
 
 import (
+	"encoding/binary"
+	"errors"
 	"sync"
 	"time"
+
+	"github.com/cockroachdb/pebble/v2"
 )
 
 // steady makes of the clock on the wall one that tells what is due. When the wall's
@@ -14,6 +18,7 @@ type steady struct {
 	ahead int64     // of the wall's clock, nanoseconds
 	last  int64     // what was told last
 	at    time.Time // and when, by a clock that nobody sets
+	kept  int64     // ahead, as it is on disk
 }
 
 // step is what a clock may be set by, as machines correct theirs all the time.
@@ -37,13 +42,44 @@ func (c *steady) now(wall int64) int64 {
 	return t
 }
 
-// reached tells it that the time has been this, as what is on disk says.
+// keep adds to a batch with a due time how far the clock is ahead, unless that is
+// on disk: who starts again would misread what is due otherwise.
+func (c *steady) keep(batch *pebble.Batch) error {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept == c.ahead {
+		return nil
+	}
+	c.kept = c.ahead
+	return batch.Set([]byte{kindSteady}, binary.AppendUvarint(nil, uint64(c.ahead)), nil)
+}
+
+// loadSteady goes on with the clock as it is on disk.
+func (s *Store) loadSteady(db *database) error {
+	v, closer, err := db.Get([]byte{kindSteady})
+	ahead := uint64(0)
+	switch {
+	case err == nil:
+		ahead, _ = binary.Uvarint(v) // 0 if it is damaged
+		err = closer.Close()
+	case errors.Is(err, pebble.ErrNotFound), isDamage(err):
+		err = nil
+	}
+	c := &s.steady
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.kept = int64(ahead); c.kept > c.ahead {
+		c.ahead = c.kept
+	}
+	return err
+}
+
+// reached tells it that the time has been this, as the youngest receipt says.
 func (c *steady) reached(t, wall int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if back := t - wall - c.ahead; back > step {
 		c.ahead += back
-		c.last, c.at = wall+c.ahead, time.Now()
 	}
 }
 

@@ -74,6 +74,7 @@ func TestClockSetBack(t *testing.T) {
 		return c
 	}
 	accept("before")
+	now = now.Add(time.Millisecond)
 	accept("too")
 	now = now.Add(-time.Hour)
 	accept("after")
@@ -103,9 +104,29 @@ func TestClockSetBack(t *testing.T) {
 	if left := page.Entries[0].Next.Sub(now); left < 50*time.Second || left > 61*time.Second {
 		t.Errorf("the next attempt is %v away, want a minute", left)
 	}
-	now = now.Add(time.Hour + 61*time.Second) // it is set right, and a minute passes
+	// With nothing left from before the clock was set back, what is on disk still
+	// says by which clock the pauses are.
+	accept("last")
+	if err := claim("last").Retry(now.Add(2*time.Minute), queue.Attempt{}); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Purge(t.Context(), page.Entries[0].ID, "a"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	s = open()
+	page, err = s.Deliveries(t.Context(), queue.Filter{States: []queue.State{queue.StateWaiting}}, "", 9)
+	if err != nil || len(page.Entries) != 1 {
+		t.Fatalf("%+v, %v", page, err)
+	}
+	if left := page.Entries[0].Next.Sub(now); left < 110*time.Second || left > 121*time.Second {
+		t.Errorf("the next attempt is %v away, want two minutes", left)
+	}
+	now = now.Add(time.Hour + 121*time.Second) // it is set right, and two minutes pass
 	s.Wake()
-	if err := claim("before").Done(queue.Attempt{}); err != nil {
+	if err := claim("last").Done(queue.Attempt{}); err != nil {
 		t.Fatal(err)
 	}
 }
