@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/binary"
 	"encoding/json"
 	"errors"
@@ -78,7 +79,31 @@ func (s *faultyStore) Open(logger *zap.Logger, settings caddymodule.StoreSetting
 			conn.Close()
 		}
 	}()
-	return store, nil
+	return &steppedStore{store, &now}, nil
+}
+
+// steppedStore is a store whose clock alone is wrong. Workers tell it by the right
+// one when to retry; in a process there is one clock for both.
+type steppedStore struct {
+	*pebble.Store
+	faults *atomic.Pointer[faults]
+}
+
+func (s *steppedStore) Claim(ctx context.Context, destination string) (queue.Claim, error) {
+	c, err := s.Store.Claim(ctx, destination)
+	if err != nil {
+		return nil, err
+	}
+	return steppedClaim{c, s.faults}, nil
+}
+
+type steppedClaim struct {
+	queue.Claim
+	faults *atomic.Pointer[faults]
+}
+
+func (c steppedClaim) Retry(at time.Time, a queue.Attempt) error {
+	return c.Claim.Retry(at.Add(c.faults.Load().Clock), a)
 }
 
 func controlSocket(dir string) string { return dir + ".control" }

@@ -458,13 +458,18 @@ func (s *soak) state() string {
 		},
 	}}
 	defer client.CloseIdleConnections()
-	resp, err := client.Get("http://localhost/webhook_gateway/endpoints")
-	if err != nil {
-		return err.Error()
+	var all strings.Builder
+	fmt.Fprintf(&all, "now %v, faults %v\n", time.Now().UTC(), s.began)
+	for _, path := range []string{"endpoints", "deliveries?state=waiting&limit=20"} {
+		resp, err := client.Get("http://localhost/webhook_gateway/" + path)
+		if err != nil {
+			return err.Error()
+		}
+		b, err := io.ReadAll(resp.Body)
+		resp.Body.Close()
+		fmt.Fprintln(&all, string(b), err)
 	}
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	return fmt.Sprintln(string(b), err)
+	return all.String()
 }
 
 // account checks that one forward got each event once, or again only after a
