@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/bloom"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -62,8 +63,8 @@ func (r Report) Sound() bool { return len(r.Problems) == 0 && r.Damaged == 0 }
 const maxExamples = 5
 
 // Check reads a whole folder that no store has open and reports what is in it.
-// It changes nothing, not so much as a file's time. With the keys of an encrypted
-// folder it reads the messages, too. progress, if it is not nil, is told now and
+// It changes nothing but the time of the lock, which it takes. With the keys of an
+// encrypted folder it reads the messages, too. progress, if it is not nil, is told now and
 // then how many of the records are done; the total is an estimate.
 //
 // The error wraps [queue.ErrLocked] while a store has the folder open.
@@ -83,14 +84,17 @@ func checkFS(files vfs.FS, dir string, keys [][]byte, progress func(done, total 
 		return fail(err)
 	}
 	defer lock.Close()
-	c := &checker{report: &report, seal: seal, progress: progress, now: nanos(now), lanes: make(map[laneID]*DestinationReport), problems: make(map[string]*Problem)}
+	c := &checker{report: &report, seal: seal, progress: progress, now: nanos(now), lanes: make(map[laneID]*DestinationReport), problems: make(map[string]*Problem), matched: make(map[byte]int64)}
 	c.log = slog.New(slog.DiscardHandler)
-	cache := pebble.NewCache(64 << 20)
+	cache := pebble.NewCache(256 << 20)
 	defer cache.Unref()
 	bad := new(badBlocks)
 	po := &pebble.Options{FS: readOnlyFS{files, bad}, ReadOnly: true, Cache: cache, Logger: silent{}, EventListener: &pebble.EventListener{
 		DataCorruption: func(info pebble.DataCorruptionInfo) { bad.add(info); c.file(info.Path) },
 	}}
+	for i := range po.Levels {
+		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // as they were written
+	}
 	err = guarded(func() (err error) {
 		db, err := pebble.Open(dir, po)
 		if err != nil {

@@ -26,6 +26,7 @@ type checker struct {
 	now         int64
 	lanes       map[laneID]*DestinationReport
 	problems    map[string]*Problem
+	matched     map[byte]int64 // records that their owners have found, by kind
 
 	mu    sync.Mutex
 	files map[string]bool // that are damaged
@@ -88,14 +89,13 @@ func (c *checker) run(db *pebble.DB) error {
 	}
 	c.report.Format = string(held)
 	passes := []func() error{
-		c.names, c.messages, c.summaries, c.waiting, c.lines, c.dead, c.ended, c.standings, c.attempts, c.events, c.keys, c.secrets, c.others,
+		c.names, c.messages, c.summaries, c.index(kindWaiting), c.index(kindLine), c.index(kindDead), c.index(kindEnded), c.standings, c.attempts, c.events, c.keys, c.secrets, c.others,
 	}
 	switch string(held) {
 	case format:
 	case format1:
-		// Its deliveries are known by their indexes alone.
 		c.report.Outdated = true
-		passes = []func() error{c.names, c.messages, c.oldIndexes, c.keys, c.secrets}
+		passes = []func() error{c.names, c.messages, c.index(kindWaiting), c.index(kindDead), c.keys, c.secrets}
 	case "":
 		c.report.Format = "unknown" // empty, or the record is damaged
 	default:
@@ -209,6 +209,40 @@ func (c *checker) names() error {
 	})
 }
 
+// owns notes a problem unless there is a record that belongs to another.
+func (c *checker) owns(key []byte, what, example string) error {
+	ok, err := c.has(key)
+	if err == nil && ok {
+		c.matched[key[0]]++
+	} else if err == nil {
+		c.problem(what, example)
+	}
+	return err
+}
+
+// owned runs through a kind whose records all belong to others. Where there are
+// more of them than were found from there, it looks each owner up: that is slow,
+// as the owners lie in another order.
+func (c *checker) owned(kind byte, f, owner func(k, v []byte) error) error {
+	seen := int64(0)
+	err := c.each(kind, func(k, v []byte) error {
+		err := f(k, v)
+		if err == nil {
+			seen++
+		}
+		return err
+	})
+	if err != nil || seen == c.matched[kind] {
+		return err
+	}
+	return each(c.db, kind, func(k, v []byte) error {
+		if err := owner(k, v); err != errDamaged {
+			return err
+		}
+		return nil // it was counted
+	})
+}
+
 // messages reads all messages. Each of them has a summary.
 func (c *checker) messages() error {
 	return c.each(kindMessage, func(k, v []byte) error {
@@ -233,51 +267,56 @@ func (c *checker) messages() error {
 			return nil
 		}
 		var b keyBuffer
-		return c.want(listKey(&b, laneOf(m.Endpoint), id), noSummary, id.String())
+		return c.owns(listKey(&b, laneOf(m.Endpoint), id), noSummary, id.String())
 	})
 }
 
 // summaries goes through the messages in the lists and counts their deliveries.
 func (c *checker) summaries() error {
-	return c.each(kindList, func(k, v []byte) error {
+	return c.owned(kindList, c.summary, func(k, _ []byte) error {
 		if len(k) != 1+8+16 {
 			return errDamaged
 		}
-		id := queue.ID(k[9:])
-		sum, err := decodeSummary(v)
-		if err != nil || laneOf(sum.endpoint) != laneID(k[1:]) {
-			c.problem(badSummary, id.String())
-			return nil
-		}
 		var b keyBuffer
-		if err := c.want(messageKey(&b, id), sumOfNone, id.String()); err != nil {
+		return c.want(messageKey(&b, queue.ID(k[9:])), sumOfNone, queue.ID(k[9:]).String())
+	})
+}
+
+func (c *checker) summary(k, v []byte) error {
+	if len(k) != 1+8+16 {
+		return errDamaged
+	}
+	id := queue.ID(k[9:])
+	sum, err := decodeSummary(v)
+	if err != nil || laneOf(sum.endpoint) != laneID(k[1:]) {
+		c.problem(badSummary, id.String())
+		return nil
+	}
+	if sum.eventID != "" {
+		var b keyBuffer
+		if err := c.owns(eventKey(&b, eventOf(sum.eventID), id), notByEvent, id.String()); err != nil {
 			return err
 		}
-		if sum.eventID != "" {
-			if err := c.want(eventKey(&b, eventOf(sum.eventID), id), notByEvent, id.String()); err != nil {
-				return err
-			}
+	}
+	there := false
+	for _, lane := range sum.lanes {
+		st, err := c.standing(id, lane)
+		if err != nil {
+			return err
 		}
-		there := false
-		for _, lane := range sum.lanes {
-			st, err := c.standing(id, lane)
-			if err != nil {
-				return err
-			}
-			if st == nil || st.stage == stageGone {
-				continue
-			}
-			there = true
-			c.lane(lane).Deliveries[st.stage.state()]++
-			if err := c.want(st.indexKey(lane, id), notIndexed, id.String()+" "+c.lane(lane).Name); err != nil {
-				return err
-			}
+		if st == nil || st.stage == stageGone {
+			continue
 		}
-		if !there {
-			c.problem(noDeliveries, id.String())
+		there = true
+		c.lane(lane).Deliveries[st.stage.state()]++
+		if err := c.owns(st.indexKey(lane, id), notIndexed, id.String()+" "+c.lane(lane).Name); err != nil {
+			return err
 		}
-		return nil
-	})
+	}
+	if !there {
+		c.problem(noDeliveries, id.String())
+	}
+	return nil
 }
 
 // standing reads where a delivery stands; nil: it cannot be read.
@@ -306,97 +345,82 @@ func (s *standing) indexKey(lane laneID, id queue.ID) []byte {
 	return endedKey(&b, lane, s.ended, id)
 }
 
-// indexed checks an entry of an index against where its delivery stands.
-func (c *checker) indexed(key []byte, lane laneID, id queue.ID, size int64) error {
-	l := c.lane(lane)
-	if key[0] != kindEnded {
-		l.Bytes += size
-	}
-	if key[0] == kindWaiting || key[0] == kindLine {
-		at := idTime(id)
-		if l.Oldest.IsZero() || at.Before(l.Oldest) {
-			l.Oldest = at
-		}
-		if at.After(l.Newest) {
-			l.Newest = at
-		}
-	}
-	if c.report.Outdated {
-		return nil
-	}
-	st, err := c.standing(id, lane)
-	if err != nil || st == nil {
-		return err
-	}
-	if !bytes.Equal(st.indexKey(lane, id), key) {
-		c.problem(notExpected, id.String()+" "+l.Name)
-		return nil
-	}
-	var b keyBuffer
-	return c.want(messageKey(&b, id), noMessage, id.String())
+// delivery is an entry of an index, taken apart.
+type delivery struct {
+	lane laneID
+	id   queue.ID
+	size int64
 }
 
-func (c *checker) waiting() error {
-	return c.each(kindWaiting, func(k, v []byte) error {
-		lane, p, err := splitWaiting(k)
-		if err != nil {
-			return err
-		}
-		return c.indexed(k, lane, p.id, decodeSize(v))
-	})
+func splitIndex(k, v []byte) (d delivery, err error) {
+	var p position
+	var at place
+	switch k[0] {
+	case kindWaiting:
+		d.lane, p, err = splitWaiting(k)
+		d.id, d.size = p.id, decodeSize(v)
+	case kindLine:
+		d.lane, at, d.size, err = splitLine(k, v)
+		d.id = at.id
+	case kindDead:
+		d.lane, d.id, err = splitDead(k)
+		d.size = decodeSize(v)
+	default:
+		d.lane, _, d.id, err = splitEnded(k)
+	}
+	return d, err
 }
 
-func (c *checker) lines() error {
-	return c.each(kindLine, func(k, v []byte) error {
-		lane, p, size, err := splitLine(k, v)
-		if err != nil {
-			return err
-		}
-		return c.indexed(k, lane, p.id, size)
-	})
+// index goes through the entries of an index.
+func (c *checker) index(kind byte) func() error {
+	return func() error { return c.owned(kind, c.indexed, c.expected) }
 }
 
-func (c *checker) dead() error {
-	return c.each(kindDead, func(k, v []byte) error {
-		lane, id, err := splitDead(k)
-		if err != nil {
-			return err
-		}
-		return c.indexed(k, lane, id, decodeSize(v))
-	})
-}
-
-func (c *checker) ended() error {
-	return c.each(kindEnded, func(k, v []byte) error {
-		lane, _, id, err := splitEnded(k)
-		if err != nil {
-			return err
-		}
-		return c.indexed(k, lane, id, 0)
-	})
-}
-
-// oldIndexes counts the deliveries of format 1.
-func (c *checker) oldIndexes() error {
-	err := c.each(kindWaiting, func(k, v []byte) error {
-		lane, p, err := splitWaiting(k)
-		if err != nil {
-			return err
-		}
-		c.lane(lane).Deliveries[queue.StateWaiting]++
-		return c.indexed(k, lane, p.id, decodeSize(v))
-	})
+func (c *checker) indexed(k, v []byte) error {
+	d, err := splitIndex(k, v)
 	if err != nil {
 		return err
 	}
-	return c.each(kindDead, func(k, v []byte) error {
-		lane, id, err := splitDead(k)
-		if err != nil {
-			return err
+	l := c.lane(d.lane)
+	if c.report.Outdated {
+		// Nothing else tells of the deliveries of format 1.
+		state := queue.StateWaiting
+		if k[0] == kindDead {
+			state = queue.StateDead
 		}
-		c.lane(lane).Deliveries[queue.StateDead]++
-		return c.indexed(k, lane, id, decodeSize(v))
-	})
+		l.Deliveries[state]++
+		c.matched[k[0]]++
+	}
+	l.Bytes += d.size // of what has ended none was read
+	if k[0] != kindWaiting && k[0] != kindLine {
+		return nil
+	}
+	at := idTime(d.id)
+	if l.Oldest.IsZero() || at.Before(l.Oldest) {
+		l.Oldest = at
+	}
+	if at.After(l.Newest) {
+		l.Newest = at
+	}
+	return nil
+}
+
+// expected holds an entry of an index against where its delivery stands.
+func (c *checker) expected(k, v []byte) error {
+	d, err := splitIndex(k, v)
+	if err != nil {
+		return err
+	}
+	st, err := c.standing(d.id, d.lane)
+	if err != nil || st == nil {
+		return err
+	}
+	if !bytes.Equal(st.indexKey(d.lane, d.id), k) {
+		c.problem(notExpected, d.id.String()+" "+c.lane(d.lane).Name)
+		return nil
+	}
+	var b keyBuffer
+	return c.want(messageKey(&b, d.id), noMessage, d.id.String())
 }
 
 // standings and attempts belong to messages.
@@ -430,9 +454,15 @@ func (c *checker) attempts() error {
 }
 
 func (c *checker) events() error {
-	return c.each(kindEvent, func(k, _ []byte) error {
+	whole := func(k, _ []byte) error {
 		if len(k) != 1+8+16 {
 			return errDamaged
+		}
+		return nil
+	}
+	return c.owned(kindEvent, whole, func(k, v []byte) error {
+		if err := whole(k, v); err != nil {
+			return err
 		}
 		id := queue.ID(k[9:])
 		var b keyBuffer

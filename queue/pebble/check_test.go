@@ -1,0 +1,193 @@
+package pebble
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2"
+	"github.com/cockroachdb/pebble/v2/vfs"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// TestCheckFinds breaks a sound folder in one way after another. Each has a name
+// of its own in the report.
+func TestCheckFinds(t *testing.T) {
+	var k keyBuffer
+	a, b := laneOf("a"), laneOf("b")
+	for _, c := range []struct {
+		want   string
+		damage func(db *pebble.DB, ids []queue.ID) error
+	}{
+		{noSummary, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(listKey(&k, a, ids[0]), nil) }},
+		{sumOfNone, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(messageKey(&k, ids[0]), nil) }},
+		{noMessage, func(db *pebble.DB, ids []queue.ID) error {
+			return errors.Join(db.Delete(messageKey(&k, ids[0]), nil), db.Delete(listKey(&k, a, ids[0]), nil))
+		}},
+		{notByEvent, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(eventKey(&k, eventOf("1"), ids[1]), nil) }},
+		{eventTooMuch, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(eventKey(&k, eventOf("1"), queue.NewID(time.Now())), nil, nil)
+		}},
+		{notIndexed, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Delete(waitingKey(&k, b, position{receiptDue(ids[5]), ids[5]}), nil)
+		}},
+		{notExpected, func(db *pebble.DB, ids []queue.ID) error { return db.Set(deadKey(&k, b, ids[5]), []byte{9}, nil) }},
+		{standsForNone, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(standingKey(&k, queue.NewID(time.Now()), a), (&standing{stage: stageDead}).append(nil, box{}), nil)
+		}},
+		{attemptOfNone, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(attemptKey(&k, ids[5], b, 1), appendAttempt(nil, &queue.Attempt{}, box{}), nil)
+		}},
+		{badMessage, func(db *pebble.DB, ids []queue.ID) error { return db.Set(messageKey(&k, ids[2]), []byte("?"), nil) }},
+		{badSummary, func(db *pebble.DB, ids []queue.ID) error { return db.Set(listKey(&k, a, ids[2]), []byte{0xff}, nil) }},
+		{badStanding, func(db *pebble.DB, ids []queue.ID) error { return db.Set(standingKey(&k, ids[2], a), []byte{99}, nil) }},
+		{badSeal, func(db *pebble.DB, ids []queue.ID) error {
+			s, err := newSeal([][]byte{testSealKey(1)})
+			return errors.Join(err, db.Set(messageKey(&k, ids[2]), s.message(nil, &queue.Message{ID: ids[2]}), nil))
+		}},
+		{badName, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(nameKey(&k, b), nil) }},
+		{badKey, func(db *pebble.DB, ids []queue.ID) error { return db.Set([]byte{kindDead, 1}, nil, nil) }},
+		{badSecret, func(db *pebble.DB, ids []queue.ID) error { return db.Set(secretKey("a", "x"), []byte{1}, nil) }},
+		{keyUnswept, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(dedupeKey(&k, queue.Key{7}), make([]byte, 8), nil)
+		}},
+	} {
+		t.Run(c.want, func(t *testing.T) {
+			mem := vfs.NewMem()
+			s, err := Open(small(mem))
+			if err != nil {
+				t.Fatal(err)
+			}
+			ids := acceptNumbered(t, s, 8, "a", "b")
+			claim, err := s.Claim(t.Context(), "a")
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := claim.Bury(queue.Attempt{}); err != nil {
+				t.Fatal(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if report, err := checkFS(mem, "queue", nil, nil, time.Now()); err != nil || !report.Sound() {
+				t.Fatalf("before: %+v, %v", report, err)
+			}
+			raw(t, mem, func(db *pebble.DB) {
+				if err := c.damage(db, ids); err != nil {
+					t.Fatal(err)
+				}
+			})
+			report, err := checkFS(mem, "queue", nil, nil, time.Now())
+			if err != nil || report.Sound() {
+				t.Fatalf("%+v, %v", report, err)
+			}
+			found := slices.ContainsFunc(report.Problems, func(p Problem) bool { return p.What == c.want && p.Count <= 2 && len(p.Examples) == int(p.Count) })
+			if !found {
+				t.Errorf("got %+v", report.Problems)
+			}
+			// The store has to get along with it.
+			if s, err = Open(small(mem)); err != nil {
+				t.Fatal(err)
+			}
+			if _, err := s.Messages(t.Context(), queue.Filter{}, "", 100); err != nil {
+				t.Error(err)
+			}
+			if err := s.Close(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+// TestCheckChangesNothing compares the folder's files before and after.
+func TestCheckChangesNothing(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "queue")
+	if _, err := Check(dir, nil, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) {
+		t.Errorf("no folder: %v", err)
+	}
+	s, err := Open(Options{Dir: dir, Keys: [][]byte{testSealKey(1)}})
+	if err != nil {
+		t.Fatal(err)
+	}
+	acceptNumbered(t, s, 3, "a")
+	if _, err := Check(dir, nil, nil); !errors.Is(err, queue.ErrLocked) {
+		t.Errorf("while it is open: %v", err)
+	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for _, locked := range []bool{true, false} {
+		if !locked { // as in a copy
+			if err := os.Remove(filepath.Join(dir, "LOCK")); err != nil {
+				t.Fatal(err)
+			}
+		}
+		before := filesOf(t, dir)
+		calls := 0
+		report, err := Check(dir, [][]byte{testSealKey(1)}, func(done, total int64) {
+			if calls++; done > total {
+				t.Errorf("%d of %d", done, total)
+			}
+		})
+		if err != nil || !report.Sound() || report.Messages != 3 || report.Sealed != 3 || report.Keys != 3 || calls == 0 {
+			t.Errorf("%+v, %v", report, err)
+		}
+		if after := filesOf(t, dir); after != before {
+			t.Errorf("before:\n%s\nafter:\n%s", before, after)
+		}
+		if b, err := json.Marshal(report); err != nil || !strings.Contains(string(b), `"deliveries":{"waiting":3}`) || !strings.Contains(string(b), `"problems":[]`) {
+			t.Errorf("%s, %v", b, err)
+		}
+	}
+	report, err := Check(dir, nil, nil)
+	if err != nil || len(report.Problems) != 1 || report.Problems[0].What != badSeal || report.Problems[0].Count != 3 {
+		t.Errorf("without the key: %+v, %v", report, err)
+	}
+}
+
+func filesOf(t *testing.T, dir string) string {
+	t.Helper()
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var all strings.Builder
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil {
+			t.Fatal(err)
+		}
+		content, err := os.ReadFile(filepath.Join(dir, e.Name()))
+		if err != nil {
+			t.Fatal(err)
+		}
+		at := info.ModTime()
+		if e.Name() == "LOCK" {
+			at = time.Time{} // to take it touches it
+		}
+		fmt.Fprintln(&all, e.Name(), info.Mode(), at, len(content), laneOf(string(content)))
+	}
+	return all.String()
+}
+
+func TestCheckFormat1(t *testing.T) {
+	report, err := checkFS(format1Store(t), "queue", nil, nil, format1Start.Add(time.Hour))
+	if err != nil || !report.Sound() || !report.Outdated || report.Messages != 23 || report.Secrets != 3 {
+		t.Fatalf("%+v, %v", report, err)
+	}
+	got := make(map[string]string)
+	for _, d := range report.Destinations {
+		got[d.Name] = fmt.Sprint(d.Deliveries)
+	}
+	if want := "map[crm:map[dead_letter:1 waiting:3] pay:map[dead_letter:1 waiting:18] pay/audit:map[dead_letter:1 waiting:8]]"; fmt.Sprint(got) != want {
+		t.Errorf("got  %v\nwant %s", got, want)
+	}
+}
