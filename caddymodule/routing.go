@@ -17,8 +17,10 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// jsonPlaceholder is the short form of a value of the body, as when has it.
-var jsonPlaceholder = regexp.MustCompile(`(^|[^\\])\{json\.`)
+// jsonPlaceholder is a value of the body, as when has it, in its short form or whole.
+// A path has signs, such as # for all of a list, that Caddy's own placeholders in
+// expressions cannot have; so it becomes here the call that they become.
+var jsonPlaceholder = regexp.MustCompile(`(^|[^\\])\{(?:` + regexp.QuoteMeta(placeholderPrefix) + `)?json\.([^{}"\\\n]+)\}`)
 
 // provisionWhen compiles the expression.
 func (f *Forward) provisionWhen(ctx caddy.Context) error {
@@ -26,7 +28,8 @@ func (f *Forward) provisionWhen(ctx caddy.Context) error {
 		return nil
 	}
 	f.when = &caddyhttp.MatchExpression{
-		Expr: jsonPlaceholder.ReplaceAllString(f.When, "${1}{"+placeholderPrefix+"json."),
+		Expr: jsonPlaceholder.ReplaceAllString(f.When, "${1}"+caddyhttp.CELPlaceholderFuncName+"("+
+			caddyhttp.CELRequestVarName+`, "`+placeholderPrefix+`json.${2}")`),
 	}
 	err := f.when.Provision(ctx)
 	if err != nil && strings.HasSuffix(err.Error(), "not google.protobuf.Any") {

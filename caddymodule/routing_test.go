@@ -100,6 +100,8 @@ func TestRoutingByExpression(t *testing.T) {
 		"when `{json.amount} > 100.0 && {json.amount} != 101`",
 		"when `{http.request.body}.contains('needle')`",
 		"when `{json.name} != null && size({json.name}) > 2000`",
+		"when `{json.items.#} == 3 && {json.items.#.sku}.contains('y z') && {http.webhook_gateway.json.items.#(n==1).sku} == 'x'`",
+		"when `{json.two words} == true`",
 	)
 	for _, c := range []struct{ kind, more, want string }{
 		{"charge", `,"amount":101`, "f0"},
@@ -115,6 +117,8 @@ func TestRoutingByExpression(t *testing.T) {
 		{"refund.created", `,"amount":0`, "f2"},
 		{"charge", `,"amount":0,"note":"a needle"`, "f5"},
 		{"charge", `,"amount":0,"name":"` + strings.Repeat("n", 2001) + `"`, "f6"},
+		{"charge", `,"amount":0,"items":[{"sku":"x","n":1},{"sku":"y z"},{}]`, "f7"},
+		{"charge", `,"amount":0,"two words":true`, "f8"},
 	} {
 		if got := send(c.kind, c.more); got != c.want {
 			t.Errorf("%s%.60s went to %q, want %q", c.kind, c.more, got, c.want)
