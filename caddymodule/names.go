@@ -108,7 +108,7 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 // text, number, bool, or the text of an object or a list. What is absent, and null,
 // is nil. Text is fit for a header, except where an expression compares it.
 func (f *facts) json(path string) any {
-	v := gjson.GetBytes(f.body, path)
+	v := valueAt(f.body, path)
 	switch v.Type {
 	case gjson.Null:
 		return nil
@@ -124,6 +124,16 @@ func (f *facts) json(path string) any {
 		return v.String()
 	}
 	return headerValue(v.String())
+}
+
+// valueAt looks up a JSON path. Some of gjson's modifiers recurse, so that a body of
+// brackets would end the process: where the path has one, nothing is found in a
+// body that is broken or nested deeper than anybody reads.
+func valueAt(body []byte, path string) gjson.Result {
+	if strings.Contains(path, "@") && !verifiers.ValidJSON(body) {
+		return gjson.Result{}
+	}
+	return gjson.GetBytes(body, path)
 }
 
 // signedWords names the fields that are under the signature. The same few

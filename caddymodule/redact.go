@@ -159,8 +159,9 @@ func (r *redactor) answer(s string) string {
 	return strings.ToValidUTF8(r.text(s), "\uFFFD")
 }
 
+// looksLikeJSON: also behind a byte order mark, which many a receiver takes.
 func looksLikeJSON(b []byte) bool {
-	b = bytes.TrimLeft(b, " \t\r\n")
+	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\uFEFF")), " \t\r\n")
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[')
 }
 
@@ -170,7 +171,8 @@ func (r *redactor) json(b []byte) []byte {
 	if len(r.paths) == 0 || !looksLikeJSON(b) {
 		return b
 	}
-	if !gjson.ValidBytes(b) {
+	// gjson's own check recurses, and a body of brackets would end the process.
+	if !verifiers.ValidJSON(b) {
 		return []byte(redacted)
 	}
 	var found []stretch

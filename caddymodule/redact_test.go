@@ -23,6 +23,8 @@ func TestRedactJSON(t *testing.T) {
 		{"any member", "a.*.pin", `{"a":{"x":{"pin":1},"y":{"pin":2}}}`, `{"a":{"x":{"pin":"[redacted]"},"y":{"pin":"[redacted]"}}}`},
 		{"not there", "nope", `{"a":1}`, `{"a":1}`},
 		{"broken", "a", `{"a":1`, redacted},
+		{"behind a byte order mark", "a", "\uFEFF" + `{"a":1}`, redacted},
+		{"deeper than anybody reads", "a", strings.Repeat("[", 10<<20), redacted},
 		{"no JSON", "a", `a=1`, `a=1`},
 	} {
 		r := newRedactor(nil)
@@ -30,7 +32,7 @@ func TestRedactJSON(t *testing.T) {
 			r.hideJSON(path)
 		}
 		if got := string(r.body([]byte(test.body))); got != test.want {
-			t.Errorf("%s: %s, want %s", test.name, got, test.want)
+			t.Errorf("%s: %.200s, want %s", test.name, got, test.want)
 		}
 	}
 }

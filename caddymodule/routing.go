@@ -11,7 +11,6 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-	"github.com/tidwall/gjson"
 	"go.uber.org/zap"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -65,7 +64,7 @@ func (f *Forward) routeOf(header http.Header, about *facts, body []byte) queue.R
 func (o *Order) key(header http.Header, about *facts, body []byte) string {
 	switch {
 	case o.JSON != "":
-		return gjson.GetBytes(body, o.JSON).String()
+		return valueAt(body, o.JSON).String()
 	case o.Header != "":
 		return header.Get(o.Header)
 	case o.EventType:
