@@ -8,8 +8,10 @@ import (
 
 // Limit bounds the attempts of all workers that share it. An eighth of it is kept
 // for workers with few in flight: the fewer, the more of that eighth they may
-// have, and its last slots are for those that have none. So destinations that hang
-// do not take every slot, and who has the fewest in flight comes first.
+// have. One attempt is allowed to a worker that has none, beyond the limit if need
+// be, so that as many may be exceeded as there are destinations. So those that
+// hang never keep others from being delivered to, and who has the fewest in flight
+// comes first.
 type Limit struct {
 	mu      sync.Mutex
 	free    int
@@ -94,7 +96,7 @@ func (l *Limit) give(s *share) {
 // The rest is called with the lock held.
 
 func (l *Limit) grant(s *share) bool {
-	if l.free <= l.step*min(s.taken, few) {
+	if s.taken > 0 && l.free <= l.step*min(s.taken, few) {
 		return false
 	}
 	s.taken++
@@ -112,9 +114,6 @@ func (l *Limit) back(s *share) {
 		for i, w := range l.waiting {
 			if w.share.taken < l.waiting[least].share.taken {
 				least = i
-			}
-			if l.waiting[least].share.taken == 0 {
-				break
 			}
 		}
 		w := l.waiting[least]

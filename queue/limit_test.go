@@ -73,7 +73,7 @@ func TestLimitWaiters(t *testing.T) {
 		}
 		var all, order []int
 		var mu sync.Mutex
-		shares := []*share{{taken: 2}, {}, {taken: 1}, {}}
+		shares := []*share{{taken: 3}, {taken: 1}, {taken: 2}, {taken: 1}}
 		for i, s := range shares {
 			go func() {
 				l.take(t.Context(), s)
@@ -85,7 +85,7 @@ func TestLimitWaiters(t *testing.T) {
 			all = append(all, i)
 		}
 		gone, cancel := context.WithCancel(t.Context())
-		go l.take(gone, &share{})
+		go l.take(gone, &share{taken: 1})
 		synctest.Wait()
 		cancel()
 		synctest.Wait()
@@ -104,18 +104,43 @@ func TestLimitWaiters(t *testing.T) {
 	})
 }
 
+// TestLimitFirst: a worker with nothing in flight gets a slot though none is free,
+// and no second one.
+func TestLimitFirst(t *testing.T) {
+	l := NewLimit(2)
+	all := make([]share, 10)
+	for i := range all {
+		if !l.try(&all[i]) {
+			t.Errorf("worker %d got none", i)
+		}
+		if second := l.try(&all[i]); second != (i == 0) {
+			t.Errorf("worker %d: a second one %t", i, second)
+		}
+	}
+	for i := range all {
+		for all[i].taken > 0 {
+			l.give(&all[i])
+		}
+	}
+	if l.free != 2 {
+		t.Errorf("%d of 2 are free", l.free)
+	}
+}
+
 // TestLimitLeaks: slots are neither lost nor made by waiters that give up at any
 // moment.
 func TestLimitLeaks(t *testing.T) {
-	const slots = 20
+	const workers, slots = 50, 70
 	l := NewLimit(slots)
 	var mu sync.Mutex
 	running, most := 0, 0
 	var wg sync.WaitGroup
-	for i := range 50 {
+	for i := range workers {
 		wg.Go(func() {
 			random := rand.New(rand.NewPCG(uint64(i), 1))
 			var s share
+			l.take(t.Context(), &s) // the first is free
+			defer l.give(&s)
 			for range 500 {
 				ctx, cancel := context.WithTimeout(t.Context(), time.Duration(random.IntN(50))*time.Microsecond)
 				if l.take(ctx, &s) {

@@ -69,9 +69,7 @@ func TestTryRefused(t *testing.T) {
 			}
 		}, time.Minute},
 		{"shared", &Worker{Shared: NewLimit(1)}, func(t *testing.T, w *Worker, s *backlog) {
-			var other share
-			w.Shared.try(&other)
-			time.AfterFunc(time.Minute, func() { w.Shared.give(&other) })
+			hold(t, w, s, time.Minute) // the first is free
 		}, time.Minute},
 		{"rate", &Worker{Policy: Policy{Rate: Rate{Events: 1, Per: time.Minute}}}, func(t *testing.T, w *Worker, s *backlog) {
 			hold(t, w, s, 0)

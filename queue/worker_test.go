@@ -197,8 +197,8 @@ func TestWorkerStops(t *testing.T) {
 	})
 }
 
-// TestWorkerLimits: neither limit is exceeded, and idle workers do not use up
-// the shared one.
+// TestWorkerLimits: neither limit is exceeded but for the first attempt of a
+// worker, and idle workers do not use up the shared one.
 func TestWorkerLimits(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		shared := NewLimit(3)
@@ -228,8 +228,8 @@ func TestWorkerLimits(t *testing.T) {
 		if len(one.marks) != 4 || len(two.marks) != 4 {
 			t.Errorf("%v, %v", one.marks, two.marks)
 		}
-		if most.Load() != 3 {
-			t.Errorf("%d attempts at once, want 3", most.Load())
+		if n := most.Load(); n != 3 && n != 4 {
+			t.Errorf("%d attempts at once, want 3 or 4", n)
 		}
 	})
 }
