@@ -8,7 +8,7 @@ func BenchmarkBacklog(b *testing.B) {
 	if backlog == 0 {
 		b.Skip("HOOKWICKET_BENCH_BACKLOG is 0")
 	}
-	folder := prefilled(b)
+	folder := prefilled(b, 0)
 	compare(b,
 		contender{
 			name: "empty", label: "accepted, nothing waits", starts: true,

@@ -80,7 +80,7 @@ func benchmarkStore(b *testing.B, label string, first int64) {
 	if backlog == 0 {
 		b.Skip("HOOKWICKET_BENCH_BACKLOG is 0")
 	}
-	store, err := pebble.Open(pebble.Options{Dir: storeFolder(prefilled(b))})
+	store, err := pebble.Open(pebble.Options{Dir: storeFolder(prefilled(b, 0))})
 	if err != nil {
 		b.Fatal(err)
 	}

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"os"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -29,9 +30,10 @@ var sites = []string{"respond", "reverse_proxy", "github", "generic", "stripe", 
 
 // startGateway runs Caddy with this Caddyfile, before the upstream and with its
 // store in the folder.
-func startGateway(b *testing.B, folder, upstream string) *process {
+func startGateway(b *testing.B, folder, upstream, silent string, endpoints int) *process {
 	b.Helper()
 	return start(b, "gateway",
+		endpointsVariable+"="+strconv.Itoa(endpoints), "BENCH_SILENT="+silent,
 		"BENCH_FOLDER="+folder, "BENCH_UPSTREAM="+upstream, "BENCH_SECRET="+secret,
 		"XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
 }
@@ -47,7 +49,11 @@ func gatewayMain() error {
 		os.Setenv("PORT_"+strings.ToUpper(site), port)
 		addresses[site] = address
 	}
-	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(caddyfile, map[string]any{"filename": "Caddyfile"})
+	text := append([]byte(nil), caddyfile...)
+	if n := int64(setting(endpointsVariable, 0)); n > 0 {
+		text = append(text, extraSite(n)...)
+	}
+	config, warnings, err := caddyconfig.GetAdapter("caddyfile").Adapt(text, map[string]any{"filename": "Caddyfile"})
 	if err != nil {
 		return err
 	}
@@ -58,6 +64,18 @@ func gatewayMain() error {
 		return err
 	}
 	return handOver(addresses)
+}
+
+// extraSite has endpoints whose upstream never answers.
+func extraSite(n int64) string {
+	var b strings.Builder
+	b.WriteString("http://:0 {\n")
+	for i := range n {
+		name := extraEndpoint(i)
+		fmt.Fprintf(&b, "\twebhook_gateway /%s github {\n\t\tname %s\n\t\tsecret {env.BENCH_SECRET}\n\t\tforward {$BENCH_SILENT}\n\t}\n", name, name)
+	}
+	b.WriteString("}\n")
+	return b.String()
 }
 
 // freeAddress is one on which nobody listens at the moment.

@@ -27,6 +27,7 @@ type run struct {
 	silent   bool   // the upstream never answers
 	again    bool   // one event over and over
 	folder   string // of the gateway; default: a fresh one
+	extra    int    // endpoints besides, whose upstream never answers
 }
 
 // measure offers events to a fresh gateway for the configured time.
@@ -71,7 +72,7 @@ func (r run) begin(b *testing.B) *session {
 	if s.silent {
 		to = upstream.addresses["silent"]
 	}
-	s.process = startGateway(b, s.folder, to)
+	s.process = startGateway(b, s.folder, to, upstream.addresses["silent"], s.extra)
 	s.address = s.process.addresses[s.site]
 	if s.temporary == "" {
 		s.process.settle() // of what it had to tidy up

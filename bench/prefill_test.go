@@ -19,26 +19,32 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
-// backlogFolder is a gateway's folder whose store holds the backlog already.
-var backlogFolder string
+// backlogFolders are gateways' folders whose stores hold the backlog already, by
+// the number of endpoints that it is spread over.
+var backlogFolders = make(map[int]string)
 
-// prefilled makes it on first use, in a process of its own.
-func prefilled(b *testing.B) string {
+// prefilled makes one on first use, in a process of its own.
+func prefilled(b *testing.B, endpoints int) string {
 	b.Helper()
-	if backlogFolder != "" {
-		return backlogFolder
+	if folder := backlogFolders[endpoints]; folder != "" {
+		return folder
 	}
 	folder := newFolder(b)
-	p := start(b, "prefill", "BENCH_FOLDER="+folder, "HOOKWICKET_BENCH_BACKLOG="+strconv.Itoa(backlog))
+	p := start(b, "prefill", "BENCH_FOLDER="+folder, "HOOKWICKET_BENCH_BACKLOG="+strconv.Itoa(backlog), endpointsVariable+"="+strconv.Itoa(endpoints))
 	defer p.stop()
 	fmt.Fprintf(os.Stderr, "%s events put into the store in %s\n", number(float64(backlog), 0), p.started.Round(100*time.Millisecond))
-	backlogFolder = folder
+	backlogFolders[endpoints] = folder
 	return folder
 }
 
-// prefillMain writes a backlog for the endpoint github, many at a time so that
-// they share their fsyncs.
+// endpointsVariable says how many endpoints there are besides those of the
+// Caddyfile. With none of them the backlog is that of the endpoint github.
+const endpointsVariable = "BENCH_ENDPOINTS"
+
+// prefillMain writes a backlog, many events at a time so that they share their
+// fsyncs.
 func prefillMain() error {
+	endpoints := int64(setting(endpointsVariable, 0))
 	store, err := pebble.Open(pebble.Options{Dir: storeFolder(os.Getenv("BENCH_FOLDER"))})
 	if err != nil {
 		return err
@@ -53,7 +59,10 @@ func prefillMain() error {
 				body := bytes.Clone(plain)
 				setNoise(body, i)
 				m, id := waiting(i, body)
-				if _, err := store.Accept(context.Background(), m, id, queue.To("github")...); err != nil {
+				if endpoints > 0 {
+					m.Endpoint = extraEndpoint(i % endpoints)
+				}
+				if _, err := store.Accept(context.Background(), m, id, queue.To(m.Endpoint)...); err != nil {
 					failed.Store(&err)
 				}
 			}
@@ -68,6 +77,9 @@ func prefillMain() error {
 	}
 	return handOver(nil)
 }
+
+// extraEndpoint is the name of one of the endpoints that are not in the Caddyfile.
+func extraEndpoint(i int64) string { return fmt.Sprintf("extra-%d", i) }
 
 func storeFolder(folder string) string { return filepath.Join(folder, "store") }
 
