@@ -45,6 +45,24 @@ func (o *opened) look(ctx context.Context, id queue.ID) (*queue.Inspection, erro
 	return nil, apiFailure(http.StatusNotFound, "there is no message %s", id)
 }
 
+// find returns the message of the path. The caller releases what is open.
+func (a *adminAPI) find(r *http.Request) (*opened, *queue.Inspection, error) {
+	id, err := parseID(r.PathValue("id"))
+	if err != nil {
+		return nil, nil, err
+	}
+	o, err := a.open()
+	if err != nil {
+		return nil, nil, err
+	}
+	found, err := o.look(r.Context(), id)
+	if err != nil {
+		o.release()
+		return nil, nil, err
+	}
+	return o, found, nil
+}
+
 // orNothing is a duration in words.
 func orNothing(d time.Duration) string {
 	if d <= 0 {
@@ -58,19 +76,11 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	id, err := parseID(r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	o, err := a.open()
+	o, found, err := a.find(r)
 	if err != nil {
 		return err
 	}
 	defer o.release()
-	found, err := o.look(r.Context(), id)
-	if err != nil {
-		return err
-	}
 	red := o.redactor(r.Context(), found.Endpoint)
 	answer := apiMessage{apiSummary: summaryOf(found.Summary, red), Deliveries: make([]apiHistory, len(found.Deliveries))}
 	if found.Err != nil {
@@ -117,21 +127,13 @@ func requestOf(m *queue.Message, red *redactor, limit int) *apiRequest {
 }
 
 func (a *adminAPI) body(w http.ResponseWriter, r *http.Request) error {
-	id, err := parseID(r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	o, err := a.open()
+	o, found, err := a.find(r)
 	if err != nil {
 		return err
 	}
 	defer o.release()
-	found, err := o.look(r.Context(), id)
-	if err != nil {
-		return err
-	}
 	if found.Message == nil {
-		return apiFailure(http.StatusUnprocessableEntity, "message %s is damaged: %v", id, found.Err)
+		return apiFailure(http.StatusUnprocessableEntity, "message %s is damaged: %v", found.ID, found.Err)
 	}
 	body := o.redactor(r.Context(), found.Endpoint).body(found.Message.Body)
 	// Whatever it is, a browser is not to run it.
@@ -158,20 +160,12 @@ func (a *adminAPI) redeliverMessage(w http.ResponseWriter, r *http.Request) erro
 	if err := readJSON(r, &ask); err != nil {
 		return err
 	}
-	id, err := parseID(r.PathValue("id"))
-	if err != nil {
-		return err
-	}
-	o, err := a.open()
+	o, found, err := a.find(r)
 	if err != nil {
 		return err
 	}
 	defer o.release()
-	found, err := o.look(r.Context(), id)
-	if err != nil {
-		return err
-	}
-	answer := apiRedelivered{ID: id, Destinations: []string{}, Skipped: make(map[string]string)}
+	answer := apiRedelivered{ID: found.ID, Destinations: []string{}, Skipped: make(map[string]string)}
 	var failed error
 	done := func(destinations []string, to string, err error) {
 		if err == nil {

@@ -43,28 +43,23 @@ func storeFlags(cmd *cobra.Command) {
 	cmd.Flags().StringArray("encrypt-key", nil, "a key of encrypt, as a placeholder such as {env.KEY} or {file./run/secrets/key}")
 }
 
-// storeDir is the folder that is meant. There has to be a store in it.
-func storeDir(fl caddycmd.Flags) (string, error) {
-	dir := fl.String("store")
-	if dir == "" {
+// storeOf is the folder that is meant, in which there has to be a store, and the
+// keys that were given.
+func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
+	if dir = fl.String("store"); dir == "" {
 		dir = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 	}
 	if there, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(there) == 0 { // opening it would make one
-		return "", fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
+		return "", nil, fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
 	}
-	return dir, nil
-}
-
-// storeKeys are the keys that were given.
-func storeKeys(fl caddycmd.Flags) (keys [][]byte, err error) {
 	for _, text := range list(fl, "encrypt-key") {
 		key, err := encryptionKey(text)
 		if err != nil {
-			return nil, fmt.Errorf("--encrypt-key: %w", err)
+			return "", nil, fmt.Errorf("--encrypt-key: %w", err)
 		}
 		keys = append(keys, key)
 	}
-	return keys, nil
+	return dir, keys, nil
 }
 
 // inUse adds what to do to an error of opening a store.
@@ -76,11 +71,7 @@ func inUse(err error) error {
 }
 
 func checkStore(fl caddycmd.Flags) error {
-	dir, err := storeDir(fl)
-	if err != nil {
-		return err
-	}
-	keys, err := storeKeys(fl)
+	dir, keys, err := storeOf(fl)
 	if err != nil {
 		return err
 	}

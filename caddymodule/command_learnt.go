@@ -34,11 +34,7 @@ func showLearnt(fl caddycmd.Flags) (err error) {
 	if endpoint == "" {
 		return errors.New("--endpoint is missing: the name of the endpoint, which is the provider's unless it was given another")
 	}
-	dir, err := storeDir(fl)
-	if err != nil {
-		return err
-	}
-	keys, err := storeKeys(fl)
+	dir, keys, err := storeOf(fl)
 	if err != nil {
 		return err
 	}

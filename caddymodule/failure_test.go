@@ -3,72 +3,29 @@ package caddymodule
 import (
 	"bufio"
 	"encoding/json"
-	"errors"
 	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
 	"time"
 
+	"github.com/hookwicket/hookwicket/internal/peertest"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// listens runs serve for each connection to a listener on loopback, after its
-// first request, if it sends one.
+// listens is a listener that reads a request, if one is sent, before it serves
+// and hangs up.
 func listens(t *testing.T, serve func(*net.TCPConn)) (addr string) {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go func() {
-				defer c.Close()
-				if r, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
-					io.Copy(io.Discard, r.Body)
-				}
-				serve(c.(*net.TCPConn))
-			}()
+	return peertest.Listen(t, func(c *net.TCPConn) {
+		defer c.Close()
+		if r, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
+			io.Copy(io.Discard, r.Body)
 		}
-	}()
-	return l.Addr().String()
-}
-
-// fullPort is a listener that does not answer the next connection, since its
-// queue of connections is full.
-func fullPort(t *testing.T) string {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := (&net.TCPAddr{IP: net.IPv4(127, 0, 0, 1), Port: name.(*syscall.SockaddrInet4).Port}).String()
-	for range 10 {
-		c, err := net.DialTimeout("tcp", addr, 50*time.Millisecond)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { c.Close() })
-	}
-	t.Skip("this system's listeners are never full")
-	return ""
+		serve(c)
+	})
 }
 
 // TestFailureKinds: reverse_proxy hides some causes behind errors of its own, and
@@ -86,7 +43,7 @@ func TestFailureKinds(t *testing.T) {
 		io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort")
 		io.Copy(io.Discard, c)
 	})
-	full := fullPort(t)
+	full := peertest.Full(t)
 	patience := func(upstream, line string) string {
 		return "reverse_proxy " + upstream + " {\n transport http {\n " + line + "\n }\n}"
 	}

@@ -17,64 +17,18 @@ import (
 	"syscall"
 	"testing"
 	"time"
-)
 
-// listens runs serve for each connection to a listener on loopback.
-func listens(t *testing.T, serve func(*net.TCPConn)) (addr string) {
-	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { l.Close() })
-	go func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			go serve(c.(*net.TCPConn))
-		}
-	}()
-	return l.Addr().String()
-}
+	"github.com/hookwicket/hookwicket/internal/peertest"
+)
 
 // answers writes raw bytes as the answer to a request and closes.
 func answers(t *testing.T, raw string) string {
-	return listens(t, func(c *net.TCPConn) {
+	return peertest.Listen(t, func(c *net.TCPConn) {
 		defer c.Close()
 		if _, err := http.ReadRequest(bufio.NewReader(c)); err == nil {
 			io.WriteString(c, raw)
 		}
 	})
-}
-
-// full is a listener whose queue of connections is full, so that the next one is
-// not answered at all.
-func full(t *testing.T) string {
-	t.Helper()
-	fd, err := syscall.Socket(syscall.AF_INET, syscall.SOCK_STREAM, 0)
-	if err != nil {
-		t.Fatal(err)
-	}
-	t.Cleanup(func() { syscall.Close(fd) })
-	if err := errors.Join(syscall.Bind(fd, &syscall.SockaddrInet4{Addr: [4]byte{127, 0, 0, 1}}), syscall.Listen(fd, 0)); err != nil {
-		t.Fatal(err)
-	}
-	name, err := syscall.Getsockname(fd)
-	if err != nil {
-		t.Fatal(err)
-	}
-	addr := fmt.Sprintf("127.0.0.1:%d", name.(*syscall.SockaddrInet4).Port)
-	for range 10 {
-		c, err := net.DialTimeout("tcp", addr, 50*time.Millisecond)
-		if err != nil {
-			return addr
-		}
-		t.Cleanup(func() { c.Close() })
-	}
-	t.Skip("this system's listeners are never full")
-	return ""
 }
 
 // serves is an HTTPS server with a certificate of its own making.
@@ -98,7 +52,7 @@ func TestFailureOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	closed.Close()
-	silent := listens(t, func(c *net.TCPConn) { io.Copy(io.Discard, c) })
+	silent := peertest.Listen(t, func(c *net.TCPConn) { io.Copy(io.Discard, c) })
 	silentTLS := &http.Transport{TLSHandshakeTimeout: 20 * time.Millisecond}
 	none := func(*httptest.Server) {}
 	selfSigned, roots := serves(t, none)
@@ -124,12 +78,12 @@ func TestFailureOf(t *testing.T) {
 		{"a proxy's closed port", "http://x", &http.Transport{Proxy: func(r *http.Request) (*url.URL, error) {
 			return &url.URL{Scheme: "http", Host: closed.Addr().String()}, nil
 		}}, Refused},
-		{"resets", "http://" + listens(t, func(c *net.TCPConn) {
+		{"resets", "http://" + peertest.Listen(t, func(c *net.TCPConn) {
 			http.ReadRequest(bufio.NewReader(c))
 			c.SetLinger(0)
 			c.Close()
 		}), nil, Reset},
-		{"resets at once", "http://" + listens(t, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }), nil, Reset},
+		{"resets at once", "http://" + peertest.Listen(t, func(c *net.TCPConn) { c.SetLinger(0); c.Close() }), nil, Reset},
 		{"hangs up without an answer", "http://" + answers(t, ""), nil, Reset},
 		{"hangs up in the status", "http://" + answers(t, "HTTP/1.1 2"), nil, Reset},
 		{"hangs up in the headers", "http://" + answers(t, "HTTP/1.1 200 OK\r\nContent-Le"), nil, Reset},
@@ -140,19 +94,19 @@ func TestFailureOf(t *testing.T) {
 		{"speaks bad HTTP", "http://" + answers(t, "HTTP/1.1 200 OK\r\nno header\r\n\r\n"), nil, Reset},
 		{"never answers", "http://" + silent, nil, Timeout},
 		{"never answers, and the transport minds", "http://" + silent, &http.Transport{ResponseHeaderTimeout: 20 * time.Millisecond}, Timeout},
-		{"never ends its answer", "http://" + listens(t, func(c *net.TCPConn) {
+		{"never ends its answer", "http://" + peertest.Listen(t, func(c *net.TCPConn) {
 			http.ReadRequest(bufio.NewReader(c))
 			io.WriteString(c, "HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nshort")
 			io.Copy(io.Discard, c)
 		}), nil, Timeout},
-		{"never takes the connection", "http://" + full(t), &http.Transport{DialContext: (&net.Dialer{Timeout: 20 * time.Millisecond}).DialContext}, Timeout},
+		{"never takes the connection", "http://" + peertest.Full(t), &http.Transport{DialContext: (&net.Dialer{Timeout: 20 * time.Millisecond}).DialContext}, Timeout},
 		{"never shakes hands", "https://" + silent, silentTLS, Timeout},
-		{"speaks plain HTTP to TLS", "https://" + listens(t, func(c *net.TCPConn) {
+		{"speaks plain HTTP to TLS", "https://" + peertest.Listen(t, func(c *net.TCPConn) {
 			defer c.Close()
 			bufio.NewReader(c).ReadByte()
 			io.WriteString(c, "HTTP/1.1 400 Bad Request\r\n\r\n")
 		}), nil, TLS},
-		{"hangs up in the handshake", "https://" + listens(t, func(c *net.TCPConn) {
+		{"hangs up in the handshake", "https://" + peertest.Listen(t, func(c *net.TCPConn) {
 			bufio.NewReader(c).ReadByte()
 			c.SetLinger(0)
 			c.Close()

@@ -29,7 +29,6 @@ var rules = map[string]rule{
 	"dedupe":              {},
 	"queue":               {},
 	"queue/pebble":        {uses: []string{"queue"}},
-	"queue/jetstream":     {uses: []string{"queue"}},
 	"queue/queuetest":     {uses: []string{"queue"}},
 	"caddymodule":         {uses: all, caddy: true},
 	"cmd/caddy":           {uses: []string{"caddymodule"}, caddy: true},
@@ -39,7 +38,7 @@ var rules = map[string]rule{
 	"internal":            {},
 }
 
-var all = []string{"verifiers", "verifiers/providers", "verifiers/keysource", "dedupe", "queue", "queue/pebble", "queue/jetstream"}
+var all = []string{"verifiers", "verifiers/providers", "verifiers/keysource", "dedupe", "queue", "queue/pebble"}
 
 type rule struct {
 	uses  []string
