@@ -109,6 +109,11 @@ func (l *Limit) grant(s *share) bool {
 func (l *Limit) back(s *share) {
 	s.taken--
 	l.free++
+	if s.taken == 0 { // whose worker may have one more in any case
+		if i := slices.IndexFunc(l.waiting, func(w *waiter) bool { return w.share == s }); i >= 0 {
+			l.admit(i)
+		}
+	}
 	for l.free > 0 && len(l.waiting) > 0 {
 		least := 0
 		for i, w := range l.waiting {
@@ -116,11 +121,19 @@ func (l *Limit) back(s *share) {
 				least = i
 			}
 		}
-		w := l.waiting[least]
-		if !l.grant(w.share) {
+		if !l.admit(least) {
 			return
 		}
-		l.waiting = slices.Delete(l.waiting, least, least+1)
-		close(w.admitted)
 	}
+}
+
+// admit grants a slot to a waiter, if it may have one.
+func (l *Limit) admit(i int) bool {
+	w := l.waiting[i]
+	if !l.grant(w.share) {
+		return false
+	}
+	l.waiting = slices.Delete(l.waiting, i, i+1)
+	close(w.admitted)
+	return true
 }

@@ -127,6 +127,29 @@ func TestLimitFirst(t *testing.T) {
 	}
 }
 
+// TestLimitNext: a worker that waits for a second slot gets one as soon as it has
+// none, though all are taken.
+func TestLimitNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		l := NewLimit(1)
+		var hanging, well share
+		l.try(&hanging)
+		for range 10 {
+			if !l.take(t.Context(), &well) {
+				t.Fatal("not admitted")
+			}
+			next := make(chan bool)
+			go func() { next <- l.take(t.Context(), &well) }()
+			synctest.Wait()
+			l.give(&well)
+			if !<-next {
+				t.Fatal("not admitted next")
+			}
+			l.give(&well)
+		}
+	})
+}
+
 // TestLimitLeaks: slots are neither lost nor made by waiters that give up at any
 // moment.
 func TestLimitLeaks(t *testing.T) {
