@@ -197,43 +197,32 @@ func TestWaitsForBacklog(t *testing.T) {
 	}
 }
 
-// TestWaitsForDisk: room on the disk is noticed though nobody tells of it.
+// TestWaitsForDisk: room on the disk is noticed though nobody tells of it, and a
+// reload in the middle loses nobody who waits.
 func TestWaitsForDisk(t *testing.T) {
-	up := newUpstream(t)
-	m := newMachine(t)
-	s := by("github")
-	g := start(t, setup{store: m.line(), site: s.directive("forward " + up.addr)})
-	m.full.Store(true)
-	late := g.later(s.request(g, "evt_1", time.Now()))
-	until(t, "the sender to wait", func() bool { return g.open().forDisk.length.Load() == 1 })
-	m.full.Store(false)
-	if a := <-late; a.status != 200 {
-		t.Errorf("answered %v", a)
+	for _, reload := range []bool{false, true} {
+		t.Run(fmt.Sprint("reload ", reload), func(t *testing.T) {
+			up := newUpstream(t)
+			m := newMachine(t)
+			s := by("github")
+			g := start(t, setup{store: m.line(), site: s.directive("forward " + up.addr)})
+			m.full.Store(true)
+			late := g.later(s.request(g, "evt_1", time.Now()))
+			until(t, "the sender to wait", func() bool { return g.open().forDisk.length.Load() == 1 })
+			if reload {
+				g.load(g.site + "\n")
+			}
+			m.full.Store(false)
+			if a := <-late; a.status != 200 {
+				t.Errorf("answered %v", a)
+			}
+			if got := up.next(); got.Header.Get("Webhook-Gateway-Event-Id") != "evt_1" {
+				t.Errorf("got %v", got.Header)
+			}
+			g.drained()
+			up.nothing()
+		})
 	}
-	if got := up.next(); got.Header.Get("Webhook-Gateway-Event-Id") != "evt_1" {
-		t.Errorf("got %v", got.Header)
-	}
-	g.drained()
-	up.nothing()
-}
-
-// TestWaitingEnds: a reload in the middle loses nobody who waits.
-func TestWaitingEnds(t *testing.T) {
-	up := newUpstream(t)
-	m := newMachine(t)
-	s := by("github")
-	g := start(t, setup{store: m.line(), site: s.directive("forward " + up.addr)})
-	m.full.Store(true)
-	late := g.later(s.request(g, "evt_1", time.Now()))
-	until(t, "the sender to wait", func() bool { return g.open().forDisk.length.Load() == 1 })
-	g.load(g.site + "\n")
-	m.full.Store(false)
-	if a := <-late; a.status != 200 {
-		t.Errorf("answered %v", a)
-	}
-	up.next()
-	g.drained()
-	up.nothing()
 }
 
 // TestEndpointLimits: what one endpoint may hold, on disk and in memory, is its
