@@ -41,6 +41,8 @@ type database struct {
 	dead    chan struct{} // closed when nothing can become durable here any more
 	loops   sync.WaitGroup
 
+	trailing atomic.Bool // a trailer is on its way
+
 	mu     sync.Mutex
 	broken bool
 	users  int
@@ -51,8 +53,8 @@ type database struct {
 type commit struct {
 	batch  *pebble.Batch
 	sync   bool
-	result chan error // gets exactly one
-	finish func(error)
+	result chan error  // gets exactly one
+	finish func(error) // nil: nobody waits for it
 }
 
 const queueLength = 256
@@ -270,33 +272,61 @@ func (db *database) finish(c *commit, err error) error {
 	return err
 }
 
+// notesLag is how long what is written without a sync may stay in the process: Pebble
+// gives it to the file when a block of 32 KiB is full or somebody syncs, and where
+// no event arrives a crash would repeat all deliveries since the last one that did.
+const notesLag = 50 * time.Millisecond
+
 // apply is the goroutine that hands batches to Pebble.
 func (db *database) apply() {
+	var due <-chan time.Time // nil: nothing is left in the process
 	for {
+		var c *commit
 		select {
 		case <-db.dead:
 			return
-		case c := <-db.queue:
-			err := guarded(func() error {
-				if c.sync {
-					return db.ApplyNoSyncWait(c.batch, pebble.Sync)
-				}
-				return db.Apply(c.batch, pebble.NoSync)
-			})
-			switch {
-			case err != nil:
-				c.result <- err
-				db.fail(err)
-			case c.sync:
-				select {
-				case db.syncing <- c:
-				case <-db.dead:
-				}
-			default:
-				c.result <- nil
+		case c = <-db.queue:
+		case <-due:
+			if db.trailing.Load() { // the disk has not taken the one before
+				due = time.After(notesLag)
+				continue
 			}
+			c = db.trailer()
+		}
+		switch {
+		case c.sync:
+			due = nil
+		case due == nil:
+			due = time.After(notesLag)
+		}
+		err := guarded(func() error {
+			if c.sync {
+				return db.ApplyNoSyncWait(c.batch, pebble.Sync)
+			}
+			return db.Apply(c.batch, pebble.NoSync)
+		})
+		switch {
+		case err != nil:
+			c.result <- err
+			db.fail(err)
+		case c.sync:
+			select {
+			case db.syncing <- c:
+			case <-db.dead:
+			}
+		default:
+			c.result <- nil
 		}
 	}
+}
+
+// trailer is a commit without content, for which nobody waits. Its sync takes what
+// was written before it to the disk.
+func (db *database) trailer() *commit {
+	db.trailing.Store(true)
+	c := &commit{batch: db.NewBatch(), sync: true, result: make(chan error, 1)}
+	_ = c.batch.LogData(nil, nil) // an empty batch would not be written
+	return c
 }
 
 // await is the goroutine that waits for the disk.
@@ -308,6 +338,10 @@ func (db *database) await() {
 		case c := <-db.syncing:
 			err := c.batch.SyncWait()
 			c.result <- err
+			if c.finish == nil {
+				_ = c.batch.Close()
+				db.trailing.Store(false)
+			}
 			if err != nil {
 				db.fail(err)
 			}

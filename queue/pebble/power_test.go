@@ -145,3 +145,39 @@ func afterCrash(t *testing.T, disk vfs.FS, acknowledged map[uint32]bool, claimed
 }
 
 func newRand(seed uint64) *rand.Rand { return rand.New(rand.NewPCG(seed, 1)) }
+
+// TestNotesReachTheDisk: what became of a delivery is on the disk soon, though no
+// event arrives meanwhile whose sync would take it there.
+func TestNotesReachTheDisk(t *testing.T) {
+	mem := vfs.NewCrashableMem()
+	s, err := Open(small(mem))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer s.Close()
+	m, id := testMessage(1)
+	if _, err := s.Accept(t.Context(), m, id, queue.To("a")...); err != nil {
+		t.Fatal(err)
+	}
+	c, err := s.Claim(t.Context(), "a")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Done(queue.Attempt{}); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(10 * time.Second); ; {
+		again, err := Open(small(mem.CrashClone(vfs.CrashCloneCfg{})))
+		if err != nil {
+			t.Fatal(err)
+		}
+		waiting := again.Stats().Destinations["a"].Waiting
+		again.Close()
+		if waiting == 0 {
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Fatalf("%d deliveries would be made again after a crash", waiting)
+		}
+	}
+}
