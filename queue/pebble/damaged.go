@@ -229,10 +229,14 @@ const keyLength = len(keyBuffer{}) + 1
 // its way there.
 const passProbes = 40
 
+// passSamples is how often pass looks into what it passes for what can be read.
+const passSamples = 64
+
 // pass finds where one can read again beyond a key, upwards or downwards; nil:
 // nowhere before the limit. Reading goes on at the key that it returns, included.
 // Nobody tells where a broken block ends, so it finds out how many bytes of the key
-// lead out of it, closes in on the end, and then reads back towards it.
+// lead out of it, closes in on the end, and then reads back towards it. Then it
+// looks whether what it has passed is more than one hole.
 func pass(r pebble.Reader, key, limit []byte, down bool) (found []byte, err error) {
 	iter, err := r.NewIter(nil)
 	if err != nil {
@@ -251,42 +255,74 @@ func pass(r pebble.Reader, key, limit []byte, down bool) (found []byte, err erro
 		c := bytes.Compare(k, limit)
 		return !down && c >= 0 || down && c < 0
 	}
-	readable := func(k []byte) bool { seek(k); return !isCorruption(iter.Error()) }
-	bad, good := padded(key), padded(limit)
-	origin := bad
-	for short, long := 0, keyLength; long-short > 1; {
-		size := (short + long) / 2
+	readable := func(k []byte) bool {
+		if down && bytes.Compare(k, key) > 0 {
+			k = key // which is shorter than what it is padded to
+		}
+		seek(k)
+		return !isCorruption(iter.Error())
+	}
+	nearer := func(k, than []byte) bool {
+		c := bytes.Compare(k, than)
+		return !down && c < 0 || down && c > 0
+	}
+	// closeIn goes to the end of a hole that lies between a key in it and one beyond.
+	closeIn := func(bad, good []byte) []byte {
+		for range passProbes {
+			middle := halfway(bad, good)
+			if bytes.Equal(middle, bad) || bytes.Equal(middle, good) {
+				break
+			}
+			if readable(middle) {
+				good = middle
+			} else {
+				bad = middle
+			}
+		}
+		return good
+	}
+	origin := padded(key)
+	bad, good := origin, padded(limit)
+	for size := keyLength - 1; size > 0; size-- { // small steps first, as there may be other holes
 		next := stepped(origin, size, down)
 		if next == nil || beyond(next) {
-			short = size
-		} else if readable(next) {
-			short, good = size, next
-		} else {
-			long, bad = size, next
-		}
-	}
-	for range passProbes {
-		middle := halfway(bad, good)
-		if bytes.Equal(middle, bad) || bytes.Equal(middle, good) {
 			break
 		}
-		if readable(middle) {
-			good = middle
-		} else {
-			bad = middle
+		if readable(next) {
+			good = next
+			break
 		}
+		bad = next
 	}
-	if !readable(good) {
-		return nil, nil // the hole goes on beyond the limit
-	}
-	for ok := iter.Valid() || farthest(); ok; ok = back() {
-		if found != nil && (bytes.Compare(iter.Key(), key) <= 0) != down {
-			break // there is no hole any more
+	for good != nil {
+		edge := closeIn(bad, good)
+		found = nil
+		if readable(edge) { // else the hole goes on beyond the limit
+			for ok := iter.Valid() || farthest(); ok; ok = back() {
+				if found != nil && (bytes.Compare(iter.Key(), key) <= 0) != down {
+					break // there is no hole any more
+				}
+				found = append(found[:0], iter.Key()...)
+			}
+			if err := iter.Error(); err != nil && !isCorruption(err) {
+				return nil, err
+			}
+			if found == nil {
+				return nil, nil
+			}
+			edge = found
 		}
-		found = append(found[:0], iter.Key()...)
-	}
-	if err := iter.Error(); err != nil && !isCorruption(err) {
-		return nil, err
+		// What was passed may be several holes, with what can be read between them.
+		bad, good = origin, nil
+		for i := range int64(passSamples) {
+			sample := between(origin, padded(edge), i+1, passSamples+1)
+			if !readable(sample) {
+				bad = sample
+			} else if iter.Valid() && nearer(key, iter.Key()) && nearer(iter.Key(), edge) {
+				good = sample
+				break
+			}
+		}
 	}
 	if found == nil || beyond(found) {
 		return nil, nil
@@ -313,9 +349,14 @@ func stepped(key []byte, size int, down bool) []byte {
 	return nil
 }
 
-func halfway(a, b []byte) []byte {
+func halfway(a, b []byte) []byte { return between(a, b, 1, 2) }
+
+// between is a key some parts of the way from one to another.
+func between(a, b []byte, parts, of int64) []byte {
 	x, y := new(numbers.Int).SetBytes(a), new(numbers.Int).SetBytes(b)
-	return x.Rsh(x.Add(x, y), 1).FillBytes(make([]byte, keyLength))
+	y.Sub(y, x)
+	y.Mul(y, numbers.NewInt(parts)).Div(y, numbers.NewInt(of))
+	return x.Add(x, y).FillBytes(make([]byte, keyLength))
 }
 
 // nameless names a lane whose name is lost. Cannot happen, as a name is written
