@@ -119,7 +119,7 @@ func printReport(w io.Writer, r pebble.Report, now time.Time) error {
 		return nil
 	}
 	if r.Damaged > 0 {
-		fmt.Fprintf(w, "%s could not be read and was set aside; the others are delivered.\n", plural(r.Damaged, "record", "records"))
+		fmt.Fprintf(w, "%s set aside that could not be read; the others are delivered.\n", plural(r.Damaged, "record", "records"))
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "%s: %s, such as %s\n", printable(p.What), humanize.Comma(p.Count), printable(strings.Join(p.Examples, ", ")))

@@ -114,7 +114,7 @@ func TestNeeds(t *testing.T) {
 	want := []string{
 		"The disk is full or faulty: senders get 503.",
 		"The backlog has reached 90 % of max_backlog; beyond it senders get 503.",
-		"1 record cannot be read and was set aside: stop the gateway and run caddy webhook check",
+		"1 record set aside that cannot be read: stop the gateway and run caddy webhook check",
 		"3 dead letters in github/billing: caddy webhook events --endpoint github --forward billing --state dead_letter",
 		"github/billing is paused, 1 delivery waits: caddy webhook resume github/billing",
 		`github/billing has failed, last success 1h ago: connection\x1b refused`,
@@ -135,6 +135,18 @@ func TestNeeds(t *testing.T) {
 	} {
 		if got := f.state(now); got != state {
 			t.Errorf("%+v: %q, want %q", f, got, state)
+		}
+	}
+}
+
+func TestOutcomeOfAnAttempt(t *testing.T) {
+	for want, a := range map[string]apiAttempt{
+		"delivered 204": {Status: 204},
+		"status 503":    {Failure: queue.Status, Status: 503, Error: "HTTP status 503"},
+		"not made":      {Error: "unreadable: a block is broken"},
+	} {
+		if got := a.outcome(); got != want {
+			t.Errorf("%+v: %s, want %s", a, got, want)
 		}
 	}
 }

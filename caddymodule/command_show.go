@@ -149,6 +149,9 @@ func (d *apiHistory) print(w io.Writer, now time.Time) error {
 // outcome is delivered, or the way in which the attempt failed.
 func (a *apiAttempt) outcome() string {
 	word := cmp.Or(string(a.Failure), "delivered")
+	if a.Failure == "" && a.Error != "" {
+		word = "not made" // what was to be sent could not be read
+	}
 	if a.Status != 0 {
 		return fmt.Sprintf("%s %d", word, a.Status)
 	}

@@ -166,7 +166,7 @@ func (r *statusReport) needs() []string {
 		say("The backlog has reached %d %% of max_backlog; beyond it senders get 503.", s.BacklogBytes*100/s.BacklogLimit)
 	}
 	if s.Damaged > 0 {
-		say("%s cannot be read and was set aside: stop the gateway and run caddy webhook check", plural(s.Damaged, "record", "records"))
+		say("%s set aside that cannot be read: stop the gateway and run caddy webhook check", plural(s.Damaged, "record", "records"))
 	}
 	for _, e := range r.Endpoints {
 		if e.MaxBacklog > 0 && e.Bytes >= e.MaxBacklog*8/10 {
