@@ -71,24 +71,47 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*dat
 		dead:    make(chan struct{}),
 		idle:    make(chan struct{}),
 	}
-	var failed atomic.Bool
+	var (
+		failed atomic.Bool
+		cause  error
+	)
 	db.fail = func(err error) {
 		if failed.CompareAndSwap(false, true) {
+			cause = err
 			close(db.failing)
 			report(db, err)
 		}
 	}
-	var openErr error
-	err := guarded(func() error {
-		db.DB, openErr = pebble.Open(o.Dir, db.options(o, cache))
-		return openErr
-	})
+	files.fail.Store(&db.fail)
+	opened := make(chan error, 1)
+	cache.Ref()
+	go func() {
+		defer cache.Unref()
+		opened <- guarded(func() (err error) {
+			db.DB, err = pebble.Open(o.Dir, db.options(o, cache))
+			return err
+		})
+	}()
+	var err error
+	select {
+	case err = <-opened:
+		opened <- err
+	case <-db.failing: // what Open waits for may be held up, here and below
+		err = cause
+	case <-files.shut:
+		err = errFenced
+	}
 	if err != nil {
 		files.close()
 		files.vanish()
+		go func() {
+			if <-opened == nil {
+				_ = guarded(db.DB.Close)
+			}
+		}()
 		return nil, err
 	}
-	files.serving.Store(&db.fail)
+	files.serving.Store(true)
 	db.loops.Go(db.apply)
 	db.loops.Go(db.await)
 	return db, nil
@@ -141,7 +164,7 @@ func (db *database) corrupt(log *slog.Logger, info pebble.DataCorruptionInfo) {
 		log.Error("a file of the queue is damaged; what can be read goes on", "file", info.Path, "details", info.Details)
 	}
 	// While it is being opened Pebble waits for the compactions that it has begun.
-	if db.fence.serving.Load() == nil || !onStack("pebble/v2.(*DB).compact1") {
+	if !db.fence.serving.Load() || !onStack("pebble/v2.(*DB).compact1") {
 		return
 	}
 	pause := time.NewTimer(compactionPause)
@@ -408,16 +431,14 @@ func (l logger) Errorf(format string, args ...any) {
 // either, which serves other things. So it ends what the goroutine is doing: on
 // one of ours by a panic, which guarded turns into an error; on one of Pebble's
 // by the goroutine's end, as soon as nobody uses the database any more. Failed
-// writes do not come here, as the fence stops them, except during Open.
+// writes do not come here, as the fence stops them, except those of Open itself.
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.db.fail(err)
 	if onGuarded() {
 		panic(err)
 	}
-	if l.db.fence.serving.Load() != nil {
-		<-l.db.fence.void
-	}
+	<-l.db.fence.void
 	runtime.Goexit()
 }
 

@@ -75,9 +75,11 @@ type fence struct {
 	vfs.FS
 	disk *disk
 	bad  badBlocks
-	// serving is called with the error of a write. It is nil while the database is
-	// being opened, when Pebble handles errors well.
-	serving atomic.Pointer[func(error)]
+	// fail is called with the error of a write.
+	fail atomic.Pointer[func(error)]
+	// serving: the database is open. Until then Pebble handles errors well on the
+	// goroutine that opens it, which gets them, but not on the others.
+	serving atomic.Bool
 
 	// Every change holds mu for reading, so that whoever shuts the fence can wait
 	// for those under way.
@@ -119,8 +121,8 @@ func (f *fence) isShut() bool {
 // run it, or not to the end, when the fence has vanished.
 func (f *fence) change(op func() error) error {
 	if err := f.try(op); err != errFenced {
-		fail := f.serving.Load()
-		if err == nil || fail == nil {
+		fail := f.fail.Load()
+		if err == nil || fail == nil || !f.serving.Load() && onGuarded() {
 			return err
 		}
 		(*fail)(err)
