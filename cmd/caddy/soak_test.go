@@ -12,6 +12,8 @@ import (
 	"net/http"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"sync"
@@ -27,6 +29,7 @@ import (
 var (
 	soakTime = flag.Duration("soak", 3*time.Minute, "how long TestSoak keeps up its load and its faults")
 	soakSeed = flag.Uint64("seed", 0, "the seed of TestSoak's faults (0: by the time)")
+	soakOnly = flag.String("faults", ".", "a regular expression that picks TestSoak's faults")
 )
 
 // TestSoak keeps a gateway under load for minutes while one thing after another
@@ -335,7 +338,8 @@ var soakFaults = []fault{
 }
 
 func (s *soak) shuffled() []fault {
-	all := append([]fault(nil), soakFaults...)
+	only := regexp.MustCompile(*soakOnly)
+	all := slices.DeleteFunc(slices.Clone(soakFaults), func(f fault) bool { return !only.MatchString(f.name) })
 	s.random.Shuffle(len(all), func(i, j int) { all[i], all[j] = all[j], all[i] })
 	return all
 }
@@ -494,8 +498,8 @@ func (s *soak) account(name string, r *receiver) (twice int) {
 		for i := 1; i < len(times); i++ {
 			twice++
 			if !s.killBetween(times[i-1], times[i]) {
-				s.t.Errorf("%s: %s was forwarded at %v and again at %v, with no kill between, during %q", name, id,
-					times[i-1].Format(time.StampMilli), times[i].Format(time.StampMilli), s.underWay(times[i]))
+				s.t.Errorf("%s: %s was forwarded at %v and again at %v, with no kill between, during %q and %q", name, id,
+					times[i-1].Format(time.StampMilli), times[i].Format(time.StampMilli), s.underWay(times[i-1]), s.underWay(times[i]))
 			}
 		}
 	}
