@@ -256,20 +256,17 @@ type fault struct {
 
 // soakFaults are all of them.
 var soakFaults = []fault{
-	{"kill -9", func(s *soak) {
-		s.killed(s.gateway.kill)
-		s.start()
-	}},
+	{"kill -9", func(s *soak) { s.killed(s.restart) }},
 	{"kill -9, the log's end torn", func(s *soak) {
-		s.killed(s.gateway.kill)
-		tear(s.t, s.store, s.random)
-		s.start()
+		s.killed(func() {
+			s.gateway.kill()
+			tear(s.t, s.store, s.random)
+			s.start()
+		})
 	}},
 	{"kill -9 while it starts", func(s *soak) {
-		s.killed(s.gateway.kill)
-		s.start()
-		s.killed(s.gateway.kill)
-		s.start()
+		s.killed(s.restart)
+		s.killed(s.restart)
 	}},
 	{"SIGTERM", func(s *soak) {
 		s.gateway.stop()
@@ -291,8 +288,7 @@ var soakFaults = []fault{
 	{"full disk, kill -9", func(s *soak) {
 		s.spoil(faults{Full: true})
 		s.pause(time.Second)
-		s.killed(s.gateway.kill)
-		s.start()
+		s.killed(s.restart)
 	}},
 	{"slow disk", func(s *soak) {
 		s.spoil(faults{Delay: 100 * time.Millisecond})
@@ -325,8 +321,7 @@ var soakFaults = []fault{
 	{"upstream down, kill -9", func(s *soak) {
 		s.killed(s.forwards["lines"].down)
 		s.pause(time.Second)
-		s.killed(s.gateway.kill)
-		s.start()
+		s.killed(s.restart)
 		s.forwards["lines"].up(s.t)
 	}},
 	{"upstream slow", func(s *soak) { s.misbehave("main", slowly) }},
@@ -370,8 +365,15 @@ func (s *soak) underWay(at time.Time) (fault string) {
 // span is from a time to another.
 type span struct{ from, to time.Time }
 
+// restart kills the gateway and starts it again.
+func (s *soak) restart() {
+	s.gateway.kill()
+	s.start()
+}
+
 // killed does what may come between an upstream's answer and the gateway's mark,
-// and notes when.
+// and notes when. An upstream goes on to take what a gateway that is dead has sent,
+// so a kill lasts until the next start.
 func (s *soak) killed(kill func()) {
 	from := time.Now()
 	kill()
