@@ -97,8 +97,7 @@ func checkStore(fl caddycmd.Flags) error {
 
 // printReport shows what was found to a person.
 func printReport(w io.Writer, r pebble.Report, now time.Time) error {
-	fmt.Fprintf(w, "%s: %s%s, %s on disk\n", printable(r.Dir), printable(r.Format),
-		when(r.Outdated, " (upgraded when it is opened next)"), inBytes(r.DiskBytes))
+	fmt.Fprintf(w, "%s: %s, %s on disk\n", printable(r.Dir), printable(r.Format), inBytes(r.DiskBytes))
 	fmt.Fprintf(w, "%s of %s, %s sealed; %s, %s, %s\n", plural(r.Messages, "event", "events"), inBytes(r.Bytes), humanize.Comma(r.Sealed),
 		plural(r.Attempts, "attempt", "attempts"), plural(r.Keys, "dedupe key", "dedupe keys"), plural(r.Secrets, "learnt secret", "learnt secrets"))
 	if len(r.Destinations) > 0 {

@@ -1,8 +1,6 @@
 package main
 
 import (
-	"archive/tar"
-	"compress/gzip"
 	"context"
 	"flag"
 	"fmt"
@@ -85,8 +83,6 @@ type soak struct {
 	forwards map[string]*receiver
 	variant  int
 
-	old []string // events in the store from before
-
 	mu     sync.Mutex
 	acked  []string
 	kills  []span // in which an answer may have been cut off
@@ -103,53 +99,8 @@ func newSoak(t *testing.T, random *rand.Rand) *soak {
 	}
 	s.gateway = newGateway(t, "")
 	s.store = filepath.Join(s.gateway.dir, "store")
-	s.inherit()
 	s.configure()
 	return s
-}
-
-// inherit begins with a store of the format before this one: a gateway of that
-// time had accepted 40 events, attempted them once each, and was killed. They
-// have to arrive as well.
-func (s *soak) inherit() {
-	unpack(s.t, filepath.Join("testdata", "store-1.tar.gz"), s.gateway.dir)
-	for i := range 40 {
-		s.old = append(s.old, fmt.Sprintf("evt_old_%06d", i))
-	}
-}
-
-// unpack unpacks an archive of plain files.
-func unpack(t *testing.T, archive, dir string) {
-	f, err := os.Open(archive)
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer f.Close()
-	z, err := gzip.NewReader(f)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for r := tar.NewReader(z); ; {
-		h, err := r.Next()
-		if err == io.EOF {
-			return
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-		name := filepath.Join(dir, filepath.Clean("/"+h.Name))
-		if h.FileInfo().IsDir() {
-			err = os.MkdirAll(name, 0o700)
-		} else {
-			var b []byte
-			if b, err = io.ReadAll(r); err == nil {
-				err = os.WriteFile(name, b, 0o600)
-			}
-		}
-		if err != nil {
-			t.Fatal(err)
-		}
-	}
 }
 
 // configure writes the next variant of the configuration.
@@ -420,8 +371,8 @@ func (s *soak) settle() {
 	for name, r := range s.forwards {
 		twice += s.account(name, r)
 	}
-	s.t.Logf("%d acknowledged, each to %d forwards, and %d of an older store; lost 0; forwarded more than once %d, all across one of %d moments that cut answers off; %d requests sent, answers %v; faults %v",
-		len(s.acked), len(s.forwards), len(s.old), twice, len(s.kills), s.sent.Load(), s.status, s.hits)
+	s.t.Logf("%d acknowledged, each to %d forwards; lost 0; forwarded more than once %d, all across one of %d moments that cut answers off; %d requests sent, answers %v; faults %v",
+		len(s.acked), len(s.forwards), twice, len(s.kills), s.sent.Load(), s.status, s.hits)
 }
 
 // sound looks at what is left on the disk: nothing waits, and nothing is amiss.
@@ -444,9 +395,6 @@ func (s *soak) sound() {
 // progress.
 func (s *soak) arrived(name string, r *receiver) {
 	want := s.acked
-	if name == "main" { // whose deliveries go by the endpoint's name, as all did once
-		want = append(want[:len(want):len(want)], s.old...)
-	}
 	for left, last := r.missing(want), 0; left > 0; {
 		last, left = left, -1
 		until(s.t, fmt.Sprintf("%d events are still to come to %s: %s", last, name, s.state()), func() bool {
@@ -482,7 +430,7 @@ func (s *soak) state() string {
 // kill, and the events of each line in their order.
 func (s *soak) account(name string, r *receiver) (twice int) {
 	acked := make(map[string]bool, len(s.acked))
-	for _, id := range append(s.old, s.acked...) {
+	for _, id := range s.acked {
 		acked[id] = true
 	}
 	last := make(map[string]string) // by line

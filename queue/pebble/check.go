@@ -23,8 +23,7 @@ import (
 type Report struct {
 	Dir          string              `json:"dir"`
 	Format       string              `json:"format"`
-	Outdated     bool                `json:"outdated,omitempty"` // it is upgraded when it is opened next
-	DiskBytes    int64               `json:"disk_bytes"`         // of the files
+	DiskBytes    int64               `json:"disk_bytes"` // of the files
 	Messages     int64               `json:"messages"`
 	Bytes        int64               `json:"bytes"`  // of the messages' records
 	Sealed       int64               `json:"sealed"` // messages that are encrypted

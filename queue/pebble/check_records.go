@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"encoding/hex"
 	"errors"
-	"fmt"
 	"log/slog"
 	"sync"
 
@@ -92,13 +91,10 @@ func (c *checker) run(db *pebble.DB) error {
 	}
 	switch string(held) {
 	case format:
-	case format1:
-		c.report.Outdated = true
-		passes = []func() error{c.names, c.messages, c.index(kindWaiting), c.index(kindDead), c.keys, c.secrets}
 	case "":
 		c.report.Format = "unknown" // empty, or the record is damaged
 	default:
-		return fmt.Errorf("it holds %q, which this version does not know", held)
+		return unknownFormat(held)
 	}
 	for _, pass := range passes {
 		if err := pass(); err != nil {
@@ -262,8 +258,6 @@ func (c *checker) messages() error {
 		case err != nil:
 			c.problem(badMessage, id.String())
 			return nil
-		case c.report.Outdated:
-			return nil
 		}
 		var b keyBuffer
 		return c.owns(listKey(&b, laneOf(m.Endpoint), id), noSummary, id.String())
@@ -381,15 +375,6 @@ func (c *checker) indexed(k, v []byte) error {
 		return err
 	}
 	l := c.lane(d.lane)
-	if c.report.Outdated {
-		// Nothing else tells of the deliveries of format 1.
-		state := queue.StateWaiting
-		if k[0] == kindDead {
-			state = queue.StateDead
-		}
-		l.Deliveries[state]++
-		c.matched[k[0]]++
-	}
 	l.Bytes += d.size // of what has ended none was read
 	if k[0] != kindWaiting && k[0] != kindLine {
 		return nil

@@ -178,16 +178,42 @@ func filesOf(t *testing.T, dir string) string {
 	return all.String()
 }
 
-func TestCheckFormat1(t *testing.T) {
-	report, err := checkFS(format1Store(t), "queue", nil, nil, format1Start.Add(time.Hour))
-	if err != nil || !report.Sound() || !report.Outdated || report.Messages != 23 || report.Secrets != 3 {
-		t.Fatalf("%+v, %v", report, err)
-	}
-	got := make(map[string]string)
-	for _, d := range report.Destinations {
-		got[d.Name] = fmt.Sprint(d.Deliveries)
-	}
-	if want := "map[crm:map[dead_letter:1 waiting:3] pay:map[dead_letter:1 waiting:18] pay/audit:map[dead_letter:1 waiting:8]]"; fmt.Sprint(got) != want {
-		t.Errorf("got  %v\nwant %s", got, want)
+// TestUnknownFormat: neither the store nor the check touches a folder of a format
+// that this version does not know, and both say which one it is.
+func TestUnknownFormat(t *testing.T) {
+	for _, held := range []string{"hookwicket queue 1", "hookwicket queue 99", "x"} {
+		mem := vfs.NewMem()
+		s, err := Open(small(mem))
+		if err != nil {
+			t.Fatal(err)
+		}
+		acceptNumbered(t, s, 3, "a")
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		set := func(f string) {
+			raw(t, mem, func(db *pebble.DB) {
+				if err := db.Set([]byte{kindFormat}, []byte(f), nil); err != nil {
+					t.Fatal(err)
+				}
+			})
+		}
+		set(held)
+		_, first := Open(small(mem))
+		_, second := Open(small(mem)) // the lock was given back
+		_, third := checkFS(mem, "queue", nil, nil, time.Now())
+		for _, err := range []error{first, second, third} {
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", held)) || !strings.Contains(err.Error(), fmt.Sprintf("%q", format)) {
+				t.Errorf("%s: %v", held, err)
+			}
+		}
+		set(format)
+		if s, err = Open(small(mem)); err != nil {
+			t.Fatal(err)
+		}
+		if got := drain(t, s, "a"); len(got) != 3 {
+			t.Errorf("%s: %d of 3 deliveries were left", held, len(got))
+		}
+		s.Close()
 	}
 }

@@ -60,8 +60,7 @@ func (s *Store) checkFormat(db *database) error {
 	key := []byte{kindFormat}
 	v, closer, err := db.Get(key)
 	if isDamage(err) {
-		// One of the many records in a broken block. The format before can be used as
-		// this one, but for its lists.
+		// One of the many records in a broken block.
 		s.options.Logger.Error("the format of the folder cannot be read; it is taken for the present one", "error", err)
 		return nil
 	}
@@ -72,14 +71,14 @@ func (s *Store) checkFormat(db *database) error {
 		return err
 	}
 	defer closer.Close()
-	switch string(v) {
-	case format:
-		return nil
-	case format1:
-		return s.upgrade(db)
-	default:
-		return fmt.Errorf("the folder holds %q, but this version reads %q only", v, format)
+	if string(v) != format {
+		return unknownFormat(v)
 	}
+	return nil
+}
+
+func unknownFormat(held []byte) error {
+	return fmt.Errorf("the folder holds %q, but this version reads %q only: start the version that wrote it, or name another folder", held, format)
 }
 
 // each calls f for the records of one kind; see walk.

@@ -11,6 +11,9 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
+// mendPiece is how many deliveries are put back in one commit.
+const mendPiece = 512
+
 // mend puts deliveries that wait back into their index where a damaged file has
 // taken them out of it: the lists and the messages still know of them. They are
 // due at once and, as their place in line is what is lost, in no line.
@@ -55,7 +58,7 @@ func (s *Store) mend(db *database, gaps []gap) error {
 			if err := errors.Join(batch.Set(key, appendSize(size[:0], st.size), nil), s.setStanding(batch, id, lane, &st)); err != nil {
 				return err
 			}
-			if mended++; mended%upgradePiece == 0 {
+			if mended++; mended%mendPiece == 0 {
 				if err := apply(); err != nil {
 					return err
 				}

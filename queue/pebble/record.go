@@ -202,8 +202,7 @@ func decodeAttempt(b []byte, seal box) (*queue.Attempt, error) {
 // appendSize appends the value beside a delivery in the indexes.
 func appendSize(b []byte, size int64) []byte { return binary.AppendUvarint(b, uint64(size)) }
 
-// decodeSize reads it; one that is damaged is 0, always, for the delivery is there
-// all the same. What may follow was written by an older version.
+// decodeSize reads it. A damaged size is 0, for the delivery is there all the same.
 func decodeSize(b []byte) int64 {
 	r := fields{rest: b}
 	return r.number()

@@ -3,12 +3,10 @@ package pebble
 import (
 	"context"
 	"reflect"
-	"strings"
 	"sync/atomic"
 	"testing"
 	"time"
 
-	"github.com/cockroachdb/pebble/v2"
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -168,25 +166,6 @@ func TestNothingIsLeft(t *testing.T) {
 	}
 	if free := s.flights.fresh.left.Load(); free != s.options.freshSize {
 		t.Errorf("%d of %d bytes for fresh messages are free", free, s.options.freshSize)
-	}
-}
-
-func TestUnknownFormat(t *testing.T) {
-	mem := vfs.NewMem()
-	s, err := Open(small(mem))
-	if err != nil {
-		t.Fatal(err)
-	}
-	if err := s.current.Load().Set([]byte{kindFormat}, []byte("hookwicket queue 99"), pebble.Sync); err != nil {
-		t.Fatal(err)
-	}
-	if err := s.Close(); err != nil {
-		t.Fatal(err)
-	}
-	for range 2 { // the lock is given back, too
-		if _, err := Open(small(mem)); err == nil || !strings.Contains(err.Error(), "hookwicket queue 99") {
-			t.Errorf("got %v", err)
-		}
 	}
 }
 
