@@ -26,7 +26,7 @@ func (in *reading) inflate() error {
 	case len(values) > 1 || !strings.EqualFold(values[0], "gzip"):
 		return refuse(MalformedBody, "its Content-Encoding is not gzip")
 	}
-	body, err := gunzip(in.r.Body)
+	body, err := gunzip(in.r.Body, in.r.grow)
 	if err != nil {
 		return err
 	}
@@ -36,18 +36,33 @@ func (in *reading) inflate() error {
 	return nil
 }
 
-func gunzip(packed []byte) ([]byte, error) {
+// gunzip unpacks a body. It asks grow for each piece of memory before it takes
+// it, also for those that a larger piece replaces: they stay until the garbage
+// collector runs.
+func gunzip(packed []byte, grow func(n int) error) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, refuse(MalformedBody, "it is not gzip")
 	}
 	limit := min(max(maxInflated, 4*len(packed)), maxRatio*len(packed)+inflatedFree)
-	body, err := io.ReadAll(io.LimitReader(reader, int64(limit)+1))
-	switch {
-	case err != nil:
-		return nil, refuse(MalformedBody, "it is not gzip")
-	case len(body) > limit:
-		return nil, refuse(BodyTooLarge, "it unpacks to more than %d bytes", limit)
+	var body []byte
+	for {
+		if len(body) == cap(body) {
+			size := min(max(2*cap(body), 2*len(packed), 4<<10), limit+1)
+			if err := grow(size); err != nil {
+				return nil, err
+			}
+			body = append(make([]byte, 0, size), body...)
+		}
+		n, err := reader.Read(body[len(body):cap(body)])
+		body = body[:len(body)+n]
+		switch {
+		case len(body) > limit:
+			return nil, refuse(BodyTooLarge, "it unpacks to more than %d bytes", limit)
+		case err == io.EOF:
+			return body, nil
+		case err != nil:
+			return nil, refuse(MalformedBody, "it is not gzip")
+		}
 	}
-	return body, nil
 }

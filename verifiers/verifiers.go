@@ -34,6 +34,18 @@ type Request struct {
 	URL    string // the public URL the sender called, in its original spelling
 	Header http.Header
 	Body   []byte
+
+	// Grow, if set, is called before a verifier makes n more bytes of memory out of the request,
+	// such as an inflated body. An error ends the verification and is returned as it is.
+	Grow func(n int64) error
+}
+
+// grow asks whether n more bytes may be made out of the request.
+func (r *Request) grow(n int) error {
+	if r.Grow == nil || n <= 0 {
+		return nil
+	}
+	return r.Grow(int64(n))
 }
 
 // Event is what a verified request says about itself.
