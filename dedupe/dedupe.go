@@ -73,7 +73,9 @@ func (w *Window) Close() { w.cache.Close() }
 // Do calls accept for the first of several simultaneous calls with one key and
 // reports whether the event is a duplicate. The others wait for its outcome: if
 // it succeeded they are duplicates, if it failed they share its error. For a key
-// that was confirmed within its window, accept is not called at all.
+// that was confirmed within the first half of its window, accept is not called at
+// all. In the second half it is, because the store renews the windows of events
+// that are repeated.
 //
 // accept itself reports a duplicate when the store knows the key. When it
 // returns without an error, the key is in the store until now plus window.
@@ -90,7 +92,7 @@ func (w *Window) Do(ctx context.Context, key Key, now time.Time, window time.Dur
 		}
 		f, first := w.board(key)
 		if first {
-			return w.lead(key, f, now.Add(window), accept)
+			return w.lead(key, f, now.Add(window/2), accept)
 		}
 		if err := w.wait(ctx, f); err != nil {
 			return false, err

@@ -20,9 +20,12 @@ import (
 type Store interface {
 	// Accept makes m durable with one delivery for each route in to, and records id
 	// in the same commit. When it returns [New] or [Replayed] without an error, m
-	// survives kill -9 and a power failure. When id was recorded before and its
-	// window is not over, nothing is written. Without a route the message is kept
+	// survives kill -9 and a power failure. Without a route the message is kept
 	// for the retention, as [StateUnrouted] under the name of its endpoint.
+	//
+	// When id was recorded before and its window is not over, nothing of m is
+	// written. If less than half of the window is left, the window starts anew, so
+	// that a captured request which is sent again and again stays known.
 	//
 	// Two calls with the same id never both return New, and neither returns
 	// before the one that was New is durable. A call that fails records nothing
@@ -32,7 +35,8 @@ type Store interface {
 	// try again later. Accept returns when ctx is done, even if the disk hangs.
 	Accept(ctx context.Context, m *Message, id Identity, to ...Route) (Accepted, error)
 
-	// Seen tells what Accept would decide on id at now, and records nothing.
+	// Seen tells what Accept would decide on id at now, and records nothing new.
+	// It renews the window of what it finds, as Accept does.
 	Seen(ctx context.Context, id Identity, now time.Time) (Verdict, error)
 
 	// Mark records id durably from now on, without a message. It does not ask
@@ -132,7 +136,8 @@ type Identity struct {
 	Digest Key
 	// RefuseReplays makes Accept keep nothing of a replay; else it is accepted.
 	RefuseReplays bool
-	// Window is how long Key and Digest are remembered.
+	// Window is how long Key and Digest are remembered, counted from the first
+	// receipt or from a later one that renewed it.
 	Window time.Duration
 }
 

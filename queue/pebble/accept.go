@@ -37,7 +37,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 		return 0, err
 	}
 	defer db.leave()
-	verdict, err := s.decide(db, id, nanos(now))
+	verdict, _, err := s.decide(db, id, nanos(now))
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -50,14 +50,16 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	defer held.unlock()
 	if db.hasFailed() {
+		held.unlock()
 		return 0, unavailable(nil)
 	}
-	verdict, err = s.decide(db, id, nanos(now))
+	verdict, expiry, err := s.decide(db, id, nanos(now))
 	if err != nil {
+		held.unlock()
 		return 0, unavailable(err)
 	}
+	s.slide(ctx, held, id, known{verdict, expiry, now})
 	return verdict, nil
 }
 
@@ -85,19 +87,21 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		held.unlock()
 		return 0, nil, err
 	}
-	verdict := queue.New
+	verdict, expiry := queue.New, int64(0)
 	if m != nil {
-		verdict, err = s.decide(db, id, nanos(now))
+		verdict, expiry, err = s.decide(db, id, nanos(now))
 	}
 	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays) {
 		// Whoever recorded it has let go of the stripe, so that it is durable, if the
 		// commit did not fail.
-		if db.hasFailed() {
-			err = unavailable(nil)
-		}
+		failed := db.hasFailed()
 		db.leave()
-		held.unlock()
-		return verdict, nil, err
+		if failed {
+			held.unlock()
+			return verdict, nil, unavailable(nil)
+		}
+		s.slide(ctx, held, id, known{verdict, expiry, now})
+		return verdict, nil, nil
 	}
 	if err != nil {
 		db.leave()
@@ -124,9 +128,9 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 
 var errDiskFull = errors.New("the disk is full")
 
-// decide looks an identity up; its stripes are held, or the answer is only a
-// first look.
-func (s *Store) decide(db *database, id queue.Identity, now int64) (queue.Verdict, error) {
+// decide looks an identity up, and returns when the key that decided expires. The
+// stripes of the identity are held, or the answer is only a first look.
+func (s *Store) decide(db *database, id queue.Identity, now int64) (verdict queue.Verdict, expiry int64, err error) {
 	for _, known := range [...]struct {
 		key     queue.Key
 		verdict queue.Verdict
@@ -139,13 +143,13 @@ func (s *Store) decide(db *database, id queue.Identity, now int64) (queue.Verdic
 			continue // an event twice is better than an event refused
 		}
 		if err != nil {
-			return queue.New, err
+			return queue.New, 0, err
 		}
 		if found && expiry > now {
-			return known.verdict, nil
+			return known.verdict, expiry, nil
 		}
 	}
-	return queue.New, nil
+	return queue.New, 0, nil
 }
 
 // expiryOf looks a key up. An iterator, unlike Get, consults the bloom filters

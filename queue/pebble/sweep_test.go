@@ -66,9 +66,9 @@ func TestSweep(t *testing.T) {
 		mark(n, queue.New)
 	}
 	sweep(0)
-	clock.advance(time.Hour - 1)
+	clock.advance(time.Hour / 2)
 	mark(0, queue.Duplicate)
-	clock.advance(1)
+	clock.advance(time.Hour / 2)
 	for n := range uint32(7) {
 		mark(n, queue.New) // renewed before the sweep comes
 	}

@@ -65,13 +65,44 @@ func (b *bench) keyless() {
 
 func (b *bench) windows() {
 	b.want(b.accept("first", key(1), "a"), queue.New)
-	b.advance(time.Hour - 1)
-	b.want(b.accept("still inside", key(1), "a"), queue.Duplicate)
-	b.advance(1)
+	b.advance(time.Hour / 2)
+	b.want(b.accept("half is left", key(1), "a"), queue.Duplicate)
+	b.advance(time.Hour / 2)
 	b.want(b.accept("over", key(1), "a"), queue.New)
 	b.want(b.accept("renewed", key(1), "a"), queue.Duplicate)
 	b.advance(time.Hour - 1)
 	b.want(b.accept("a window of its own", key(1), "a"), queue.Duplicate)
+}
+
+// slides repeats known events for ever, at pauses shorter than half of the window.
+// Each stays known: a captured request cannot outlive its key.
+func (b *bench) slides() {
+	const pause = 25 * time.Minute
+	refusing := func(k byte) queue.Identity {
+		id := replay(k, 9)
+		id.RefuseReplays = true
+		return id
+	}
+	b.want(b.accept("by its key", key(1), "a"), queue.New)
+	b.ok(b.store.Mark(b.Context(), key(2), b.clock.Now()))
+	b.want(b.accept("by its digest", refusing(3), "a"), queue.New)
+	for i := range byte(12) {
+		b.advance(pause)
+		b.want(b.accept("again", key(1), "a"), queue.Duplicate)
+		got, err := b.store.Seen(b.Context(), key(2), b.clock.Now())
+		b.ok(err)
+		b.want(got, queue.Duplicate)
+		b.want(b.accept("under a fresh ID", refusing(100+i), "a"), queue.Replayed)
+		if i == 6 {
+			b.reopen()
+		}
+	}
+	// Digest and key slide together, and a refused replay has left no key.
+	b.want(b.accept("its own key ended long ago", replay(3, 8), "a"), queue.New)
+	b.want(b.accept("a key of a refused replay", replay(100, 7), "a"), queue.New)
+	b.advance(time.Hour)
+	b.want(b.accept("a whole window passed", key(1), "a"), queue.New)
+	b.want(b.accept("a whole window passed here as well", replay(4, 9), "a"), queue.New)
 }
 
 func (b *bench) marks() {

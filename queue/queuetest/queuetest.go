@@ -53,6 +53,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Refuses replays", (*bench).refusesReplays},
 		{"Accepts without a key", (*bench).keyless},
 		{"Forgets after the window", (*bench).windows},
+		{"Remembers for as long as it is repeated", (*bench).slides},
 		{"Marks and sees", (*bench).marks},
 		{"Lets one twin pass", (*bench).twins},
 		{"Lets one twin pass with several keys", (*bench).crossedTwins},

@@ -1,0 +1,59 @@
+package pebble
+
+import (
+	"context"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// known is a decision about an identity that is recorded already.
+type known struct {
+	verdict queue.Verdict
+	expiry  int64 // of the key that decided; nanoseconds
+	now     time.Time
+}
+
+// slide renews the keys of a repeated identity and releases its stripes. Without
+// it, a captured request that is sent again every day would outlive its key.
+//
+// It writes only when less than half of the window is left, so a key costs at
+// most two writes in each window, however often it is repeated. An error is not
+// reported: the event is durable, and its key still has the rest of its window.
+func (s *Store) slide(ctx context.Context, held held, id queue.Identity, k known) {
+	left := time.Duration(k.expiry - nanos(k.now))
+	if k.verdict == queue.New || left >= id.Window/2 || s.disk.full() {
+		held.unlock()
+		return
+	}
+	db, err := s.enter()
+	if err != nil {
+		held.unlock()
+		return
+	}
+	renewed := queue.Identity{
+		Key:    s.recorded(db, id.Key, k.now),
+		Digest: s.recorded(db, id.Digest, k.now),
+		Window: id.Window,
+	}
+	w := &write{store: s, held: held, id: renewed}
+	if err := w.build(db, renewed, k.now, nil, nil); err != nil || w.batch.Empty() {
+		w.keys = 0
+		w.finish(nil)
+		db.leave()
+		return
+	}
+	_ = db.commit(ctx, s.disk, w.batch, true, w.finish)
+}
+
+// recorded returns key if its window is not over, else the zero key. A refused
+// replay has a known digest and a fresh key, which must not be recorded.
+func (s *Store) recorded(db *database, key queue.Key, now time.Time) queue.Key {
+	if key == (queue.Key{}) || !s.filter.mayHave(key) {
+		return queue.Key{}
+	}
+	if expiry, found, err := db.expiryOf(key); err != nil || !found || expiry <= nanos(now) {
+		return queue.Key{}
+	}
+	return key
+}
