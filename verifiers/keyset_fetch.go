@@ -83,7 +83,8 @@ func (k Keys) compile(source KeySource) (*fetchedKeys, error) {
 			return nil, fmt.Errorf("keys: path: %w", err)
 		}
 	}
-	f.request = KeyRequest{Method: k.Method, Pin: slices.Clone(k.Pin), Valid: func(document []byte) error {
+	fixed := !slices.ContainsFunc(append(slices.Collect(maps.Values(f.header)), f.url, f.body), func(t *Template) bool { return !t.constant() })
+	f.request = KeyRequest{Method: k.Method, Fixed: fixed, Pin: slices.Clone(k.Pin), Valid: func(document []byte) error {
 		_, err := parseKeyDocument(k.Format, k.Path, document)
 		return err
 	}}

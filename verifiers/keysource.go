@@ -63,6 +63,14 @@ type KeyRequest struct {
 	// have asked and could not, it fails: the key may well be a new one.
 	After uint64
 
+	// Credential is sent as the Authorization header. Unlike Header it is not part
+	// of the document's name, so that the document outlives a token that is renewed.
+	Credential string
+
+	// Fixed: nothing of a received request is in this one. The others are limited
+	// together per source, since a stranger can name any number of documents.
+	Fixed bool
+
 	// Valid fails on an answer that is of no use, such as an error page that came
 	// with status 200: it must not take the place of a good one. Nil: all are.
 	Valid func(document []byte) error

@@ -26,8 +26,12 @@ func client(o Options) *http.Client {
 	if !o.AllowPrivate {
 		dialer.Control = publicOnly // sees the address after the name was resolved
 	}
+	noRedirect := func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	if o.Transport != nil {
+		return &http.Client{CheckRedirect: noRedirect, Transport: o.Transport}
+	}
 	return &http.Client{
-		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		CheckRedirect: noRedirect,
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},

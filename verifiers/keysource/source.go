@@ -4,9 +4,14 @@
 // What a request says about where the key is reaches this package only in a URL
 // that the provider's row pins. Nothing is fetched over plain http, from a URL
 // with credentials in it, after a redirect, or, unless that is allowed, from a
-// private address. What was fetched is remembered, so that no flood of requests
-// becomes a flood of fetches, and the last good answer serves on while a provider
-// cannot be reached.
+// private address. What was fetched is remembered, and the last good answer serves
+// on while a provider cannot be reached.
+//
+// A flood of requests does not become a flood of fetches. A document is fetched
+// at most once a minute because of unknown keys, and a source (a host, or the pins
+// of a row) answers at most 20 fetches at once and 20 a minute for names that
+// requests invent. Further ones fail at once, and cost no memory. Known documents
+// are refreshed meanwhile as ever.
 package keysource
 
 import (
@@ -30,7 +35,8 @@ import (
 const (
 	maxDocument  = 1 << 20 // bytes
 	maxDocuments = 1000
-	maxFlights   = 32 // fetches at a time
+	maxBytes     = 16 << 20 // of all documents together
+	maxFlights   = 32       // fetches at a time
 
 	shortest = 5 * time.Minute // an answer is kept for
 	usual    = time.Hour       // if the provider says nothing
@@ -56,6 +62,10 @@ type Options struct {
 	// system's.
 	RootCAs *x509.CertPool
 
+	// Transport makes the requests. Default: one with the limits above. Another
+	// one has to refuse private addresses and unknown authorities by itself.
+	Transport http.RoundTripper
+
 	// Now is the clock by which answers age. Default: the system's.
 	Now func() time.Time
 }
@@ -73,6 +83,8 @@ type Source struct {
 
 	mu        sync.Mutex
 	documents map[[sha256.Size]byte]*document
+	bytes     int // of the documents' bodies
+	budgets   map[origin]*budget
 	version   uint64
 	uses      uint64
 }
@@ -87,6 +99,7 @@ func New(o Options) *Source {
 		client:    client(o),
 		flights:   make(chan struct{}, maxFlights),
 		documents: map[[sha256.Size]byte]*document{},
+		budgets:   map[origin]*budget{},
 	}
 	if s.now == nil {
 		s.now = time.Now
@@ -126,7 +139,14 @@ func (s *Source) Fetch(ctx context.Context, r verifiers.KeyRequest) (verifiers.K
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	d := s.document(r)
+	d, key := s.find(r)
+	if d == nil {
+		if !s.afford(r, host, false) {
+			return verifiers.KeyDocument{}, unavailable(host, errBusy)
+		}
+		d = s.add(key)
+		s.start(d, r)
+	}
 	now := s.now()
 	fresh := d.body != nil && now.Before(d.expires)
 	known := r.After == 0 || d.version > r.After // there is no need for a newer one
@@ -143,6 +163,8 @@ func (s *Source) Fetch(ctx context.Context, r verifiers.KeyRequest) (verifiers.K
 		return s.fallback(d, host, known)
 	case fresh && now.Sub(d.fetched) < askAgain:
 		return d.answer(), nil
+	case (d.body == nil || !known) && !s.afford(r, host, d.body != nil):
+		return verifiers.KeyDocument{}, unavailable(host, errBusy)
 	default:
 		s.start(d, r)
 	}
@@ -181,30 +203,37 @@ func (d *document) answer() verifiers.KeyDocument {
 	return verifiers.KeyDocument{Body: d.body, Version: d.version}
 }
 
-// document finds what is known of a document, and makes room for a new one.
-func (s *Source) document(r verifiers.KeyRequest) *document {
+// find returns what is known of a document, or nil.
+func (s *Source) find(r verifiers.KeyRequest) (*document, [sha256.Size]byte) {
 	key := keyOf(r)
 	d := s.documents[key]
-	if d == nil {
-		if len(s.documents) >= maxDocuments {
-			s.evict()
-		}
-		d = new(document)
-		s.documents[key] = d
+	if d != nil {
+		s.uses++
+		d.used = s.uses
+	}
+	return d, key
+}
+
+// add makes room for a new document.
+func (s *Source) add(key [sha256.Size]byte) *document {
+	if len(s.documents) >= maxDocuments {
+		s.evict(nil)
 	}
 	s.uses++
-	d.used = s.uses
+	d := &document{used: s.uses}
+	s.documents[key] = d
 	return d
 }
 
 // evict forgets the document that was not used for longest: one that never came,
-// if there is any, so that a flood of invented URLs drives no good one out.
-func (s *Source) evict() {
+// if there is any, so that a flood of invented URLs drives no good one out. It
+// spares keep and returns false where nothing can be forgotten.
+func (s *Source) evict(keep *document) bool {
 	var oldest [sha256.Size]byte
 	var found *document
 	for key, d := range s.documents {
 		switch {
-		case d.flight != nil:
+		case d.flight != nil || d == keep:
 			continue
 		case found == nil, d.body == nil && found.body != nil:
 		case d.body != nil && found.body == nil, d.used > found.used:
@@ -212,9 +241,12 @@ func (s *Source) evict() {
 		}
 		oldest, found = key, d
 	}
-	if found != nil {
-		delete(s.documents, oldest)
+	if found == nil {
+		return false
 	}
+	s.bytes -= len(found.body)
+	delete(s.documents, oldest)
+	return true
 }
 
 // keyOf tells documents apart. It is a hash, since headers and bodies may hold
@@ -249,7 +281,10 @@ func (s *Source) start(d *document, r verifiers.KeyRequest) {
 		d.expires, d.refresh = now.Add(keep), now.Add(keep-keep/10)
 		if d.body == nil || !bytes.Equal(d.body, body) {
 			s.version++
+			s.bytes += len(body) - len(d.body)
 			d.body, d.version = body, s.version
+			for s.bytes > maxBytes && s.evict(d) {
+			}
 		}
 	}()
 }
@@ -277,6 +312,9 @@ func (s *Source) fetch(r verifiers.KeyRequest) (body []byte, keep time.Duration,
 		req.Header = http.Header{}
 	}
 	req.Header.Set("User-Agent", "Hookwicket")
+	if r.Credential != "" {
+		req.Header.Set("Authorization", r.Credential)
+	}
 	resp, err := s.client.Do(req)
 	if err != nil {
 		return nil, 0, withoutURL(err)

@@ -375,7 +375,7 @@ func TestDocumentsAreBounded(t *testing.T) {
 	p.wants(t, 0, "keys 1", 1)
 	p.mu.Lock()
 	for i := range 3 * maxDocuments { // as a flood of invented URLs would
-		p.document(verifiers.KeyRequest{URL: fmt.Sprint("https://example.com/", i)})
+		p.add(keyOf(verifiers.KeyRequest{URL: fmt.Sprint("https://example.com/", i)}))
 	}
 	n := len(p.documents)
 	p.mu.Unlock()
@@ -407,7 +407,7 @@ func TestFlightsAreBounded(t *testing.T) {
 	p.mu.Lock()
 	for i := range 2 * maxFlights {
 		r := verifiers.KeyRequest{URL: fmt.Sprint(p.url, "?", i)}
-		p.start(p.document(r), r)
+		p.start(p.add(keyOf(r)), r)
 	}
 	p.mu.Unlock()
 	for len(p.flights) < maxFlights { // as many as there may be are under way

@@ -147,14 +147,16 @@ func (v *ebayVerifier) fetch(ctx context.Context, id string) (key ebayKey, err e
 		Header: http.Header{"Authorization": {v.basic}, "Content-Type": {"application/x-www-form-urlencoded"}},
 		Body:   []byte("grant_type=client_credentials&scope=https%3A%2F%2Fapi.ebay.com%2Foauth%2Fapi_scope"),
 		TTL:    90 * time.Minute, // it is good for two hours
+		Fixed:  true,
 	})
 	if err != nil {
 		return key, err
 	}
 	key, _, err = v.found.get(ctx, verifiers.KeyRequest{
-		URL:    v.api + "/commerce/notification/v1/public_key/" + id,
-		Header: http.Header{"Authorization": {"Bearer " + token}},
-		TTL:    time.Hour, // as eBay advises
+		URL: v.api + "/commerce/notification/v1/public_key/" + id,
+		TTL: time.Hour, // as eBay advises
+
+		Credential: "Bearer " + token,
 	})
 	return key, err
 }
