@@ -210,6 +210,7 @@ func (a *App) Start() error {
 		}
 	}
 	run.warnOfOrphans(a.endpoints)
+	a.warnOfBehind()
 	run.takeOver()
 	a.mu.Lock()
 	a.running = run

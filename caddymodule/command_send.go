@@ -31,7 +31,9 @@ func sendCommand() *cobra.Command {
 		Long: `
 Signs like sign and sends the request to a URL: a gateway or any other receiver.
 With --count it sends that many: sample events with an ID each, or your own body
-again and again. It prints what was answered, and fails unless all was 2xx.`,
+again and again. It prints the answers, and fails unless all were 2xx. A note says
+when a success came from something else than an endpoint of a gateway: then the
+URL misses the endpoint.`,
 		Args: noArgs,
 		RunE: run(send),
 	}
@@ -47,6 +49,7 @@ again and again. It prints what was answered, and fails unless all was 2xx.`,
 type outcome struct {
 	answer string
 	ok     bool
+	ours   bool // an endpoint of a gateway answered
 	took   time.Duration
 }
 
@@ -101,7 +104,21 @@ func send(fl caddycmd.Flags) error {
 	if first != nil {
 		return first
 	}
+	if strangers := strangers(outcomes); strangers > 0 {
+		fmt.Fprintf(os.Stderr, "Note: %d of %d successes came from no webhook_gateway endpoint. If a gateway is meant to receive them, "+
+			"the URL misses its endpoint: compare the path with the endpoint's matcher.\n", strangers, len(outcomes))
+	}
 	return report(os.Stdout, outcomes)
+}
+
+// strangers counts the successes that no endpoint of a gateway answered.
+func strangers(outcomes []outcome) (n int) {
+	for _, o := range outcomes {
+		if o.ok && !o.ours {
+			n++
+		}
+	}
+	return n
 }
 
 // send sends one request. The error is for what cannot be signed at all.
@@ -115,6 +132,7 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 		return outcome{}, err
 	}
 	hr.Header.Set("User-Agent", userAgent)
+	hr.Header.Set(helloHeader, "1")
 	start := time.Now()
 	resp, err := client.Do(hr)
 	took := time.Since(start)
@@ -130,7 +148,7 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 	if len(body) > 0 {
 		text += ": " + headerValue(string(body))
 	}
-	return outcome{answer: text, ok: success(resp.StatusCode), took: took}, nil
+	return outcome{answer: text, ok: success(resp.StatusCode), ours: resp.Header.Get(helloHeader) != "", took: took}, nil
 }
 
 // withQuery adds to a URL what signing has added to another one's query.

@@ -17,6 +17,10 @@ import (
 // gateway knows. A client's own headers of these names are removed.
 const headerPrefix = "Webhook-Gateway-"
 
+// helloHeader asks an endpoint to identify itself: the answer then has the header,
+// too. It says nothing else, since a stranger can ask as well.
+const helloHeader = headerPrefix + "Hello"
+
 const placeholderPrefix = "http.webhook_gateway."
 
 // removeSpoofed deletes what only the gateway may say.

@@ -22,6 +22,9 @@ import (
 
 // ServeHTTP takes one webhook, unless what the endpoint has before it answers.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
+	if r.Header[helloHeader] != nil {
+		w.Header().Set(helloHeader, "1")
+	}
 	removeSpoofed(r.Header)
 	about := &facts{endpoint: h.Name, provider: h.row.Name, receivedAt: time.Now(), client: clientIP(r)}
 	if h.row.AttemptID != "" {

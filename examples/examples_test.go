@@ -4,6 +4,7 @@ package examples
 
 import (
 	"bufio"
+	"bytes"
 	"cmp"
 	"crypto/hmac"
 	"crypto/sha256"
@@ -69,6 +70,9 @@ func TestCaddyfilesAdapt(t *testing.T) {
 		files = append(files, found...)
 	}
 	for _, file := range files {
+		if text, err := os.ReadFile(file); err != nil || !bytes.HasSuffix(text, []byte("\n\trespond 404\n}\n")) {
+			t.Errorf("%s: its site does not end with respond 404, so that a wrong path gets an empty 200 (%v)", file, err)
+		}
 		switch file {
 		case filepath.Join("provider", "Caddyfile"), filepath.Join("ratelimit", "Caddyfile"):
 			continue // they need modules of their own: TestProvider and TestRateLimit run them

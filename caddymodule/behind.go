@@ -1,0 +1,129 @@
+package caddymodule
+
+import (
+	"maps"
+	"slices"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap"
+)
+
+// behind is the fate of a request that an endpoint's matcher leaves out, such as
+// one for /stripe/ where the matcher is /stripe. Later values are worse.
+type behind int
+
+const (
+	answered behind = iota // another handler answers, such as `respond 404`
+	proxied                // a reverse_proxy without a matcher takes it, unverified
+	lost                   // nothing answers: Caddy sends an empty 200
+)
+
+// warnOfBehind warns of endpoints whose neighbours take or lose the requests that
+// miss their matcher. A provider that calls a wrong path would see a success.
+func (a *App) warnOfBehind() {
+	app, err := a.ctx.AppIfConfigured("http")
+	if err != nil {
+		return // no server: no request comes
+	}
+	found := make(map[string]behind)
+	for _, server := range app.(*caddyhttp.App).Servers {
+		inspect(server.Routes, lost, answered, found)
+	}
+	names := slices.Sorted(maps.Keys(found))
+	for _, w := range []struct {
+		fate behind
+		text string
+	}{
+		{lost, "requests that these endpoints' matchers leave out get Caddy's empty 200 and are lost, such as those for /stripe/ " +
+			"where the matcher is /stripe; end the site with `respond 404`"},
+		{proxied, "requests that these endpoints' matchers leave out reach the app behind unverified, with any Webhook-Gateway headers " +
+			"they bring; put each endpoint and its proxy into a `handle <path>` block and end the site with `respond 404`, " +
+			"unless the app has other visitors"},
+	} {
+		var endpoints []string
+		for _, name := range names {
+			if found[name] == w.fate {
+				endpoints = append(endpoints, name)
+			}
+		}
+		if endpoints != nil {
+			a.logger.Warn(w.text, zap.Strings("endpoints", endpoints))
+		}
+	}
+}
+
+// inspect notes the fate behind each endpoint in a list of routes. after is the
+// fate of a request that passes the whole list; worst is that of a request which an
+// enclosing matcher leaves out.
+func inspect(list caddyhttp.RouteList, after, worst behind, found map[string]behind) {
+	for i, route := range list {
+		missed := fate(list[i+1:], "", after)
+		passed := fate(list[i+1:], route.Group, after)
+		worst := worst
+		if narrow(route) {
+			worst = max(worst, missed)
+		}
+		for j, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case *Handler:
+				found[handler.Name] = max(found[handler.Name], worst)
+			case *caddyhttp.Subroute:
+				rest := caddyhttp.RouteList{{Handlers: route.Handlers[j+1:]}}
+				inspect(handler.Routes, fate(rest, "", passed), worst, found)
+			}
+		}
+	}
+}
+
+// fate says where a request ends that comes to a list of routes and fits none of
+// their matchers. Routes of a group are left out once another one of it has run.
+func fate(list caddyhttp.RouteList, group string, after behind) behind {
+	for _, route := range list {
+		if narrow(route) || group != "" && route.Group == group {
+			continue
+		}
+		for _, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case *reverseproxy.Handler:
+				return proxied
+			case *caddyhttp.Subroute:
+				if f := fate(handler.Routes, "", lost); f != lost {
+					return f
+				}
+			case *Handler:
+				if handler.asynchronous() {
+					return answered
+				}
+			default:
+				if !middleware[caddy.GetModuleName(handler)] {
+					return answered
+				}
+			}
+		}
+	}
+	return after
+}
+
+// middleware names Caddy's own handlers that leave the answer to the next one.
+// Any other handler is taken for one that answers.
+var middleware = map[string]bool{
+	"authentication": true, "encode": true, "headers": true, "intercept": true, "log_append": true, "map": true,
+	"push": true, "request_body": true, "rewrite": true, "templates": true, "tracing": true, "vars": true,
+}
+
+// narrow tells whether a route leaves out requests by more than their host, which
+// separates sites from each other.
+func narrow(route caddyhttp.Route) bool {
+	for _, set := range route.MatcherSets {
+		byMore := slices.ContainsFunc(set, func(m any) bool {
+			_, byHost := m.(*caddyhttp.MatchHost)
+			return !byHost
+		})
+		if !byMore {
+			return false
+		}
+	}
+	return len(route.MatcherSets) > 0
+}
