@@ -82,8 +82,10 @@ func reasonOf(err error) string {
 		return "orphaned"
 	case errors.Is(err, errUnreadable):
 		return "damaged"
+	case errors.Is(err, queue.ErrUnavailable), errors.Is(err, context.Canceled), errors.Is(err, context.DeadlineExceeded):
+		return ""
 	}
-	return ""
+	return "damaged" // one such record does not keep the others back
 }
 
 // each does the same to all of a page, many at once, so that they share the
@@ -102,7 +104,7 @@ func each[T any](c *chunk, page []T, change func(T) error) error {
 		}
 		group.Go(func() {
 			defer func() { <-slots }()
-			err := change(one)
+			err := recovered(change, one)
 			c.mu.Lock()
 			defer c.mu.Unlock()
 			reason := ""
@@ -121,6 +123,16 @@ func each[T any](c *chunk, page []T, change func(T) error) error {
 	}
 	group.Wait()
 	return failed
+}
+
+// recovered makes an error of a panic, which would end the process.
+func recovered[T any](change func(T) error, one T) (err error) {
+	defer func() {
+		if r := recover(); r != nil {
+			err = fmt.Errorf("it panicked: %v", r)
+		}
+	}()
+	return change(one)
 }
 
 func (c *chunk) skip(reason string) {
@@ -142,7 +154,7 @@ func (c *chunk) onDeliveries(ctx context.Context, change func(queue.Entry) error
 		return each(c, entries, change)
 	}
 	return c.pages(func(after queue.Cursor, n int) (int, queue.Cursor, error) {
-		page, err := c.store.Deliveries(ctx, c.filter, after, n)
+		page, err := c.store.Walk(ctx, c.filter, after, n)
 		if err != nil {
 			return 0, "", err
 		}
@@ -243,19 +255,19 @@ func (a *adminAPI) bulk(w http.ResponseWriter, r *http.Request, check func(*chun
 
 func (a *adminAPI) cancel(w http.ResponseWriter, r *http.Request) error {
 	return a.bulk(w, r, func(c *chunk) error { return c.waiting("cancelled") }, func(c *chunk, e queue.Entry) error {
-		return c.store.Cancel(r.Context(), e.ID, e.Destination)
+		return c.store.Cancel(r.Context(), e.ID, e.Destination, c.filter.States...)
 	})
 }
 
 func (a *adminAPI) bury(w http.ResponseWriter, r *http.Request) error {
 	return a.bulk(w, r, func(c *chunk) error { return c.waiting("buried") }, func(c *chunk, e queue.Entry) error {
-		return c.store.Bury(r.Context(), e.ID, e.Destination)
+		return c.store.Bury(r.Context(), e.ID, e.Destination, c.filter.States...)
 	})
 }
 
 func (a *adminAPI) purge(w http.ResponseWriter, r *http.Request) error {
 	return a.bulk(w, r, func(c *chunk) error { return c.named("purge") }, func(c *chunk, e queue.Entry) error {
-		return c.store.Purge(r.Context(), e.ID, e.Destination)
+		return c.store.Purge(r.Context(), e.ID, e.Destination, c.filter.States...)
 	})
 }
 
@@ -274,7 +286,7 @@ func (a *adminAPI) count(w http.ResponseWriter, r *http.Request) error {
 		return c.finish(w, err)
 	}
 	return c.finish(w, c.pages(func(after queue.Cursor, n int) (int, queue.Cursor, error) {
-		page, err := c.store.Deliveries(r.Context(), c.filter, after, n)
+		page, err := c.store.Walk(r.Context(), c.filter, after, n)
 		return len(page.Entries), page.Next, err
 	}))
 }

@@ -26,7 +26,7 @@ func (a *adminAPI) redeliver(w http.ResponseWriter, r *http.Request) error {
 			return err
 		}
 		return c.finish(w, c.onDeliveries(r.Context(), func(e queue.Entry) error {
-			_, err := c.again(r.Context(), &queue.Inspection{Summary: e.Summary}, e.DeliveryState)
+			_, err := c.again(r.Context(), &queue.Inspection{Summary: e.Summary}, e.DeliveryState, c.filter.States...)
 			return err
 		}))
 	}
@@ -35,7 +35,7 @@ func (a *adminAPI) redeliver(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	return c.finish(w, c.onMessages(r.Context(), func(m queue.MessageEntry) error {
-		return c.redeliverTo(r.Context(), &queue.Inspection{Summary: m.Summary}, to)
+		return c.redeliverTo(r.Context(), &queue.Inspection{Summary: m.Summary}, to, stateIn(m, to))
 	}))
 }
 
@@ -70,9 +70,9 @@ func (c *chunk) onMessages(ctx context.Context, change func(queue.MessageEntry) 
 
 // again makes a delivery once more and returns where the message goes. One that
 // matched no forward is routed anew, as its endpoint's routing stands today.
-func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.DeliveryState) ([]string, error) {
+func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.DeliveryState, only ...queue.State) ([]string, error) {
 	if d.State != queue.StateUnrouted {
-		return []string{d.Destination}, o.redeliverTo(ctx, found, d.Destination)
+		return []string{d.Destination}, o.redeliverTo(ctx, found, d.Destination, only...)
 	}
 	h := o.app.endpoints[found.Endpoint]
 	if h == nil {
@@ -88,7 +88,8 @@ func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.Del
 	}
 	var sent []string
 	for _, route := range routes {
-		if err := o.store.Redeliver(ctx, m.ID, route); err != nil {
+		// Where it has another delivery now, somebody has redelivered it meanwhile.
+		if err := o.store.Redeliver(ctx, m.ID, route, queue.StateNone, queue.StateUnrouted); err != nil {
 			return sent, err
 		}
 		sent = append(sent, route.Destination)
@@ -101,7 +102,7 @@ func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.Del
 
 // redeliverTo makes the delivery to one destination once more, or for the first
 // time, in the order that the forward keeps.
-func (o *opened) redeliverTo(ctx context.Context, found *queue.Inspection, to string) error {
+func (o *opened) redeliverTo(ctx context.Context, found *queue.Inspection, to string, only ...queue.State) error {
 	route := queue.Route{Destination: to}
 	if f := o.forwardTo(to); f != nil && f.effective.Order != nil {
 		m, err := o.read(ctx, found)
@@ -110,7 +111,17 @@ func (o *opened) redeliverTo(ctx context.Context, found *queue.Inspection, to st
 		}
 		route = f.routeOf(m.Header, factsOf(&queue.Delivery{Message: m}), m.Body)
 	}
-	return o.store.Redeliver(ctx, found.ID, route)
+	return o.store.Redeliver(ctx, found.ID, route, only...)
+}
+
+// stateIn is the state of a message's delivery to a destination.
+func stateIn(m queue.MessageEntry, to string) queue.State {
+	for _, d := range m.Deliveries {
+		if d.Destination == to {
+			return d.State
+		}
+	}
+	return queue.StateNone
 }
 
 // read returns the message of an inspection, which may have come from a list.

@@ -8,8 +8,6 @@ import (
 	"testing"
 	"time"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
-
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -31,7 +29,7 @@ func (i interrupted) RoundTrip(r *http.Request) (*http.Response, error) {
 // the step that it was in, and what it tells a person to type does the rest.
 func TestBulkGoesOn(t *testing.T) {
 	socket := "unix/" + filepath.Join(t.TempDir(), "admin.sock")
-	g := start(t, setup{globals: "admin " + socket, site: "webhook_gateway /pay generic {\n\tsecret s3cret\n\tforward 127.0.0.1:1\n}\n"})
+	g := start(t, setup{admin: socket, site: "webhook_gateway /pay generic {\n\tsecret s3cret\n\tforward 127.0.0.1:1\n}\n"})
 	const all = 2*stepSize + 100
 	for range all { // of an endpoint that is not there any more, so that nothing moves
 		now := time.Now()
@@ -42,22 +40,9 @@ func TestBulkGoesOn(t *testing.T) {
 	}
 	purge := func(args ...string) *bulk {
 		t.Helper()
-		cmd := purgeCommand()
-		if err := cmd.ParseFlags(args); err != nil {
-			t.Fatal(err)
-		}
-		fl := caddycmd.Flags{FlagSet: cmd.Flags()}
-		c, err := newAdminClient(fl)
-		if err != nil {
-			t.Fatal(err)
-		}
-		b := &bulk{change: purging, client: c, fl: fl, filter: flagFilter(fl)}
-		if err := b.settle(); err != nil {
-			t.Fatal(err)
-		}
-		return b
+		return bulkOf(t, purging, purgeCommand(), args...)
 	}
-	b := purge("--address", socket, "--endpoint", "old", "--state", "waiting", "--since", "1h", "--yes")
+	b := purge("--address", socket, "--endpoint", "old", "--state", "waiting", "--since", "1h")
 	ctx, cancel := context.WithCancel(t.Context())
 	b.client.http.Transport = interrupted{b.client.http.Transport, "/purge", cancel}
 	err := b.run(ctx)
@@ -68,7 +53,7 @@ func TestBulkGoesOn(t *testing.T) {
 		t.Errorf("%d are left", left)
 	}
 	_, goOn, _ := strings.Cut(err.Error(), "caddy webhook purge ")
-	b = purge(append(strings.Fields(goOn), "--yes")...)
+	b = purge(strings.Fields(goOn)...)
 	if err := b.run(t.Context()); err != nil {
 		t.Fatal(err)
 	}

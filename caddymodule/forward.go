@@ -121,6 +121,9 @@ func rebuild(ctx context.Context, m *queue.Message, about *facts) (*http.Request
 		// A zero state would add "Early-Data: 1".
 		r.TLS = &tls.ConnectionState{HandshakeComplete: true, Version: tls.VersionTLS13, ServerName: hostname(m.Host)}
 	}
+	if r.Header == nil { // of a request without any
+		r.Header = make(http.Header)
+	}
 	about.headers(r.Header)
 	// Without a local address {http.request.local} would dereference nil.
 	return r.WithContext(context.WithValue(ctx, http.LocalAddrContextKey, &net.TCPAddr{})), nil

@@ -18,6 +18,9 @@ const (
 	StateUnrouted  State = "unrouted"    // matched no forward, kept for the retention
 )
 
+// StateNone is the state of a delivery that does not exist.
+const StateNone State = ""
+
 // An Inspector is a [Store] that a person can look into and mend. It is an
 // interface of its own, so that a store may do without.
 type Inspector interface {
@@ -30,6 +33,12 @@ type Inspector interface {
 	// list is over when Next is empty. A page costs the same wherever it begins.
 	// What arrives while somebody pages may or may not be seen.
 	Deliveries(ctx context.Context, f Filter, after Cursor, n int) (Page, error)
+	// Walk lists deliveries by their receipt, the oldest first, whatever the states in
+	// f. No operation and no worker changes that order, so a walk meets each delivery
+	// once and ends, however the deliveries change meanwhile. To leave out what
+	// arrives during the walk, set f.Until. A page can exceed n by the other
+	// deliveries of its last message.
+	Walk(ctx context.Context, f Filter, after Cursor, n int) (Page, error)
 	// Messages lists messages by their receipt, the newest first, each with all its
 	// deliveries. A filter with states takes those with a delivery in one of them.
 	Messages(ctx context.Context, f Filter, after Cursor, n int) (MessagePage, error)
@@ -42,15 +51,16 @@ type Inspector interface {
 	// forgotten, whatever its state: one that waits becomes due. Its age counts
 	// anew. Dedupe keys play no part in it. A message that has no delivery to that
 	// destination gets one.
-	Redeliver(ctx context.Context, id ID, to Route) error
+	Redeliver(ctx context.Context, id ID, to Route, only ...State) error
 	// Cancel ends a waiting delivery; Bury makes it a dead letter.
-	Cancel(ctx context.Context, id ID, destination string) error
-	Bury(ctx context.Context, id ID, destination string) error
+	Cancel(ctx context.Context, id ID, destination string, only ...State) error
+	Bury(ctx context.Context, id ID, destination string, only ...State) error
 	// Purge removes a delivery in any state, and its message with its last one.
-	Purge(ctx context.Context, id ID, destination string) error
+	Purge(ctx context.Context, id ID, destination string, only ...State) error
 	// These four return [ErrBusy] while an attempt is under way, [ErrNotFound] or
 	// [*GoneError] where there is nothing, and [ErrState] where a delivery is past
-	// what is asked.
+	// what is asked. With only they also return ErrState, and change nothing, where
+	// the delivery is in none of these states at the moment of the change.
 
 	// Pause keeps deliveries to a destination waiting until it is resumed; attempts
 	// under way end. It is durable.
@@ -67,7 +77,7 @@ var (
 	// ErrBusy: an attempt is under way.
 	ErrBusy = errors.New("an attempt is under way")
 	// ErrState: the delivery has ended already.
-	ErrState = errors.New("the delivery does not wait")
+	ErrState = errors.New("the state of the delivery does not allow it")
 	// ErrCursor: that is no cursor of this list.
 	ErrCursor = errors.New("this is no cursor of such a list")
 )

@@ -42,7 +42,54 @@ func (s *Store) Deliveries(ctx context.Context, f queue.Filter, after queue.Curs
 		return page, err
 	}
 	defer func() { err = errors.Join(err, l.close()) }()
-	page.Next, err = l.run(indexes(&f, false), after, func(kind byte, r *row, skip int) (int, error) {
+	return l.deliveries(indexes(&f, false), after)
+}
+
+// Walk lists deliveries as [queue.Inspector] says, within the bounds of
+// [Store.Deliveries] but for the rest of the last message. Where only waiting ones
+// are asked for, it begins at the oldest of them.
+func (s *Store) Walk(ctx context.Context, f queue.Filter, after queue.Cursor, n int) (page queue.Page, err error) {
+	l, err := s.list(ctx, f, n)
+	if err != nil {
+		return page, err
+	}
+	defer func() { err = errors.Join(err, l.close()) }()
+	l.walk = true
+	kinds := indexes(&f, true)
+	if len(f.States) == 1 && f.EventID == "" {
+		switch f.States[0] {
+		case queue.StateDead: // whose index is sorted by receipt, too
+			kinds = []byte{kindDead}
+		case queue.StateWaiting:
+			l.oldest = l.oldestWaiting()
+		}
+	}
+	return l.deliveries(kinds, after)
+}
+
+// oldestWaiting returns an ID that is before those of all waiting deliveries that
+// the filter can select.
+func (l *listing) oldestWaiting() []byte {
+	lanes := l.store.allLanes()
+	if strands := l.strands(kindWaiting); strands != nil {
+		lanes = slices.DeleteFunc(lanes, func(x *lane) bool { return !slices.Contains(strands, x.id) })
+	}
+	oldest := end.id
+	for _, x := range lanes {
+		x.mu.Lock()
+		if at := x.ages.oldest(); !at.IsZero() {
+			if id := idFrom(at); before(id, oldest) {
+				oldest = id
+			}
+		}
+		x.mu.Unlock()
+	}
+	return oldest[:]
+}
+
+// deliveries makes a page of deliveries out of these indexes.
+func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page, err error) {
+	page.Next, err = l.run(kinds, after, func(kind byte, r *row, skip int) (int, error) {
 		id := queue.ID(r.rest[len(r.rest)-16:])
 		if !l.received(id) {
 			return 0, nil
@@ -67,7 +114,7 @@ func (s *Store) Deliveries(ctx context.Context, f queue.Filter, after queue.Curs
 			if i < skip {
 				continue
 			}
-			if l.room == 0 {
+			if l.room <= 0 && !l.walk {
 				return i, nil
 			}
 			l.effort--

@@ -24,30 +24,43 @@ type listing struct {
 	*view
 	ctx    context.Context
 	filter queue.Filter
-	room   int // entries that still fit
-	effort int // records that may still be looked at
+	walk   bool   // upward through indexes that are sorted by receipt
+	oldest []byte // of a walk: the ID before which nothing can match; nil: any can
+	room   int    // entries that still fit
+	effort int    // records that may still be looked at
 }
 
 // spot is a place in a list: behind a row, or, in a row that gave several
-// entries, behind so many of its deliveries.
+// entries, behind so many of its deliveries. A walk's has its kind in capitals, as
+// it leads the other way.
 type spot struct {
 	kind byte
 	row  row
 	skip int
 }
 
-func (p *spot) cursor() queue.Cursor {
-	b := binary.BigEndian.AppendUint16([]byte{p.kind}, uint16(p.skip))
+// walkBit makes a capital of an index's letter.
+const walkBit = 'a' ^ 'A'
+
+func (l *listing) cursor(p *spot) queue.Cursor {
+	kind := p.kind
+	if l.walk {
+		kind ^= walkBit
+	}
+	b := binary.BigEndian.AppendUint16([]byte{kind}, uint16(p.skip))
 	b = append(append(b, p.row.strand[:]...), p.row.rest...)
 	return queue.Cursor(base64.RawURLEncoding.EncodeToString(b))
 }
 
 // parseCursor reads a cursor of a list that consists of these indexes.
-func parseCursor(c queue.Cursor, kinds []byte) (*spot, error) {
+func (l *listing) parseCursor(c queue.Cursor, kinds []byte) (*spot, error) {
 	if c == "" {
 		return nil, nil
 	}
 	b, err := base64.RawURLEncoding.DecodeString(string(c))
+	if err == nil && len(b) > 0 && l.walk {
+		b[0] ^= walkBit
+	}
 	if err != nil || len(b) < 11 || !bytes.Contains(kinds, b[:1]) || len(b) != 11+restSize(b[0]) {
 		return nil, queue.ErrCursor
 	}
@@ -61,7 +74,7 @@ type visit func(kind byte, r *row, skip int) (rest int, err error)
 // run goes through the indexes, one after another, from a cursor on until the
 // page is full or has cost enough, and returns where to go on.
 func (l *listing) run(kinds []byte, after queue.Cursor, visit visit) (queue.Cursor, error) {
-	at, err := parseCursor(after, kinds)
+	at, err := l.parseCursor(after, kinds)
 	if err != nil {
 		return "", err
 	}
@@ -74,12 +87,12 @@ func (l *listing) run(kinds []byte, after queue.Cursor, visit visit) (queue.Curs
 			return "", err
 		}
 		if next != nil {
-			return next.cursor(), nil
+			return l.cursor(next), nil
 		}
 		at = nil
-		if (l.room == 0 || l.effort <= 0) && i+1 < len(kinds) {
+		if (l.room <= 0 || l.effort <= 0) && i+1 < len(kinds) {
 			// The next index begins behind nothing.
-			return (&spot{kinds[i+1], row{rest: make([]byte, restSize(kinds[i+1]))}, 0}).cursor(), nil
+			return l.cursor(&spot{kinds[i+1], row{rest: make([]byte, restSize(kinds[i+1]))}, 0}), nil
 		}
 	}
 	return "", nil
@@ -98,12 +111,15 @@ func (l *listing) index(kind byte, at *spot, visit visit) (next *spot, err error
 			to = id[:]
 		}
 	}
+	if bytes.Compare(from, l.oldest) < 0 {
+		from = l.oldest
+	}
 	var after *row
 	skip := 0
 	if at != nil {
 		after, skip = &at.row, at.skip
 	}
-	down := kind != kindWaiting && kind != kindLine
+	down := kind != kindWaiting && kind != kindLine && !l.walk
 	if skip > 0 { // at the row, not behind it
 		after = &row{at.row.strand, bump(at.row.rest), nil}
 	}
@@ -132,7 +148,7 @@ func (l *listing) index(kind byte, at *spot, visit visit) (next *spot, err error
 		}
 		skip = 0
 		at = &spot{kind, *r, rest}
-		if l.effort--; rest > 0 || (l.room == 0 || l.effort <= 0) && len(m.order) > 0 {
+		if l.effort--; rest > 0 || (l.room <= 0 || l.effort <= 0) && len(m.order) > 0 {
 			return at, nil
 		}
 	}

@@ -18,9 +18,10 @@ type operation struct {
 	db     *database
 	batch  *pebble.Batch
 	sum    summary
-	found  bool   // the message has such a delivery
-	claim  *claim // of one that waits
-	begun  bool   // it is being written as one that waits
+	only   []queue.State // where the delivery has to be; none: anywhere
+	found  bool          // the message has such a delivery
+	claim  *claim        // of one that waits
+	begun  bool          // it is being written as one that waits
 	other  *change
 	named  bool // the lane's name is in the batch
 	unlock func()
@@ -28,7 +29,7 @@ type operation struct {
 
 // operate does what decide asks for, durably. Where decide asks for nothing, it is
 // so already.
-func (s *Store) operate(ctx context.Context, id queue.ID, destination string, decide func(*operation) error) error {
+func (s *Store) operate(ctx context.Context, id queue.ID, destination string, decide func(*operation) error, only []queue.State) error {
 	if s.disk.full() {
 		return unavailable(errDiskFull)
 	}
@@ -45,7 +46,7 @@ func (s *Store) operate(ctx context.Context, id queue.ID, destination string, de
 	if l == nil {
 		l = newLane(destination, laneOf(destination), s.due) // nothing has ever been in it
 	}
-	o := &operation{db: db, unlock: unlock, change: change{store: s, lane: l, id: id}}
+	o := &operation{db: db, unlock: unlock, only: only, change: change{store: s, lane: l, id: id}}
 	err = o.prepare(decide)
 	if err == nil && o.batch == nil && db.hasFailed() {
 		err = unavailable(nil) // what is there may not have become durable
@@ -67,6 +68,12 @@ func (o *operation) prepare(decide func(*operation) error) error {
 		return err
 	}
 	was := o.from.stage
+	if len(o.only) > 0 && !slices.Contains(o.only, was.state()) {
+		if !o.found && !slices.Contains(o.only, queue.StateNone) {
+			return queue.ErrNotFound
+		}
+		return queue.ErrState
+	}
 	if err := decide(o); err != nil {
 		return err
 	}
@@ -272,7 +279,7 @@ func (s *Store) gone(db *database, id queue.ID) error {
 // Redeliver implements [queue.Inspector]. In an order the delivery stands by its
 // receipt, so before those that were received after it and wait. A message that was unrouted is so no
 // longer. The limit on the backlog does not hold a person back.
-func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route) error {
+func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route, only ...queue.State) error {
 	return s.operate(ctx, id, to.Destination, func(o *operation) (err error) {
 		now := nanos(s.now())
 		if !o.found {
@@ -296,17 +303,17 @@ func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route) erro
 			o.to.order = &order
 		}
 		return nil
-	})
+	}, only)
 }
 
 // Cancel implements [queue.Inspector]. What is cancelled already stays so.
-func (s *Store) Cancel(ctx context.Context, id queue.ID, destination string) error {
-	return s.operate(ctx, id, destination, endWaiting(stageCancelled))
+func (s *Store) Cancel(ctx context.Context, id queue.ID, destination string, only ...queue.State) error {
+	return s.operate(ctx, id, destination, endWaiting(stageCancelled), only)
 }
 
 // Bury implements [queue.Inspector]. What is a dead letter already stays so.
-func (s *Store) Bury(ctx context.Context, id queue.ID, destination string) error {
-	return s.operate(ctx, id, destination, endWaiting(stageDead))
+func (s *Store) Bury(ctx context.Context, id queue.ID, destination string, only ...queue.State) error {
+	return s.operate(ctx, id, destination, endWaiting(stageDead), only)
 }
 
 func endWaiting(as stage) func(*operation) error {
@@ -325,14 +332,14 @@ func endWaiting(as stage) func(*operation) error {
 }
 
 // Purge implements [queue.Inspector].
-func (s *Store) Purge(ctx context.Context, id queue.ID, destination string) error {
+func (s *Store) Purge(ctx context.Context, id queue.ID, destination string, only ...queue.State) error {
 	return s.operate(ctx, id, destination, func(o *operation) error {
 		if !o.found {
 			return queue.ErrNotFound
 		}
 		o.to.stage, o.why = stageGone, gonePurged
 		return nil
-	})
+	}, only)
 }
 
 // ForgetKey implements [queue.Inspector].

@@ -1,0 +1,170 @@
+package caddymodule
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// bulkOf is a bulk command as it is typed.
+func bulkOf(t *testing.T, ch change, cmd *cobra.Command, args ...string) *bulk {
+	t.Helper()
+	if err := cmd.ParseFlags(append(args, "--yes")); err != nil {
+		t.Fatal(err)
+	}
+	fl := caddycmd.Flags{FlagSet: cmd.Flags()}
+	c, err := newAdminClient(fl)
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := &bulk{change: ch, client: c, fl: fl, filter: flagFilter(fl)}
+	if err := b.settle(); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// crowded is a gateway with thousands of deliveries in all states, live workers
+// whose upstream takes one thing and fails another, and a sender that goes on.
+type crowded struct {
+	*gateway
+	socket string
+	up     *upstream
+	n      atomic.Int64 // accepted so far
+}
+
+func (c *crowded) accept(to ...string) queue.ID {
+	now := time.Now()
+	m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, Endpoint: "pay", EventID: fmt.Sprint(c.n.Add(1)), Method: "POST", URI: "/pay", Header: http.Header{}}
+	if _, err := c.open().store.Accept(context.Background(), m, queue.Identity{}, queue.To(to...)...); err != nil {
+		c.t.Error(err)
+	}
+	return m.ID
+}
+
+// fill accepts n events at once.
+func (c *crowded) fill(n int, to ...string) {
+	var all sync.WaitGroup
+	for range 20 {
+		all.Go(func() {
+			for range n / 20 {
+				c.accept(to...)
+			}
+		})
+	}
+	all.Wait()
+}
+
+// TestEveryBulkEnds runs every bulk operation on every state, with thousands of
+// deliveries, while workers move them and new events come: it ends by itself, meets
+// no more deliveries than there were at its beginning, and accounts for each.
+func TestEveryBulkEnds(t *testing.T) {
+	const some = 200
+	socket := "unix/" + filepath.Join(t.TempDir(), "admin.sock")
+	c := &crowded{socket: socket, up: newUpstream(t)}
+	c.up.answers(func(w http.ResponseWriter, _ *http.Request) {
+		<-c.up.got
+		w.WriteHeader([]int{200, 500, 500, 500, 500, 410}[rand.IntN(6)])
+	})
+	c.gateway = start(t, setup{admin: socket, site: "webhook_gateway /pay generic {\n\tname pay\n\tsecret s3cret\n\tretry {\n backoff 1ms 2 50ms\n age off\n}\n\tcircuit off\n\tforward " + c.up.addr + "\n}\n"})
+	for _, o := range []struct {
+		change change
+		cmd    func() *cobra.Command
+		states string
+	}{
+		{cancelling, cancelCommand, "waiting"},
+		{burying, buryCommand, "waiting"},
+		{redelivering, redeliverCommand, "waiting dead_letter delivered cancelled unrouted waiting,dead_letter all"},
+		{purging, purgeCommand, "waiting dead_letter delivered cancelled unrouted waiting,dead_letter all"},
+	} {
+		for _, state := range strings.Fields(o.states) {
+			c.fill(some, "pay", "pay/old") // the second has no worker
+			c.fill(some / 4)
+			ctx, stop := context.WithCancel(t.Context())
+			var senders sync.WaitGroup
+			senders.Go(func() {
+				for n := 0; ctx.Err() == nil && n < some; n++ {
+					c.accept("pay")
+				}
+			})
+			b := bulkOf(t, o.change, o.cmd(), "--address", socket, "--endpoint", "pay", "--state", state)
+			err := b.run(ctx)
+			there := 2 * c.n.Load() // each has two deliveries at most
+			stop()
+			senders.Wait()
+			if err != nil {
+				t.Fatalf("%s %s: %v", o.change.verb, state, err)
+			}
+			if b.sum.Matched != b.sum.Changed+b.sum.Skipped || int64(b.sum.Matched) > there {
+				t.Errorf("%s %s: %+v, and there were no more than %d", o.change.verb, state, b.sum, there)
+			}
+			for reason := range b.sum.SkippedBy {
+				if !strings.Contains("busy state gone nowhere", reason) {
+					t.Errorf("%s %s: %+v", o.change.verb, state, b.sum)
+				}
+			}
+			t.Logf("%s %s: %d matched, %v skipped", o.change.verb, state, b.sum.Matched, b.sum.SkippedBy)
+		}
+	}
+}
+
+// TestRedeliverWaiting: what waits is redelivered once, not again and again, since
+// redelivering moves the time at which it is due. Then the app gets each once.
+func TestRedeliverWaiting(t *testing.T) {
+	const all = 1500
+	socket := "unix/" + filepath.Join(t.TempDir(), "admin.sock")
+	c := &crowded{socket: socket, up: newUpstream(t)}
+	var mu sync.Mutex
+	taken := make(map[string]int)
+	var takes atomic.Bool
+	c.up.answers(func(w http.ResponseWriter, r *http.Request) {
+		<-c.up.got
+		if !takes.Load() {
+			w.WriteHeader(500)
+			return
+		}
+		mu.Lock()
+		defer mu.Unlock()
+		taken[r.Header.Get("Webhook-Gateway-Event-Id")]++
+	})
+	c.gateway = start(t, setup{admin: socket, site: "webhook_gateway /pay generic {\n\tname pay\n\tsecret s3cret\n\tretry {\n backoff 1h 1\n}\n\tcircuit off\n\tforward " + c.up.addr + "\n}\n"})
+	c.fill(all, "pay")
+	b := bulkOf(t, redelivering, redeliverCommand(), "--address", socket, "--endpoint", "pay", "--state", "waiting")
+	if err := b.run(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if b.sum.Matched != all || b.sum.Changed+b.sum.SkippedBy["busy"] != all {
+		t.Errorf("of %d: %+v", all, b.sum)
+	}
+	takes.Store(true)
+	b = bulkOf(t, redelivering, redeliverCommand(), "--address", socket, "--endpoint", "pay", "--state", "waiting")
+	until(t, "all to be delivered", func() bool {
+		b.after, b.sum = "", apiDone{}
+		if err := b.run(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		return c.waiting() == 0
+	})
+	mu.Lock()
+	defer mu.Unlock()
+	if len(taken) != all {
+		t.Errorf("%d of %d came", len(taken), all)
+	}
+	for id, n := range taken {
+		if n > 1 {
+			t.Fatalf("event %s came %d times", id, n)
+		}
+	}
+}
