@@ -1,5 +1,7 @@
 package verifiers
 
+import "context"
+
 // Claims reads what a request says of its event, for a request that was refused:
 // nobody vouches for it, so it may be shown and sorted by, and no more. Where the
 // scheme or the request does not tell, it is empty.
@@ -32,7 +34,7 @@ func (f Facts) claims(r *Request) (id, eventType string) {
 	var in reading
 	in.start(r)
 	defer in.stop()
-	if c.open(&in) != nil || c.reads(fromJSON) && !in.validJSON() {
+	if c.open(context.Background(), &in) != nil || c.reads(fromJSON) && !in.validJSON() {
 		return "", ""
 	}
 	var ev Event

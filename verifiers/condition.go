@@ -9,6 +9,11 @@ import (
 	"strings"
 )
 
+// maxCompared bounds a text that is compared with values or with an expression,
+// in bytes. A longer one is not what any condition wants, and matching it would
+// take a stranger's measure of time.
+const maxCompared = 64 << 10
+
 // condition is a compiled [Condition]: of Facts.Require and Facts.Addressee, and
 // of a handshake's When and Guard.
 type condition struct {
@@ -108,6 +113,8 @@ func (c *condition) holds(in *reading) bool {
 // accepts tells whether a text is what the condition wants.
 func (c *condition) accepts(text string) bool {
 	switch {
+	case len(c.is) > 0 && len(text) > maxCompared:
+		return false
 	case len(c.is) > 0:
 		sum, equal := c.digest(text), 0
 		for i := range c.is {
@@ -117,7 +124,7 @@ func (c *condition) accepts(text string) bool {
 	case c.ungiven:
 		return false
 	case c.like != nil:
-		return c.like.MatchString(text)
+		return len(text) <= maxCompared && c.like.MatchString(text)
 	case c.begins != "":
 		return strings.HasPrefix(text[skipSpace(bytesOf(text), 0):], c.begins)
 	}
@@ -128,7 +135,7 @@ func (c *condition) digest(text string) [sha256.Size]byte {
 	if c.fold {
 		text = strings.ToLower(text)
 	}
-	return sha256.Sum256([]byte(text))
+	return sha256.Sum256(bytesOf(text))
 }
 
 // allHold tells whether a request meets all of the conditions.

@@ -2,6 +2,7 @@ package verifiers
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"net/url"
 	"slices"
@@ -31,7 +32,7 @@ func (x *explainer) bodies() {
 			sentence string
 		}{body, sentence})
 	}
-	if unpacked, err := gunzip(body, x.r.grow); err == nil {
+	if unpacked, err := gunzip(context.Background(), body, x.r.grow); err == nil {
 		add(unpacked, "It verifies with the body unpacked. It was compressed after it had been signed.")
 	}
 	if validJSON(stringOf(body)) {

@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"context"
 	"fmt"
 	"slices"
 	"strings"
@@ -102,12 +103,17 @@ func factTemplate(text, self string) (*Template, error) {
 	return t, nil
 }
 
-// open makes what was received ready to be read: it unpacks the body where that
-// is due, and lets the endpoint's options and the document be found.
-func (f *facts) open(in *reading) error {
+// begin lets the endpoint's options and the document be found.
+func (f *facts) begin(in *reading) {
 	in.options, in.documents = f.options, f.documents
+}
+
+// open makes what was received ready to be read: it unpacks the body where that
+// is due. What the headers alone can show to be wrong should be refused before.
+func (f *facts) open(ctx context.Context, in *reading) error {
+	f.begin(in)
 	if f.inflate {
-		return in.inflate()
+		return in.inflate(ctx)
 	}
 	return nil
 }

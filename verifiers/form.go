@@ -1,18 +1,21 @@
 package verifiers
 
 import (
-	"bytes"
-	"io"
 	"mime"
-	"mime/multipart"
 	"net/url"
 	"slices"
 	"strings"
 )
 
-// maxParts bounds the parts of a multipart body. Their size is bounded by that
-// of the body.
-const maxParts = 256
+// Limits on forms, queries and multipart bodies. A field that is looked for by
+// its name is found in place, in a form of any size. MaxFields holds where all
+// fields have to be sorted, which takes an index of them.
+const (
+	MaxFields = 1000
+
+	maxParts     = 256
+	maxMediaType = 1 << 10 // bytes of a Content-Type; longer ones are no form's
+)
 
 // isForm tells whether the body is a form. The Content-Type alone does not
 // decide, since it is hardly ever signed: an old request under another type
@@ -32,6 +35,9 @@ func isFormType(contentType string) bool {
 	if contentType == "application/json" {
 		return false // the usual case, without parsing
 	}
+	if len(contentType) > maxMediaType {
+		return false
+	}
 	kind, _, _ := mime.ParseMediaType(contentType)
 	return kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data"
 }
@@ -50,7 +56,7 @@ func (in *reading) formField(name string) (string, bool) {
 	case !in.mayBeForm():
 		return "", false
 	case !in.isMultipart():
-		return in.one(field(in.body, name))
+		return in.onlyField(in.body, name)
 	}
 	value, n := "", 0
 	for _, p := range in.multipart() {
@@ -63,6 +69,33 @@ func (in *reading) formField(name string) (string, bool) {
 	return in.one(value, n)
 }
 
+// onlyField returns a field of a urlencoded text, decoded. Only a value with
+// escapes is copied.
+func (in *reading) onlyField(encoded, name string) (string, bool) {
+	raw, n := field(encoded, name)
+	if n != 1 {
+		return in.one("", n)
+	}
+	value, ok := in.unescaped(raw)
+	return value, ok && value != ""
+}
+
+// unescaped decodes a name or a value of a form or a query.
+func (in *reading) unescaped(raw string) (string, bool) {
+	if !hasEscapes(raw) {
+		return raw, true
+	}
+	if !in.grow(len(raw)) {
+		return "", false
+	}
+	text, err := url.QueryUnescape(raw)
+	return text, err == nil
+}
+
+func hasEscapes(text string) bool {
+	return strings.IndexByte(text, '%') >= 0 || strings.IndexByte(text, '+') >= 0
+}
+
 // sortedForm returns the names and values of all fields, sorted by name.
 func (in *reading) sortedForm() (string, bool) {
 	if !in.mayBeForm() {
@@ -72,16 +105,28 @@ func (in *reading) sortedForm() (string, bool) {
 	if in.isMultipart() {
 		fields = slices.Clone(in.multipart())
 	} else {
-		pairs, ok := pairsOf(in.body)
-		if !ok {
+		pairs, err := pairsOf(in.body, in.r.grow)
+		if err != nil {
+			if err != errPairs {
+				in.fail(err)
+			}
 			return "", false
 		}
-		for _, p := range pairs {
-			fields = append(fields, param{p.Name, p.Value})
+		fields = make([]param, len(pairs))
+		for i, p := range pairs {
+			fields[i] = param{p.Name, p.Value}
 		}
 	}
 	slices.SortStableFunc(fields, func(a, b param) int { return strings.Compare(a.key, b.key) })
+	size := 0
+	for _, f := range fields {
+		size += len(f.key) + len(f.value)
+	}
+	if !in.grow(size) {
+		return "", false
+	}
 	var text strings.Builder
+	text.Grow(size)
 	for _, f := range fields {
 		text.WriteString(f.key)
 		text.WriteString(f.value)
@@ -92,73 +137,64 @@ func (in *reading) sortedForm() (string, bool) {
 // isMultipart tells whether the body starts with a boundary. In an urlencoded
 // form that would be a field's name with a line end in it.
 func (in *reading) isMultipart() bool {
-	return strings.HasPrefix(in.body, "--") && strings.Contains(in.body, "\n")
+	return strings.HasPrefix(in.body, "--") && strings.IndexByte(in.body, '\n') >= 0
 }
 
 // multipart returns the fields of a multipart body; files are none. A body that
 // is malformed has no fields.
 func (in *reading) multipart() []param {
 	if in.parts == nil {
-		fields := multipartFields(in.r.Body)
+		fields := multipartFields(in.body)
 		in.parts = &fields
 	}
 	return *in.parts
 }
 
-func multipartFields(body []byte) []param {
-	line, _, _ := bytes.Cut(body, []byte("\n"))
-	boundary := strings.TrimRight(string(line[2:]), " \t\r")
-	if boundary == "" || len(boundary) > 70 { // RFC 2046
-		return nil
-	}
-	var fields []param
-	reader := multipart.NewReader(bytes.NewReader(body), boundary)
-	for range maxParts + 1 {
-		part, err := reader.NextRawPart()
-		if err == io.EOF {
-			return fields
-		}
-		if err != nil {
-			return nil
-		}
-		value, err := io.ReadAll(part)
-		if err != nil {
-			return nil
-		}
-		if part.FileName() == "" {
-			fields = append(fields, param{part.FormName(), string(value)})
-		}
-	}
-	return nil
-}
-
-// field finds name in a urlencoded text and counts how often it is there, also as
-// other readers count: some part pairs at a semicolon too, some leave an escape of
-// nothing as it is, and PHP takes other names for this one.
-func field(encoded, name string) (value string, n int) {
-	for encoded != "" {
+// field finds name in a urlencoded text and counts how often it is there, up to
+// two, also as other readers count: some part pairs at a semicolon too, some leave
+// an escape of nothing as it is, and PHP takes other names for this one. The value
+// is returned as it stands there.
+//
+// It passes over the text once and copies nothing: the text is a stranger's.
+func field(encoded, name string) (raw string, n int) {
+	for rest, more := encoded, true; more && n < 2; {
 		var pair string
-		pair, encoded, _ = strings.Cut(encoded, "&")
-		key, val, _ := strings.Cut(pair, "=")
+		pair, rest, more = strings.Cut(rest, "&")
+		if len(pair) < len(name) {
+			continue // escapes only make it longer
+		}
+		key, value, _ := strings.Cut(pair, "=")
 		if is, alike := isName(key, name); alike {
-			if val, err := url.QueryUnescape(val); is && err == nil && n == 0 {
-				value = val
+			if is {
+				raw = value
 			}
 			n++
 		}
-		for _, rest, more := strings.Cut(pair, ";"); more; _, rest, more = strings.Cut(rest, ";") {
-			key, _, _ := strings.Cut(rest, "=")
-			if _, alike := isName(key, name); alike {
-				n++
-			}
+		first, others, parted := strings.Cut(pair, ";")
+		if parted && len(first) < len(key) { // without a value, to who parts there
+			n += countAlike(first, name)
+		}
+		for parted && n < 2 {
+			var part string
+			part, others, parted = strings.Cut(others, ";")
+			n += countAlike(part, name)
 		}
 	}
-	return value, n
+	return raw, min(n, 2)
+}
+
+// countAlike returns 1 if a pair's name is, or may be taken for, the name, else 0.
+func countAlike(pair, name string) int {
+	key, _, _ := strings.Cut(pair, "=")
+	if _, alike := isName(key, name); alike {
+		return 1
+	}
+	return 0
 }
 
 // isName tells whether a pair's key is a name, and whether PHP would take it for
 // that: it strips space before a key, ends it at a null byte, and writes an
-// underscore for a dot or a space in it.
+// underscore for a dot or a space in it. A key that cannot be decoded is neither.
 func isName(key, name string) (is, alike bool) {
 	switch {
 	case key == name:
@@ -166,12 +202,53 @@ func isName(key, name string) (is, alike bool) {
 	case len(key) < len(name): // escapes only make it longer
 		return false, false
 	}
-	key, err := url.QueryUnescape(key)
-	if err != nil || key == name {
-		return err == nil, err == nil
+	is, alike = true, true
+	exact, php := 0, 0 // how much of the name has been met
+	begun, ended := false, false
+	for i := 0; i < len(key); i++ {
+		c := key[i]
+		switch c {
+		case '+':
+			c = ' '
+		case '%':
+			if i+2 >= len(key) || !isHex(key[i+1]) || !isHex(key[i+2]) {
+				return false, false
+			}
+			c = unhex(key[i+1])<<4 | unhex(key[i+2])
+			i += 2
+		}
+		if is = is && exact < len(name) && name[exact] == c; is {
+			exact++
+		}
+		switch {
+		case ended || c == ' ' && !begun:
+		case c == 0:
+			ended = true
+		default:
+			begun = true
+			if alike = alike && php < len(name) && phpChar(name[php]) == phpChar(c); alike {
+				php++
+			}
+		}
+		if !is && !alike {
+			return false, false
+		}
 	}
-	key, _, _ = strings.Cut(strings.TrimLeft(key, " "), "\x00")
-	return false, phpName.Replace(key) == phpName.Replace(name)
+	is, alike = is && exact == len(name), alike && php == len(name)
+	return is, is || alike
 }
 
-var phpName = strings.NewReplacer(".", "_", " ", "_")
+// phpChar returns the character that PHP puts into a name for this one.
+func phpChar(c byte) byte {
+	if c == '.' || c == ' ' {
+		return '_'
+	}
+	return c
+}
+
+func unhex(c byte) byte {
+	if c <= '9' {
+		return c - '0'
+	}
+	return c | 0x20 - 'a' + 10
+}

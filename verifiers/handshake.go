@@ -153,6 +153,9 @@ func (h *Handshakes) Answer(r *Request, verified bool) (reply HandshakeReply, ok
 		in := h.pool.Get().(*reading)
 		in.start(r)
 		reply, ok = c.answer(in)
+		if in.fault != nil { // the verifier meets it as well, and reports it
+			reply, ok = HandshakeReply{}, false
+		}
 		in.stop()
 		h.pool.Put(in)
 		if ok {

@@ -186,7 +186,7 @@ func render(t *Template, in *reading, escaped bool) (string, bool) {
 			continue
 		}
 		value, ok := p.kind.read(in, p.arg)
-		if !ok {
+		if !ok || len(value) > maxReply {
 			return "", false
 		}
 		if escaped {

@@ -39,7 +39,7 @@ func (v *hmacVerifier) Verify(ctx context.Context, r *Request) (Event, error) {
 }
 
 // match compares every signature with that of every secret.
-func (st *hmacState) match(context.Context) error {
+func (st *hmacState) match(ctx context.Context) error {
 	v := st.v
 	if err := v.choice.choose(&st.signedState); err != nil {
 		return err
@@ -55,6 +55,9 @@ func (st *hmacState) match(context.Context) error {
 		for k := range v.keys {
 			if !v.names.allow(k, name) {
 				continue
+			}
+			if err := ctx.Err(); err != nil { // hashing a large body takes a while
+				return err
 			}
 			if err := st.compute(h, k); err != nil {
 				return err

@@ -3,6 +3,7 @@ package verifiers
 import (
 	"bytes"
 	"compress/gzip"
+	"context"
 	"io"
 	"strings"
 )
@@ -18,7 +19,7 @@ const (
 
 // inflate unpacks a body that came packed. From then on the unpacked bytes are
 // the request's body.
-func (in *reading) inflate() error {
+func (in *reading) inflate(ctx context.Context) error {
 	values := in.r.Header["Content-Encoding"]
 	switch {
 	case len(values) == 0 || values[0] == "" || strings.EqualFold(values[0], "identity"):
@@ -26,7 +27,7 @@ func (in *reading) inflate() error {
 	case len(values) > 1 || !strings.EqualFold(values[0], "gzip"):
 		return refuse(MalformedBody, "its Content-Encoding is not gzip")
 	}
-	body, err := gunzip(in.r.Body, in.r.grow)
+	body, err := gunzip(ctx, in.r.Body, in.r.grow)
 	if err != nil {
 		return err
 	}
@@ -39,7 +40,7 @@ func (in *reading) inflate() error {
 // gunzip unpacks a body. It asks grow for each piece of memory before it takes
 // it, also for those that a larger piece replaces: they stay until the garbage
 // collector runs.
-func gunzip(packed []byte, grow func(n int) error) ([]byte, error) {
+func gunzip(ctx context.Context, packed []byte, grow func(n int) error) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {
 		return nil, refuse(MalformedBody, "it is not gzip")
@@ -47,6 +48,9 @@ func gunzip(packed []byte, grow func(n int) error) ([]byte, error) {
 	limit := min(max(maxInflated, 4*len(packed)), maxRatio*len(packed)+inflatedFree)
 	var body []byte
 	for {
+		if err := ctx.Err(); err != nil {
+			return nil, err
+		}
 		if len(body) == cap(body) {
 			size := min(max(2*cap(body), 2*len(packed), 4<<10), limit+1)
 			if err := grow(size); err != nil {

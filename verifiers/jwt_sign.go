@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"context"
 	"crypto"
 	"crypto/ecdsa"
 	"crypto/ed25519"
@@ -40,7 +41,7 @@ func (j JWT) Sign(r *Request, secret string, now time.Time, id string) error {
 	}
 	in := new(reading)
 	in.start(r)
-	if err := v.facts.open(in); err != nil {
+	if err := v.facts.open(context.Background(), in); err != nil {
 		return err
 	}
 	options := (&jose.SignerOptions{}).WithType("JWT")

@@ -17,24 +17,60 @@ import (
 func (v *jwtVerifier) Verify(ctx context.Context, r *Request) (Event, error) {
 	in := new(reading)
 	in.start(r)
-	if err := v.facts.open(in); err != nil {
+	ev, err := v.verify(ctx, in)
+	if in.fault != nil {
+		return Event{}, in.fault
+	}
+	return ev, err
+}
+
+// verify takes the token apart before it inflates or parses the body, where the
+// token stands outside the body.
+func (v *jwtVerifier) verify(ctx context.Context, in *reading) (Event, error) {
+	v.facts.begin(in)
+	var text string
+	var err error
+	if v.place.outside() {
+		if text, err = v.token(in); err != nil {
+			return Event{}, err
+		}
+	}
+	if err := v.facts.open(ctx, in); err != nil {
 		return Event{}, err
 	}
 	if v.signsJSON && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
 	}
-	text, err := v.place.find(in)
+	if !v.place.outside() {
+		if text, err = v.token(in); err != nil {
+			return Event{}, err
+		}
+	}
+	token, err := v.parse(in, text)
 	if err != nil {
 		return Event{}, err
 	}
-	token, err := v.parse(in, strings.TrimPrefix(text, v.prefix))
-	if err != nil {
+	if err := ctx.Err(); err != nil {
 		return Event{}, err
 	}
 	if err := v.judge(ctx, in, token); err != nil {
 		return Event{}, err
 	}
 	return v.event(in)
+}
+
+// token finds the token, and checks its form as far as that takes no payload.
+func (v *jwtVerifier) token(in *reading) (string, error) {
+	text, err := v.place.find(in)
+	if err != nil {
+		return "", err
+	}
+	text = strings.TrimPrefix(text, v.prefix)
+	if len(text) > maxSignatureValue {
+		return "", refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
+	}
+	_, _, err = jsonToken{}.split(text, v.detached != nil)
+	return text, err
 }
 
 // jsonToken is a token taken apart and not yet believed.
@@ -47,9 +83,6 @@ type jsonToken struct {
 
 // parse takes a token apart. What it claims is kept in in, to select the key by.
 func (v *jwtVerifier) parse(in *reading, text string) (t jsonToken, err error) {
-	if len(text) > maxSignatureValue {
-		return t, refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
-	}
 	header, t, err := t.split(text, v.detached != nil)
 	if err != nil {
 		return t, err
@@ -113,11 +146,11 @@ func (v *jwtVerifier) payload(in *reading) ([]byte, error) {
 		}
 	}
 	in.repeated = false
-	payload := contentBuffer{}
+	payload := contentBuffer{in, []byte{}} // which is not no payload
 	if absent := v.detached.writeTo(&payload, in); absent != nil {
 		return nil, absence(in, absent)
 	}
-	return payload, nil
+	return payload.b, in.fault
 }
 
 // judge verifies the token's signature, then what it has to say of the request.
@@ -159,6 +192,9 @@ func (v *jwtVerifier) match(ctx context.Context, in *reading, t jsonToken) error
 	for i, s := range v.secrets {
 		if !v.names.allow(i, name) {
 			continue
+		}
+		if err := ctx.Err(); err != nil {
+			return err
 		}
 		if s.mac != nil && hashed(t.algorithm) && t.DetachedVerify(t.payload, sharedKey(s.mac)) == nil {
 			return nil
@@ -211,9 +247,9 @@ func (v *jwtVerifier) event(in *reading) (ev Event, err error) {
 		ev.Content = []byte(in.r.URL) // all that is signed of the request
 	}
 	if v.detached != nil && !v.covers.Body {
-		var content contentBuffer
+		content := contentBuffer{in: in}
 		v.detached.writeTo(&content, in)
-		ev.Content = content
+		ev.Content = content.b
 	}
 	for name, at := range map[string]*time.Time{"exp": &ev.Expires, "nbf": &ev.NotBefore} {
 		if *at, err = in.numericDate(name); err != nil {

@@ -143,10 +143,15 @@ func (v *keyVerifier) Verify(ctx context.Context, r *Request) (Event, error) {
 	st.in.start(r)
 	ev, err := v.verify(ctx, &st.signedState, st)
 	st.in.stop()
-	st.content = st.content[:0]
+	if cap(st.content.b) > maxPooled {
+		st.content.b = nil
+	}
 	v.pool.Put(st)
 	return ev, err
 }
+
+// maxPooled bounds the memory that is kept for the next request, in bytes.
+const maxPooled = 64 << 10
 
 // match looks for a key that made one of the signatures.
 func (st *keyState) match(ctx context.Context) error {
@@ -155,6 +160,9 @@ func (st *keyState) match(ctx context.Context) error {
 		return err
 	}
 	check := func(key publicKey) bool {
+		if ctx.Err() != nil {
+			return false
+		}
 		for _, c := range st.found.list {
 			if st.v.made(key, message, st.found.bytes[c.start:c.end]) {
 				return true
@@ -163,7 +171,10 @@ func (st *keyState) match(ctx context.Context) error {
 		return false
 	}
 	if st.v.fetched != nil {
-		return st.v.fetched.verify(ctx, &st.in, "", check)
+		if err := st.v.fetched.verify(ctx, &st.in, "", check); err == nil || ctx.Err() == nil {
+			return err
+		}
+		return ctx.Err()
 	}
 	name, err := st.v.names.used(&st.in)
 	if err != nil {
@@ -174,6 +185,9 @@ func (st *keyState) match(ctx context.Context) error {
 			return nil
 		}
 	}
+	if err := ctx.Err(); err != nil {
+		return err
+	}
 	return refuse(WrongSignature, "no key made the signature")
 }
 
@@ -181,19 +195,22 @@ func (st *keyState) match(ctx context.Context) error {
 func (st *keyState) message() ([]byte, error) {
 	v := st.v
 	st.in.repeated = false
+	st.content = contentBuffer{&st.in, st.content.b[:0]}
 	if st.sum == nil {
-		st.content = st.content[:0]
+		if v.content.is("body") {
+			return st.in.r.Body, nil
+		}
 		if absent := v.content.writeTo(&st.content, &st.in); absent != nil {
 			return nil, absence(&st.in, absent)
 		}
-		return st.content, nil
+		return st.content.b, st.in.fault
 	}
 	st.sum.Reset()
 	if absent := v.content.writeTo(st.sum, &st.in); absent != nil {
 		return nil, absence(&st.in, absent)
 	}
-	st.content = st.sum.Sum(st.content[:0])
-	return st.content, nil
+	st.content.b = st.sum.Sum(st.content.b)
+	return st.content.b, nil
 }
 
 // made tells whether the key's owner made the signature. A key of another kind,

@@ -32,6 +32,10 @@ type reading struct {
 	// that it counts as absent: two parties could each read another one.
 	repeated bool
 
+	// fault ends the verification, whatever else comes of it: there was no memory
+	// for a copy, or the request exceeds a limit.
+	fault error
+
 	form  int8     // whether the body is a form: 0 not yet known, 1 yes, -1 no
 	parts *[]param // of a multipart body; nil: not yet known
 
@@ -53,6 +57,22 @@ func (in *reading) start(r *Request) {
 func (in *reading) stop() {
 	clear(in.params)
 	*in = reading{params: in.params[:0]}
+}
+
+// fail ends the verification with an error. The first one stays.
+func (in *reading) fail(err error) {
+	if in.fault == nil {
+		in.fault = err
+	}
+}
+
+// grow asks for n bytes of memory, and notes the error if there are none.
+func (in *reading) grow(n int) bool {
+	err := in.r.grow(n)
+	if err != nil {
+		in.fail(err)
+	}
+	return err == nil
 }
 
 // one reports the only value. Absent and empty are the same; so is what is
@@ -99,7 +119,11 @@ func (in *reading) json(path string) (string, bool) {
 		in.repeated = true
 		return "", false
 	}
-	return jsonValue(doc, path)
+	found := gjson.Get(doc, path)
+	if len(found.Raw) > maxFact && strings.IndexByte(found.Raw, '\\') >= 0 && !in.grow(2*len(found.Raw)) {
+		return "", false // it was copied twice on the way
+	}
+	return textOf(found)
 }
 
 // repeatedMember tells whether a JSON path passes a name that an object has more
@@ -108,22 +132,26 @@ func (in *reading) json(path string) (string, bool) {
 func repeatedMember(value gjson.Result, path string) bool {
 	name, rest, more := cutPath(path)
 	var next gjson.Result
-	n := 0
+	n, index := 0, -1
+	isObject := value.IsObject()
+	if i, err := strconv.Atoi(name); err == nil && strconv.Itoa(i) == name {
+		index = i
+	}
 	value.ForEach(func(key, member gjson.Result) bool {
 		switch {
-		case !value.IsObject():
-			if strconv.Itoa(n) == name {
+		case !isObject:
+			if n == index {
 				next = member
 			}
 			n++
-			return true
+			return n <= index
 		case strings.EqualFold(key.Str, name):
 			next = member
 			n++
 		}
 		return true
 	})
-	if value.IsObject() && n > 1 {
+	if isObject && n > 1 {
 		return true
 	}
 	return more && next.Exists() && repeatedMember(next, rest)
@@ -157,8 +185,10 @@ func (in *reading) option(name string) (string, bool) {
 
 // jsonValue returns a string unescaped, and a number or a boolean as it is
 // spelled. Null, objects and arrays are no values.
-func jsonValue(text, path string) (string, bool) {
-	switch result := gjson.Get(text, path); result.Type {
+func jsonValue(text, path string) (string, bool) { return textOf(gjson.Get(text, path)) }
+
+func textOf(result gjson.Result) (string, bool) {
+	switch result.Type {
 	case gjson.String:
 		return result.Str, result.Str != ""
 	case gjson.Number, gjson.True, gjson.False:
@@ -197,7 +227,7 @@ func (in *reading) validJSON() bool {
 
 // query returns a parameter of the URL.
 func (in *reading) query(name string) (string, bool) {
-	return in.one(field(queryOf(in.r.URL), name))
+	return in.onlyField(queryOf(in.r.URL), name)
 }
 
 // canonical returns the spelling under which [net/http.Header] keeps a name.

@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -47,7 +48,7 @@ func (s *signed) sign(w *writing, in *reading, f Facts, now time.Time, id string
 		return err
 	}
 	in.start(w.r)
-	if err := s.facts.open(in); err != nil {
+	if err := s.facts.open(context.Background(), in); err != nil {
 		return err
 	}
 	in.params = w.params
@@ -127,7 +128,7 @@ func (w *writing) facts(f Facts, now time.Time, id string) error {
 	}
 	in := reading{}
 	in.start(w.r)
-	if err := c.open(&in); err != nil {
+	if err := c.open(context.Background(), &in); err != nil {
 		return err
 	}
 	for _, p := range c.ids {

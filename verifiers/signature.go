@@ -107,6 +107,9 @@ func (s *signature) compileFormat() error {
 	return nil
 }
 
+// outside tells whether signatures are found without the body.
+func (s *signature) outside() bool { return s.From == "header" || s.From == "query" }
+
 // list tells whether the value has items.
 func (s *signature) list() bool { return s.Separator != "" || s.Assign != "" }
 
@@ -230,7 +233,7 @@ func (s *signature) parseOne(value string, in *reading, found *candidates) error
 
 // item takes one item of a list: a signature, a parameter, or one to ignore.
 func (s *signature) item(item string, i, hash int, in *reading, found *candidates) error {
-	if i >= maxItems {
+	if i >= maxItems || len(in.params) >= maxItems {
 		return refuse(MalformedSignature, "a list of more than %d items", maxItems)
 	}
 	key, value := "", item

@@ -21,6 +21,8 @@ type signed struct {
 	bareTime    bool   // with nothing between the time and its neighbour
 	signsJSON   bool   // the signature or the content cannot be found without JSON
 	readsJSON   bool
+	outside     bool     // the signature stands outside the body
+	timeOutside bool     // and so does a time that the content has
 	contentBody bool     // the body is covered, so that it is the event's content
 	contentDoc  bool     // the document is, which may be the body or not
 	pieces      bool     // values out of the document are, but not all of it
@@ -125,19 +127,47 @@ func (s *signed) checkReads(besides []*Template) error {
 		s.signsJSON = true
 	}
 	s.readsJSON = s.signsJSON || s.facts.reads(fromJSON)
+	s.outside = s.signature.outside()
+	s.timeOutside = s.usesTime && !s.facts.time.readsBody()
 	return nil
 }
 
 // verify reads a request, has its signatures matched, and says what it is.
 func (s *signed) verify(ctx context.Context, st *signedState, m matcher) (Event, error) {
+	ev, err := s.verifyAll(ctx, st, m)
+	if st.in.fault != nil {
+		return Event{}, st.in.fault
+	}
+	return ev, err
+}
+
+// verifyAll does the cheap work first: what the request line and the headers show
+// to be wrong is refused before the body is inflated or parsed.
+func (s *signed) verifyAll(ctx context.Context, st *signedState, m matcher) (Event, error) {
 	in := &st.in
-	if err := s.facts.open(in); err != nil {
+	s.facts.begin(in)
+	if s.outside {
+		if err := s.signature.find(in, &st.found); err != nil {
+			return Event{}, err
+		}
+		if s.timeOutside && (s.signsJSON || s.facts.inflate) && len(st.found.groups) == 0 {
+			if err := s.readSignedTime(in, new(Event)); err != nil {
+				return Event{}, err
+			}
+		}
+	}
+	if err := s.facts.open(ctx, in); err != nil {
 		return Event{}, err
 	}
 	if s.signsJSON && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
 	}
-	if err := s.signature.find(in, &st.found); err != nil {
+	if !s.outside {
+		if err := s.signature.find(in, &st.found); err != nil {
+			return Event{}, err
+		}
+	}
+	if err := ctx.Err(); err != nil {
 		return Event{}, err
 	}
 	if len(st.found.groups) > 0 {
@@ -151,6 +181,9 @@ func (s *signed) verify(ctx context.Context, st *signedState, m matcher) (Event,
 func (s *signed) verifyGroups(ctx context.Context, st *signedState, m matcher) (ev Event, err error) {
 	list, params := st.found.list, st.in.params
 	for i, g := range st.found.groups {
+		if err := ctx.Err(); err != nil {
+			return Event{}, err
+		}
 		st.found.list, st.in.params = list[g.first:g.last], params[g.firstParam:g.lastParam]
 		var wrong error
 		if ev, wrong = s.verifyFound(ctx, st, m); wrong == nil {
@@ -195,10 +228,10 @@ func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (E
 		ev.Signed.Body = !in.docFound
 	}
 	if !ev.Signed.Body {
-		var content contentBuffer
+		content := contentBuffer{in: in}
 		in.secret = "" // identifies no event
 		s.content.writeTo(&content, in)
-		ev.Content = content
+		ev.Content = content.b
 	}
 	return ev, nil
 }
@@ -218,27 +251,12 @@ func touches(content, time *Template) bool {
 	return false
 }
 
-// contentBuffer is the smallest buffer that is a writer.
-type contentBuffer []byte
-
-func (b *contentBuffer) Write(p []byte) (int, error) {
-	*b = append(*b, p...)
-	return len(p), nil
-}
-
 // prepare finds the time and the ID that the content needs, each in the
 // sender's own spelling.
 func (s *signed) prepare(in *reading, ev *Event) error {
 	if s.usesTime {
-		if s.facts.readTime(in, ev); ev.TimeFault != nil {
-			return ev.TimeFault
-		}
-		if ev.Timestamp.IsZero() {
-			return refuse(MissingTimestamp, "no %s", s.facts.time)
-		}
-		in.timestamp, _ = s.facts.time.in(in)
-		if s.bareTime && !s.facts.clock.whole(in.timestamp) {
-			return refuse(MalformedTimestamp, "%s has too few digits, or too many", s.facts.time)
+		if err := s.readSignedTime(in, ev); err != nil {
+			return err
 		}
 	}
 	if !s.usesID {
@@ -259,6 +277,21 @@ func (s *signed) prepare(in *reading, ev *Event) error {
 		return nil
 	}
 	return refuse(MissingSignature, "no %s, which is part of the signed content", s.facts.ids[0])
+}
+
+// readSignedTime reads a time that is part of the signed content.
+func (s *signed) readSignedTime(in *reading, ev *Event) error {
+	if s.facts.readTime(in, ev); ev.TimeFault != nil {
+		return ev.TimeFault
+	}
+	if ev.Timestamp.IsZero() {
+		return refuse(MissingTimestamp, "no %s", s.facts.time)
+	}
+	in.timestamp, _ = s.facts.time.in(in)
+	if s.bareTime && !s.facts.clock.whole(in.timestamp) {
+		return refuse(MalformedTimestamp, "%s has too few digits, or too many", s.facts.time)
+	}
+	return nil
 }
 
 // absence is the error of a request that lacks part of the signed content.

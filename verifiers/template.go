@@ -133,6 +133,9 @@ func (t *Template) has(name string) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.name == name })
 }
 
+// is tells whether the template is this one token and nothing else.
+func (t *Template) is(name string) bool { return len(t.parts) == 1 && t.parts[0].name == name }
+
 // includes tells whether every token of another is a token of the template.
 func (t *Template) includes(other *Template) bool {
 	return !slices.ContainsFunc(other.parts, func(want part) bool {
@@ -143,6 +146,13 @@ func (t *Template) includes(other *Template) bool {
 // reads tells whether any of the template's tokens looks there.
 func (t *Template) reads(from source) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.kind.from == from })
+}
+
+// readsBody tells whether any of the template's tokens needs the body.
+func (t *Template) readsBody() bool {
+	return slices.ContainsFunc(t.parts, func(p part) bool {
+		return p.kind != nil && (p.kind.from >= fromBody && p.kind.from <= fromJSON || p.name == "form.sorted" || p.name == "body.crc32")
+	})
 }
 
 // constant tells whether the template is the same for every request.
@@ -156,7 +166,12 @@ func (t *Template) writeTo(w io.Writer, in *reading) (absent *part) {
 	for i := range t.parts {
 		p := &t.parts[i]
 		value := p.literal
-		if p.kind != nil {
+		switch {
+		case p.kind == nil:
+		case p.kind.write != nil:
+			p.kind.write(in, w)
+			continue
+		default:
 			var ok bool
 			if value, ok = p.kind.read(in, p.arg); !ok {
 				return p
@@ -173,11 +188,33 @@ func (t *Template) in(in *reading) (string, bool) {
 	if len(t.parts) == 1 && t.parts[0].kind != nil {
 		return t.parts[0].kind.read(in, t.parts[0].arg)
 	}
-	var text strings.Builder
-	if t.writeTo(&text, in) != nil {
+	text := contentBuffer{in: in}
+	if t.writeTo(&text, in) != nil || in.fault != nil {
 		return "", false
 	}
-	return text.String(), true
+	return stringOf(text.b), true
+}
+
+// contentBuffer is a text in memory that was asked for.
+type contentBuffer struct {
+	in *reading
+	b  []byte
+}
+
+// Write appends p. Without memory it appends nothing, and the verification fails.
+func (c *contentBuffer) Write(p []byte) (int, error) {
+	if need := len(c.b) + len(p); need > cap(c.b) {
+		size := need
+		if len(c.b) > 0 {
+			size = max(need, 2*cap(c.b))
+		}
+		if !c.in.grow(size) {
+			return 0, c.in.fault
+		}
+		c.b = append(make([]byte, 0, size), c.b...)
+	}
+	c.b = append(c.b, p...)
+	return len(p), nil
 }
 
 // shares tells whether the text from [Template.in] may share the memory of the

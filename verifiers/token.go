@@ -111,34 +111,40 @@ func (t Token) sent(secret string) string {
 }
 
 // Verify checks a request.
-func (v *tokenVerifier) Verify(_ context.Context, r *Request) (Event, error) {
+func (v *tokenVerifier) Verify(ctx context.Context, r *Request) (Event, error) {
 	in := v.pool.Get().(*reading)
 	in.start(r)
-	ev, err := v.verify(in)
+	ev, err := v.verify(ctx, in)
+	if in.fault != nil {
+		ev, err = Event{}, in.fault
+	}
 	in.stop()
 	v.pool.Put(in)
 	return ev, err
 }
 
-func (v *tokenVerifier) verify(in *reading) (Event, error) {
-	if err := v.facts.open(in); err != nil {
+// verify compares a token that stands outside the body before it inflates or
+// parses that.
+func (v *tokenVerifier) verify(ctx context.Context, in *reading) (Event, error) {
+	v.facts.begin(in)
+	if v.outside() {
+		if err := v.check(in); err != nil {
+			return Event{}, err
+		}
+	}
+	if err := v.facts.open(ctx, in); err != nil {
 		return Event{}, err
 	}
 	if v.signsJSON && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
 	}
-	value, err := v.find(in)
-	if err != nil {
-		return Event{}, err
+	if !v.outside() {
+		if err := v.check(in); err != nil {
+			return Event{}, err
+		}
 	}
 	if err := v.facts.require(in); err != nil {
 		return Event{}, err
-	}
-	if len(value) > maxSignatureValue {
-		return Event{}, refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
-	}
-	if !v.match(value) {
-		return Event{}, refuse(WrongSignature, "it is none of the secrets")
 	}
 	if v.readsJSON && !v.signsJSON && !in.validJSON() {
 		return Event{}, refuse(MalformedBody, "it is not JSON")
@@ -153,6 +159,23 @@ func (v *tokenVerifier) verify(in *reading) (Event, error) {
 	}
 	ev.Signed.Body, ev.Signed.URL = true, true
 	return ev, nil
+}
+
+// outside tells whether the token is found without the body.
+func (v *tokenVerifier) outside() bool { return v.place == nil || v.place.outside() }
+
+// check finds the token and compares it with the secrets.
+func (v *tokenVerifier) check(in *reading) error {
+	value, err := v.find(in)
+	switch {
+	case err != nil:
+		return err
+	case len(value) > maxSignatureValue:
+		return refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
+	case !v.match(value):
+		return refuse(WrongSignature, "it is none of the secrets")
+	}
+	return nil
 }
 
 // match compares digests, so that neither the content nor the length of a

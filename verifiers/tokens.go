@@ -6,14 +6,16 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"hash/crc32"
+	"io"
 	"strconv"
 )
 
 // tokenKind says what a token stands for. A new token is a line in tokens.
 type tokenKind struct {
-	read func(in *reading, arg string) (value string, ok bool)
-	arg  func(arg string) (string, error) // checks and normalises; nil: the token takes none
-	from source
+	read  func(in *reading, arg string) (value string, ok bool)
+	write func(in *reading, w io.Writer)   // the same without a copy; nil: there is none to be spared
+	arg   func(arg string) (string, error) // checks and normalises; nil: the token takes none
+	from  source
 }
 
 // source is the part of a request that a token looks at. Who signs the whole
@@ -35,8 +37,8 @@ const (
 
 var tokens = map[string]*tokenKind{
 	"body":               {from: fromBody, read: func(in *reading, _ string) (string, bool) { return in.body, true }},
-	"body.base64":        {from: fromBody, read: ofBody(base64.StdEncoding.EncodeToString)},
-	"body.base64url":     {from: fromBody, read: ofBody(base64.RawURLEncoding.EncodeToString)},
+	"body.base64":        {from: fromBody, read: encodedBody(base64.StdEncoding), write: encodeBody(base64.StdEncoding)},
+	"body.base64url":     {from: fromBody, read: encodedBody(base64.RawURLEncoding), write: encodeBody(base64.RawURLEncoding)},
 	"body.sha256.hex":    {from: fromBody, read: ofBody(func(b []byte) string { return hex.EncodeToString(sum256(b)) })},
 	"body.sha256.base64": {from: fromBody, read: ofBody(func(b []byte) string { return base64.StdEncoding.EncodeToString(sum256(b)) })},
 	"body.sha256.raw":    {from: fromBody, read: ofBody(func(b []byte) string { return string(sum256(b)) })},
@@ -52,7 +54,7 @@ var tokens = map[string]*tokenKind{
 	"host":               {from: fromHost, read: ofURL(hostOf)},
 	"path":               {from: fromPath, read: func(in *reading, _ string) (string, bool) { return pathOf(in.r.URL), true }},
 	"query":              {from: fromQuery, read: readQuery, arg: optional},
-	"query.sorted":       {from: fromQuery, read: func(in *reading, _ string) (string, bool) { return sortedQuery(in.r.URL), true }},
+	"query.sorted":       {from: fromQuery, read: func(in *reading, _ string) (string, bool) { return in.sortedQuery() }},
 	"header":             {read: (*reading).header, arg: headerName},
 	"param":              {read: (*reading).param, arg: anyName},
 	"form":               {from: fromField, read: (*reading).formField, arg: anyName},
@@ -72,6 +74,24 @@ func readQuery(in *reading, name string) (string, bool) {
 
 func ofBody(write func([]byte) string) func(*reading, string) (string, bool) {
 	return func(in *reading, _ string) (string, bool) { return write(in.r.Body), true }
+}
+
+func encodedBody(encoding *base64.Encoding) func(*reading, string) (string, bool) {
+	return func(in *reading, _ string) (string, bool) {
+		size := encoding.EncodedLen(len(in.body))
+		if !in.grow(size) {
+			return "", false
+		}
+		return stringOf(encoding.AppendEncode(make([]byte, 0, size), in.r.Body)), true
+	}
+}
+
+func encodeBody(encoding *base64.Encoding) func(*reading, io.Writer) {
+	return func(in *reading, w io.Writer) {
+		encoder := base64.NewEncoder(encoding, w)
+		encoder.Write(in.r.Body)
+		encoder.Close()
+	}
 }
 
 func ofURL(part func(url string) string) func(*reading, string) (string, bool) {

@@ -1,11 +1,14 @@
 package verifiers
 
 import (
+	"context"
 	"crypto"
+	"errors"
 	"fmt"
 	"net/url"
 	"strings"
 	"time"
+	"unsafe"
 )
 
 // This file is for schemes that data cannot describe: a type of one's own that
@@ -85,24 +88,26 @@ type Pair struct{ Name, Value string }
 
 // FormOf returns the fields of an urlencoded body, in their order. It does not ask
 // for the Content-Type, which is hardly ever signed. A body that another reader
-// might take for something else is a [MalformedBody].
+// might take for something else is a [MalformedBody], and so is one with more than
+// [MaxFields] fields.
 func FormOf(r *Request) ([]Pair, error) {
 	if i := skipSpace(r.Body, 0); i < len(r.Body) && (r.Body[i] == '{' || r.Body[i] == '[') || strings.HasPrefix(stringOf(r.Body), "--") {
 		return nil, refuse(MalformedBody, "it is not an urlencoded form")
 	}
-	pairs, ok := pairsOf(stringOf(r.Body))
-	if !ok {
-		return nil, refuse(MalformedBody, "it is not an urlencoded form")
+	pairs, err := pairsOf(stringOf(r.Body), r.grow)
+	if err == errPairs {
+		err = refuse(MalformedBody, "it is not an urlencoded form")
 	}
-	return pairs, nil
+	return pairs, err
 }
 
 // QueryOf returns the parameters of a URL, in their order. One that cannot be
 // decoded is a [MalformedSignature], since who asks does so for what is signed.
+// There may be [MaxFields] of them.
 func QueryOf(rawURL string) ([]Pair, error) {
-	pairs, ok := pairsOf(queryOf(rawURL))
-	if !ok {
-		return nil, refuse(MalformedSignature, "the URL's query cannot be decoded")
+	pairs, err := pairsOf(queryOf(rawURL), func(int) error { return nil })
+	if err != nil {
+		return nil, refuse(MalformedSignature, "the URL's query cannot be decoded, or has more than %d parameters", MaxFields)
 	}
 	return pairs, nil
 }
@@ -113,33 +118,51 @@ func PathOf(rawURL string) string { return pathOf(rawURL) }
 // HostOf returns the host of a URL, and its port if it names one.
 func HostOf(rawURL string) string { return hostOf(rawURL) }
 
+// errPairs is the error of a text that not every reader decodes alike.
+var errPairs = errors.New("not every reader decodes it alike")
+
 // pairsOf decodes an urlencoded text. A semicolon that is not escaped, which some
 // readers take for a separator, makes it fail, and so does an escape of nothing, and
 // a name that starts with space or has a null byte, which PHP takes for another.
-func pairsOf(encoded string) ([]Pair, bool) {
-	if strings.Contains(encoded, ";") {
-		return nil, false
+// It asks grow for the memory of names and values with escapes.
+func pairsOf(encoded string, grow func(n int) error) ([]Pair, error) {
+	if strings.IndexByte(encoded, ';') >= 0 {
+		return nil, errPairs
 	}
-	var pairs []Pair
-	for encoded != "" {
-		var pair string
-		if pair, encoded, _ = strings.Cut(encoded, "&"); pair == "" {
+	most := min(strings.Count(encoded, "&")+1, MaxFields)
+	if err := grow(most*int(unsafe.Sizeof(Pair{})) + escapedSize(encoded)); err != nil {
+		return nil, err
+	}
+	pairs := make([]Pair, 0, most)
+	for pair := range strings.SplitSeq(encoded, "&") {
+		if pair == "" {
 			continue
+		}
+		if len(pairs) == MaxFields {
+			return nil, refuse(MalformedBody, "it has more than %d fields", MaxFields)
 		}
 		name, value, _ := strings.Cut(pair, "=")
 		name, err := url.QueryUnescape(name)
 		if err != nil {
-			return nil, false
+			return nil, errPairs
 		}
 		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, false
+			return nil, errPairs
 		}
-		if strings.HasPrefix(name, " ") || strings.Contains(name, "\x00") {
-			return nil, false
+		if strings.HasPrefix(name, " ") || strings.IndexByte(name, 0) >= 0 {
+			return nil, errPairs
 		}
 		pairs = append(pairs, Pair{name, value})
 	}
-	return pairs, true
+	return pairs, nil
+}
+
+// escapedSize bounds the memory that a text takes when it is decoded.
+func escapedSize(text string) int {
+	if !hasEscapes(text) {
+		return 0
+	}
+	return len(text)
 }
 
 // Covered tells a [FactReader] what stands under a signature, so that it can tell
@@ -221,21 +244,29 @@ func (f *facts) each(visit func(*Template)) {
 func (f *FactReader) Read(r *Request, ev *Event) error {
 	var in reading
 	in.start(r)
-	if err := f.facts.open(&in); err != nil {
+	err := f.read(&in, ev)
+	if in.fault != nil {
+		return in.fault
+	}
+	return err
+}
+
+func (f *FactReader) read(in *reading, ev *Event) error {
+	if err := f.facts.open(context.Background(), in); err != nil {
 		return err
 	}
-	if err := f.facts.require(&in); err != nil {
+	if err := f.facts.require(in); err != nil {
 		return err
 	}
 	if f.json && !in.validJSON() {
 		return refuse(MalformedBody, "it is not JSON")
 	}
-	if err := f.facts.address(&in); err != nil {
+	if err := f.facts.address(in); err != nil {
 		return err
 	}
 	ev.Signed.Body, ev.Signed.URL = f.body, f.url
-	f.facts.readTime(&in, ev)
-	return f.facts.readRest(&in, ev)
+	f.facts.readTime(in, ev)
+	return f.facts.readRest(in, ev)
 }
 
 // Write puts the time, and the event ID unless it is there already, to where

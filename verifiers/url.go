@@ -44,10 +44,14 @@ func hostOf(rawURL string) string {
 
 // sortedQuery returns the query's parameters sorted by their names, each in its
 // original spelling.
-func sortedQuery(rawURL string) string {
-	query := queryOf(rawURL)
+func (in *reading) sortedQuery() (string, bool) {
+	query := queryOf(in.r.URL)
 	if query == "" {
-		return ""
+		return "", true
+	}
+	if strings.Count(query, "&") >= MaxFields {
+		in.fail(refuse(MalformedSignature, "the URL's query has more than %d parameters", MaxFields))
+		return "", false
 	}
 	pairs := strings.Split(query, "&")
 	slices.SortStableFunc(pairs, func(a, b string) int {
@@ -55,7 +59,7 @@ func sortedQuery(rawURL string) string {
 		b, _, _ = strings.Cut(b, "=")
 		return strings.Compare(a, b)
 	})
-	return strings.Join(pairs, "&")
+	return strings.Join(pairs, "&"), true
 }
 
 // twelveDecoded decodes the escapes that HubSpot's version 3 has decoded, and no
