@@ -188,7 +188,8 @@ type Retries struct {
 
 // Sample is what `caddy webhook sign` and `send` send when no body is given. In
 // Body and in the values of Header, {id} is a fresh event ID, {uuid} a fresh
-// UUID, {time} the time in RFC 3339 and {unix} in seconds.
+// UUID, {time} the time in RFC 3339, {unix} in seconds and {formtime} as forms
+// spell it: 2006-01-02+15:04:05 in UTC.
 type Sample struct {
 	IDPrefix string // of a fresh event ID, such as "evt_"; "": the ID is a UUID
 	Type     string // the body's media type; "": application/json
@@ -211,6 +212,7 @@ func (s Sample) Request(target string, now time.Time, id string) *Request {
 		"{id}", id,
 		"{uuid}", newUUID(),
 		"{time}", now.UTC().Format(time.RFC3339),
+		"{formtime}", now.UTC().Format("2006-01-02+15:04:05"),
 		"{unix}", strconv.FormatInt(now.Unix(), 10),
 	)
 	r := &Request{Method: http.MethodPost, URL: target, Header: http.Header{}, Body: []byte(fill.Replace(s.Body))}

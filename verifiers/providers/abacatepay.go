@@ -40,7 +40,7 @@ func abacatepay() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The body is signed and has the payment with its state.",
 		},

@@ -30,7 +30,7 @@ func ably() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Only enveloped messages have a time, each its own."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The message ID is outside the signature, so it counts together with the body. A batch has none and is not deduplicated: " +
 				"without an envelope, equal bodies may be different messages.",
 		},

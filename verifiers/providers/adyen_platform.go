@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(adyenPlatform) }
 
@@ -31,7 +27,7 @@ func adyenPlatform() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Where the time stands depends on the kind of event, and it is the event's own."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID that all kinds have, but the signed body has a time and what the event is about.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(affirm) }
 
@@ -19,12 +15,13 @@ func affirm() verifiers.Provider {
 		Scheme: scheme,
 		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "Affirm, when the webhook is set up"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    renewedUnknown,
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       renewedUnknown,
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why:    timeAndBodyWhy,
 		},
 		Sample: verifiers.Sample{

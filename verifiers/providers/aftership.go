@@ -28,12 +28,14 @@ func aftership() verifiers.Provider {
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "Settings > Notifications > Webhooks"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is that of the event, and retries go on for days.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is that of the event. Retries go on for 137 hours, which a week outlasts.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       168 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "event_id stands in the signed body. It is not documented for every product: where it is missing the body counts, " +
 				"which has the time of its event.",

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(airtable) }
 
@@ -27,12 +23,14 @@ func airtable() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "macSecretBase64", Where: "the answer to Create a webhook; it is shown there only"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "Airtable does not say whether a retry renews the time in the signed body: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "Airtable does not say whether a retry renews the time in the signed body. A week outlasts any retry that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "There is no ID of the event, but the body has a time in milliseconds. Two alike would ask for the same thing.",
 		},

@@ -29,12 +29,15 @@ func alchemy() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "signing key", Where: "Dashboard > Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, which a retry does not renew.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time is the event's own, which a retry does not renew. Retries end after an hour. A week leaves a person time " +
+				"to send it again.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID (whevt_…) stands in the signed body.",
 		},

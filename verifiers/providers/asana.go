@@ -38,7 +38,7 @@ func asana() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each of a body's events has its own time; the request has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "Events have no ID, but each has its time in milliseconds and what it happened to. " +
 				"Heartbeats, whose list of events is empty, are all alike: one of them is forwarded, the others are answered.",

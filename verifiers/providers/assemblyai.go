@@ -31,7 +31,7 @@ func assemblyAI() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The body has no time."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    "There is no ID, but a transcript comes to a status once. The token vouches for both.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Attempts: 10},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(auth0) }
 
@@ -21,7 +17,7 @@ func auth0() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each entry of a batch has a time of its own; the batch has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A body is a batch of log entries, each with an ID of its own.",
 		},

@@ -57,12 +57,13 @@ func awsSNS() verifiers.Provider {
 			},
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is that of the publication, which may have waited in the topic before its first attempt.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       "The time is that of the publication. A policy of a subscription can retry for an hour; a week also covers a wait in the topic.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "MessageId is signed and the same on every attempt. No delivery policy may take longer than an hour.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(azureDevOps) }
 
@@ -29,12 +25,14 @@ func azureDevOps() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "user:password", Where: "Project settings > Service hooks > the subscription > Action, where you chose both"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and the schedule of retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, and the schedule of retries is not documented. A week outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the body. Two subscriptions share it, so theirs counts as well.",
 		},

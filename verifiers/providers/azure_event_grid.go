@@ -49,7 +49,7 @@ func azureEventGrid() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each event of a batch has a time of its own; the batch has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A body is a batch of events, each with an ID of its own.",
 		},

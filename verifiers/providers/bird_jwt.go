@@ -2,7 +2,6 @@ package providers
 
 import (
 	"net/http"
-	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
 )
@@ -42,7 +41,7 @@ func birdJWT() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The token's ID is the attempt's. A status report is a GET that says in its signed query which message, what became of it, and when. " +
 				"Of other requests a flow's author may have chosen the body, so that two events can look alike.",
 		},

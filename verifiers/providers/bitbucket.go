@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(bitbucketCloud) }
 
@@ -71,7 +67,7 @@ func bitbucket(name, title, id string) verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: title + " sends no time outside the event."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The request's ID is outside the signature, so it counts together with the body. Whether a retry bears the same one is not documented; " +
 				"if it does not, a retry counts as another event. A branch that is moved to and fro makes equal bodies, so those alone tell nothing.",
 		},

@@ -1,13 +1,10 @@
 package providers
 
-import (
-	"time"
+import "github.com/hookwicket/hookwicket/verifiers"
 
-	"github.com/hookwicket/hookwicket/verifiers"
-)
-
-// blankWindow outlasts the retries of nearly every provider in the catalogue.
-const blankWindow = 72 * time.Hour
+// blankWindow outlasts the retries of nearly every provider in the catalogue, and
+// withinWeek.
+const blankWindow = pastWeek
 
 const blankWhy = "Only what the endpoint configures is used: with no event_id nothing is deduplicated, " +
 	"unless it is said that bodies are unique."

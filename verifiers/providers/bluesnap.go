@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(bluesnap) }
 
@@ -26,7 +22,7 @@ func bluesnap() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The form of the signed time is not documented, so it is not read."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A transaction can have several events of a kind, so its number is no key. The body has the date.",
 		},

@@ -53,20 +53,20 @@ func braintree() verifiers.Provider {
 			Body: "{option:public_key}|{proof}",
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is signed, but it is that of the event, and how long Braintree tries is not known well enough.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       "The time is signed and is that of the event. Braintree tries for about a day, which a week outlasts.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "There is no ID. The signed payload has the kind, the time and the subject of the notification.",
 		},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
-			Body: "bt_payload=" + url.QueryEscape(base64.StdEncoding.EncodeToString([]byte(
-				"<notification>\n  <timestamp type=\"datetime\">2026-01-01T12:00:00Z</timestamp>\n  <kind>check</kind>\n"+
-					"  <subject><check type=\"boolean\">true</check></subject>\n</notification>\n"))+"\n"),
+			Body: "<notification>\n  <timestamp type=\"datetime\">{time}</timestamp>\n  <kind>check</kind>\n" +
+				"  <subject><check type=\"boolean\">true</check></subject>\n</notification>\n",
 		},
 	}
 }
@@ -238,7 +238,8 @@ func braintreeNote(payload string) (note braintreeNotification, err error) {
 	return note, nil
 }
 
-// Sign adds the signature of the first public key.
+// Sign adds the signature of the first public key. A body that is a notification
+// in XML becomes the payload of a form first.
 func (s braintreeScheme) Sign(r *verifiers.Request, secret string, now time.Time, id string) error {
 	keys, err := verifiers.SecretKeys([]string{secret}, braintreeKey)
 	if err != nil {
@@ -250,6 +251,10 @@ func (s braintreeScheme) Sign(r *verifiers.Request, secret string, now time.Time
 	}
 	if err := s.Write(r, now, id); err != nil {
 		return err
+	}
+	if bytes.HasPrefix(r.Body, []byte("<")) {
+		r.Body = []byte("bt_payload=" + url.QueryEscape(base64.StdEncoding.EncodeToString(r.Body)+"\n"))
+		r.Header.Set("Content-Type", "application/x-www-form-urlencoded")
 	}
 	form, err := verifiers.FormOf(r)
 	if err != nil {

@@ -33,12 +33,15 @@ func btcpay() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "the store > Settings > Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "Whether a retry renews the time is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "Whether a retry renews the time is not documented. Retries end after about an hour. A week leaves a person time " +
+				"to send it again.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "originalDeliveryId is the same on every delivery of an event; deliveryId beside it is not, and makes each another body.",
 		},

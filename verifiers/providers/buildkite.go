@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 const buildkiteSample = `{"event":"build.finished","build":{"id":"{uuid}","number":1,"state":"passed","commit":"1ebc6a5","branch":"main","finished_at":"{time}"},` +
 	`"pipeline":{"id":"00000000-0000-4000-8000-000000000001","slug":"example"},"sender":{"id":"00000000-0000-4000-8000-000000000002","name":"Example"}}`
@@ -13,7 +9,7 @@ const buildkiteDocs = "https://buildkite.com/docs/apis/webhooks/pipelines"
 
 var buildkiteDedupe = verifiers.Dedupe{
 	By:     verifiers.ByDigest,
-	Window: 24 * time.Hour,
+	Window: week,
 	Why: "There is no event ID. Events of builds, jobs and agents bear times of their own, so equal bodies are one event; " +
 		"only a ping looks like another.",
 }

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(calCom) }
 
@@ -28,12 +24,14 @@ func calCom() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "your own: Settings > Developer > Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "A webhook with a template of its own need not have the time: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "There is one attempt, so a week is ample. A webhook with a template of its own need not have the time.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "Cal.com never tries again, so what comes twice is a replay; the time and the booking tell bodies apart. " +
 				"If a template of yours leaves both out, turn dedupe off.",

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(cashfreeBaas) }
 
@@ -24,7 +20,7 @@ func cashfreeBaas() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The unit of the signed time is not documented, so it is not read."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    timeAndBodyWhy,
 		},
 		Sample: verifiers.Sample{

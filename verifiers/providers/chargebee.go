@@ -28,12 +28,14 @@ func chargebee() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "basic authentication, as user:password", Where: "Settings > Configure Chargebee > Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, days before the last retry; nothing but the password vouches for it: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own. Retries go on for 79 hours, which a week outlasts.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       120 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID is the same on every attempt.",
 		},

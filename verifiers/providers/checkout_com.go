@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(checkoutCom) }
 
@@ -26,12 +22,15 @@ func checkoutCom() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "signature key", Where: "the webhook action of the workflow; you chose it there"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "created_on is the event's own time, which a retry does not renew, and for how long there are retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "created_on is the event's own time, which a retry does not renew. The schedule of retries is not documented; a " +
+				"week outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID (evt_…) stands in the signed body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(checkr) }
 
@@ -24,12 +20,15 @@ func checkr() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "API key, or the OAuth app's client secret", Where: "Dashboard > Account Settings > Developer"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and a retry does not renew it: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time is the event's own, and a retry does not renew it. The schedule of retries is not documented; a week " +
+				"outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body.",
 		},

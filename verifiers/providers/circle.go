@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(circleNotifications) }
 
@@ -52,12 +48,15 @@ func circleNotifications() verifiers.Provider {
 			Method: "HEAD",
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time in the body is the notification's own; how long Circle retries is not documented for every product.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time in the body is the notification's own. The longest documented schedule of retries takes 37 hours, which " +
+				"a week outlasts.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The ID stands in the signed body and is the same on every attempt. The longest schedule documented for a product of " +
 				"Circle's takes 37 hours.",

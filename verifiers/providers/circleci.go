@@ -35,12 +35,14 @@ func circleCI() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret token", Where: "Project Settings > Webhooks > the webhook, where you chose it"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and the schedule of retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, and the schedule of retries is not documented. A week outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "CircleCI warns of duplicates and names the ID in the signed body as the way to tell them.",
 		},

@@ -29,7 +29,7 @@ func clickup() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "ClickUp sends no time but those of the history items."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "A history item's ID belongs to one change, of which several events may tell: the event belongs to the key. " +
 				"Events without a history item have nothing to be recognised by and all pass.",
 		},

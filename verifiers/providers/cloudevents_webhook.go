@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(cloudEventsWebhook) }
 
@@ -49,12 +45,14 @@ func cloudEventsWebhook() verifiers.Provider {
 			},
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own and optional; how long senders retry is up to them.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own and optional. How long senders retry is up to them; a week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: pastWeek,
 			Why:    "Source and ID together are unique by the specification. The token vouches for the headers beside it.",
 		},
 		// 200 would have to carry a body.

@@ -66,12 +66,13 @@ func cloudflareNotifications() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "Cloudflare dashboard > Notifications > Destinations > the webhook, where you chose it"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the alert's own, and the schedule of retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       "The time is the alert's own, and the schedule of retries is not documented. A week outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why:    "There is no event ID. An alert bears its time, so equal bodies are one alert; only the test message looks like another.",
 		},
 		Sample: verifiers.Sample{

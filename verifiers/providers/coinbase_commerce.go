@@ -29,12 +29,14 @@ func coinbaseCommerce() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "shared secret", Where: "Settings > Notifications > Show shared secrets"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, which three days of retries do not renew.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, which three days of retries do not renew. A week outlasts them.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body. The attempt's number stands there too, so a digest is no key.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(columnBank) }
 
@@ -21,12 +17,14 @@ func columnBank() verifiers.Provider {
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the dashboard, Webhooks > the endpoint"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "It is the event's own time; how long Column retries is not known.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "It is the event's own time. How long Column retries is not known; a week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body and, Column says, is the same whenever the event is sent.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(courier) }
 
@@ -28,12 +24,13 @@ func courier() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "Settings > Outbound Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.AttemptTime,
-			Why:    "It is not known what limit Courier wants, nor whether a retry renews the signed time: it is reported, not enforced.",
+			Origin:    verifiers.AttemptTime,
+			Tolerance: withinWeek,
+			Why:       "Courier does not say whether a retry renews the signed time. A week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID in the body is the message's, the same in all that becomes of it; its status and times tell bodies apart.",
 		},

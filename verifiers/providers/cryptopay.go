@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(cryptopay) }
 
@@ -20,7 +16,7 @@ func cryptopay() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no event ID. A body has the whole state of what it is about.",
 		},

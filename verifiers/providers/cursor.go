@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(cursor) }
 
@@ -28,7 +24,7 @@ func cursor() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Cursor sends no time outside the event."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    "The webhook's ID is outside the signature, so it counts together with the body. That bodies are unique is not documented.",
 		},
 		Sample: verifiers.Sample{

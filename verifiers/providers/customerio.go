@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(customerio) }
 
@@ -24,12 +20,13 @@ func customerio() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "webhook signing key", Where: "Data & Integrations > Integrations > Reporting Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.AttemptTime,
-			Why:    "Customer.io asks for no limit and does not say whether a retry renews the signed time: it is reported, not enforced.",
+			Origin:    verifiers.AttemptTime,
+			Tolerance: withinWeek,
+			Why:       "Customer.io does not say whether a retry renews the signed time. A week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(daily) }
 
@@ -31,7 +27,7 @@ func daily() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "X-Webhook-Timestamp is signed, but its unit is not established: it is taken as text."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(datadog) }
 
@@ -24,7 +20,7 @@ func datadog() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The default body has the event's own times only, in a form of its own."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    "The ID in the default body is that of the monitor's event; with the time beside it, equal bodies are one notification.",
 		},
 		Sample: verifiers.Sample{

@@ -24,7 +24,7 @@ func deepgram() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The body has no time of sending."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "One request can have many results, all under its ID; what tells them apart is the rest of the body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(dockerHub) }
 
@@ -24,7 +20,7 @@ func dockerHub() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only time is that of the push, which Docker Hub has spelled as a fraction too."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    "There is no event ID. The body has the time of the push and a callback URL of its own, so equal bodies are one event.",
 		},
 		Sample: verifiers.Sample{

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(docusignConnect) }
 
@@ -35,7 +31,7 @@ func docusignConnect() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The body has the time at which the event was made; Docusign does not say what it is on a retry."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "There is no ID of the event: one and the same thing can happen to an envelope again. The body has its time, but also counts the retries, " +
 				"so that a retry passes as another event; the app can tell it by the envelope, the event and the time.",

@@ -29,12 +29,14 @@ func dwolla() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "your own choice, given when the webhook subscription is created"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, which a retry does not renew.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, which a retry does not renew. A week outlasts the three days for which retries go on.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body and is the same on every attempt.",
 		},

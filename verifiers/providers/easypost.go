@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(easypost) }
 
@@ -34,12 +30,15 @@ func easypost() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "your own choice, given when the webhook is created"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, which a retry does not renew.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time is the event's own, which a retry does not renew. The schedule is not documented; a week outlasts any " +
+				"that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID (evt_…) stands in the signed body. The URLs that are still to be called stand there too, so a digest is no key.",
 		},

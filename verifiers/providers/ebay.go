@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(ebay) }
 
@@ -61,12 +57,14 @@ func ebay() verifiers.Provider {
 			Body:  `{{"challengeResponse":"{proof}"}}`,
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The times are those of the event, and for how long eBay tries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The times are those of the event, and for how long eBay tries is not documented. A week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body. The body also counts the attempts, so that its digest would be another each time.",
 		},

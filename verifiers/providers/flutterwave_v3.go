@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(flutterwaveV3) }
 
@@ -26,7 +22,7 @@ func flutterwaveV3() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A transaction may have two events of a kind, so it is no key; the body has its state too.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(gitea) }
 
@@ -68,7 +64,7 @@ func giteaLike(slug, title string, names ...string) verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: title + " sends no time outside the event."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The delivery's ID is outside the signature, so it counts together with the document. " +
 				"A star that is taken back and given again makes equal documents, so those alone tell nothing.",
 		},

@@ -36,7 +36,7 @@ func github() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "GitHub sends no time."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why: "The delivery's ID is outside the signature, so it counts together with the body. A redelivery bears the same ID. " +
 				"Distinct events can be byte for byte the same: a star that is taken back and given again, a ping, a repository_dispatch. " +
 				"So a known body under another ID need not be a replay.",

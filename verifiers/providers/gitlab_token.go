@@ -31,7 +31,7 @@ func gitlabToken() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "GitLab sends no time with a token."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The idempotency key is the same on every attempt; versions before 17.4 have only the event's UUID, which " +
 				"webhooks triggered by one another share. The token vouches for the headers beside it.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(gocardless) }
 
@@ -27,7 +23,7 @@ func gocardless() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each event of a batch has a time of its own; the batch has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A body is a batch of events, each with an ID of its own (EV…). Older bodies have no ID of the webhook itself.",
 		},

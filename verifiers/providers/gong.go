@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(gong) }
 
@@ -37,7 +33,7 @@ func gong() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The token has an end, which is enforced; the call's own times are long past when a rule is triggered."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A webhook has no ID. The body is all of the call's data, with its ID; the same data again are the same event.",
 		},

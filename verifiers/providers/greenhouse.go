@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(greenhouse) }
 
@@ -30,7 +26,7 @@ func greenhouse() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Greenhouse sends no time but those of the candidate or job."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 48 * time.Hour,
+			Window: week,
 			Why: "The event ID is outside the signature, so it counts together with the body. Greenhouse calls it the delivery's; " +
 				"if a retry should have another one, it passes.",
 		},

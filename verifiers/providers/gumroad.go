@@ -28,7 +28,7 @@ func gumroad() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The time of the sale has no documented form."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "A sale's ID also names its refund, so it is no key. A retry adds retry_count to the body: it counts as another " +
 				"event, which is better than to lose one.",

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(helpscout) }
 
@@ -31,7 +27,7 @@ func helpscout() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The body is the conversation or customer with its own times; there is none of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "There is no ID of the event. Two events at once can have the same body, the conversation as it now is, and differ only in the header " +
 				"that names the event: so that counts together with the body.",
 		},

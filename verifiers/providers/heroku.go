@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(heroku) }
 
@@ -31,12 +27,15 @@ func heroku() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "what you gave, or were shown, when the webhook was created (heroku webhooks:add)"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and how long a webhook of the level sync is tried is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time is the event's own. How long a webhook of the level sync is tried is not documented; a week outlasts any " +
+				"schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The delivery's ID stands in the signed body and is the same on every attempt. " +
 				"The body also names the attempt, so a digest of it would tell every attempt for another event.",

@@ -48,7 +48,7 @@ func hubspotV1() verifiers.Provider {
 		Scheme:    hubspotDigest("v1", "{secret}{body}"),
 		Secret:    hubspotSecret,
 		Freshness: verifiers.Freshness{Why: "Each of the events has its own time, which a retry does not renew."},
-		Dedupe:    verifiers.Dedupe{By: verifiers.ByDigest, Window: 48 * time.Hour, UniqueBodies: true, Why: hubspotBatch},
+		Dedupe:    verifiers.Dedupe{By: verifiers.ByDigest, Window: week, UniqueBodies: true, Why: hubspotBatch},
 		Retries:   hubspotRetries,
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-HubSpot-Signature-Version": "v1"},
@@ -73,7 +73,7 @@ func hubspotV2() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "HubSpot sends no time with this version."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why: "A workflow's custom action has a callback ID in the signed body. Other requests have none and may well repeat, " +
 				"such as that for the same card: they all pass.",
 		},

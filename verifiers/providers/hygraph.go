@@ -28,13 +28,14 @@ func hygraph() verifiers.Provider {
 			Where: "Project settings > Webhooks > the webhook",
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why: "The time is signed, but Hygraph neither says whether an attempt renews it, so that it is taken for the event's, nor asks " +
-				"anybody to check it, and its own library does not. A digest of the body is remembered instead.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why: "Hygraph does not say whether an attempt renews the signed time, so it is taken for the event's. A week outlasts " +
+				"any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "There is no ID. The body has the operation and the entry with the time of its last change.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(intercom) }
 
@@ -26,12 +22,15 @@ func intercom() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "client secret", Where: "Developer Hub > the app > Basic information"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is that of the notification, not of the attempt, and how long Intercom tries is not known: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time is that of the notification, not of the attempt. How long Intercom tries is not known; a week outlasts " +
+				"any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The notification's ID stands in the signed body, which also counts the attempts and so is no key itself.",
 		},

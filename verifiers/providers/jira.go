@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(jira) }
 
@@ -29,12 +25,14 @@ func jira() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "Jira settings > System > WebHooks > the webhook > Secret, where you chose it"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and the schedule of retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, and the schedule of retries is not documented. A week outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why: "The identifier is the same on every attempt. It is outside the signature, so it counts together with the body. " +
 				"Two webhooks to one URL send equal bodies under two identifiers, so a known body need not be a replay.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(kick) }
 
@@ -52,12 +48,14 @@ func kick() verifiers.Provider {
 			Many: true, Pattern: `[0-9]+`, Example: "123456789",
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is that at which the message was sent. Whether a retry renews it is not documented, nor when the last of three attempts is made.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why: "The time is that at which the message was sent. Whether a retry renews it is not documented. A week outlasts " +
+				"three attempts by far.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why:    "Kick names the message's ID the key of idempotency; it is signed.",
 		},
 		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 200}},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(klaviyo) }
 
@@ -23,12 +19,14 @@ func klaviyo() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret key", Where: "your own: secret_key of Create Webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.AttemptTime,
-			Why:    "The time is when the request was sent, but Klaviyo asks for no limit: it is reported, not enforced.",
+			Origin:    verifiers.AttemptTime,
+			Tolerance: withinWeek,
+			Why: "The time is when the request was sent. Klaviyo does not say whether a retry renews it; a week outlasts any " +
+				"schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "A body holds several events, each with an ID of its own; the header's ID is the webhook's.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(lemonsqueezy) }
 
@@ -26,7 +22,7 @@ func lemonsqueezy() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Lemon Squeezy sends no time of its own."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID, but the signed body has the event's name and the whole object, with the time of its last change.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(lineMessaging) }
 
@@ -34,7 +30,7 @@ func lineMessaging() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each of a body's events has its own time; the request has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "A body may hold several events, and events have IDs. One that LINE delivers again is marked so in the body, " +
 				"which makes it another body: the app can tell it by webhookEventId.",

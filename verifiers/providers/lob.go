@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(lob) }
 
@@ -21,12 +17,13 @@ func lob() verifiers.Provider {
 		Scheme: scheme,
 		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "the dashboard, Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    renewedUnknown,
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       renewedUnknown,
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID (evt_…) stands in the signed body.",
 		},

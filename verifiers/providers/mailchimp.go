@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(mailchimp) }
 
@@ -30,18 +26,19 @@ func mailchimp() verifiers.Provider {
 			When:   []verifiers.Condition{{Of: "{query:token}"}},
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and how long Mailchimp goes on trying is not known: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       "The time is the event's own. How long Mailchimp goes on trying is not known; a week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "An event has no ID, but its body names the time, the list and the member.",
 		},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
-			Body: "type=subscribe&fired_at=2009-03-26+21%3A35%3A57&data%5Bid%5D=8a25ff1d98&data%5Blist_id%5D=a6b5da1054&" +
+			Body: "type=subscribe&fired_at={formtime}&data%5Bid%5D=8a25ff1d98&data%5Blist_id%5D=a6b5da1054&" +
 				"data%5Bemail%5D=api%40example.com&data%5Bemail_type%5D=html&data%5Bip_opt%5D=192.0.2.1",
 		},
 	}

@@ -34,13 +34,14 @@ func mercadopago() verifiers.Provider {
 			Where: "Your integrations > the application > Webhooks",
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why: "The time is signed, but it is not documented whether an attempt renews it, so it is taken for the event's. Its libraries " +
-				"take it for seconds and for milliseconds and check it only when asked.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why: "It is not documented whether an attempt renews the signed time, so it is taken for the event's. Mercado Pago " +
+				"tries for days, which a week outlasts. Its libraries take it for seconds and for milliseconds.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The notification's ID stands in the body, which is not signed, so it is bound to a digest of what is. That has the " +
 				"request's ID and a time in it, so the same signature with another body is a replay.",

@@ -77,7 +77,7 @@ func metaRow(name, title, docs, sample string) verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The times in the body are those of the events, of which there may be several; a retry does not renew them."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A body may hold several events and has no ID of its own; the times and IDs of the events tell bodies apart.",
 		},

@@ -25,12 +25,13 @@ func methodFi() verifiers.Provider {
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "hmac_secret", Where: "the one that you gave when you made the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    renewedUnknown,
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       renewedUnknown,
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why: "An event has no ID: its body names an object and what became of it, and may be the same twice. So it is known by " +
 				"its signed time and its body.",
 		},

@@ -38,7 +38,7 @@ func microsoftGraph() verifiers.Provider {
 		Freshness:  verifiers.Freshness{Why: "No notification says when it was made. A token in it lives for an hour."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "A body is a batch, recognised by the IDs of all its notifications. Where one has none, nothing is: two changes of a resource may " +
 				"read the same.",
 		},

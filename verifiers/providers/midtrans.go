@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(midtrans) }
 
@@ -39,7 +35,7 @@ func midtrans() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The times are not signed."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "A transaction has a status once, but for refunds, which the amount refunded so far tells apart. These are not " +
 				"signed, so they count together with what is.",
 		},

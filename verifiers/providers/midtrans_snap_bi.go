@@ -45,12 +45,14 @@ func midtransSNAPBI() verifiers.Provider {
 			},
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is signed, but Midtrans does not say whether an attempt renews it, so it is taken for the event's.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why: "Midtrans does not say whether an attempt renews the signed time, so it is taken for the event's. A week outlasts " +
+				"any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The body has no ID of the event. It has the transaction with its status, without the time of the attempt.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(modernTreasury) }
 
@@ -26,7 +22,7 @@ func modernTreasury() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Modern Treasury sends no time of its own."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "No ID is under the signature, but the body has what happened and the whole object, with the time of its last change.",
 		},

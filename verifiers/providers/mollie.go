@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(mollie) }
 
@@ -36,7 +32,7 @@ func mollie() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The body's createdAt is the event's own time, which a retry does not renew."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID (event_…) stands in the signed body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(monday) }
 
@@ -44,7 +40,7 @@ func monday() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The token lives for five minutes. When it was issued does not matter beside that."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "No ID of an event is documented. The body has the item, the change and the time of it.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(moralis) }
 
@@ -48,7 +44,7 @@ func moralis() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only time is that of the block."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why: "There is no ID, but a stream has one event for a block, and another when the block is confirmed. " +
 				"The body counts its retries, so a digest is no key.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(netlify) }
 
@@ -31,7 +27,7 @@ func netlify() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The token has neither a time nor an end."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "A deploy has one ID and many states, and no event has an ID of its own. " +
 				"The body has the ID, the state and the time of the last change.",

@@ -24,7 +24,7 @@ func nmi() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "No event ID is documented. A body tells the status that an application has now.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(noon) }
 
@@ -27,7 +23,7 @@ func noon() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The form of the signed time is not documented, so it is not read."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The event's ID is one of the signed fields.",
 		},

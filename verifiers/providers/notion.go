@@ -40,12 +40,14 @@ func notion() verifiers.Provider {
 			Enrols: "{json:verification_token}",
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and a retry does not renew it: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, and a retry does not renew it. Retries end after a day. A week leaves room for an outage.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       48 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body, which also counts the attempts and so is no key itself.",
 		},

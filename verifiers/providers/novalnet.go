@@ -38,7 +38,7 @@ func novalnet() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "One transaction may have several updates of which everything that is signed is the same. So that none is lost, the whole " +
 				"body tells them apart, although most of it is not signed.",

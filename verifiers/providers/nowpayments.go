@@ -33,7 +33,7 @@ func nowpayments() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "A payment may be partially paid twice, so its ID and status do not name an event. All of the body's content is signed " +
 				"and tells them apart.",

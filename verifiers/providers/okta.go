@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(okta) }
 
@@ -35,7 +31,7 @@ func okta() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The time is that of the events, and how long Okta retries is not relied on."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID names the delivery with all of its events; the token vouches for it.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(onfido) }
 
@@ -29,7 +25,7 @@ func onfido() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only time is that at which a check was completed; not every event has it."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why: "There is no ID, but an object is completed once at one moment. Events about what is not complete " +
 				"may repeat and look alike, so they are not deduplicated.",
 		},

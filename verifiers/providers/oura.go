@@ -49,7 +49,7 @@ func oura() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "x-oura-timestamp is signed, but its unit is not established: it is taken as text."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why:    "There is no ID, but an object has one event of a kind at one moment. A body without its time is not deduplicated.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second},

@@ -33,18 +33,19 @@ func paddleClassic() verifiers.Provider {
 			Where: "Developer Tools > Public Key",
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is signed, but it is that of the event, and Paddle sends an alert again for days.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       "The time is signed and is that of the event. Paddle sends an alert again for three days, which a week outlasts.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The alert's ID is signed and is the same on every attempt.",
 		},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
-			Body: "alert_id={unix}&alert_name=payment_succeeded&currency=USD&customer_name=Zo%C3%AB&event_time=2026-01-01+12%3A00%3A00&sale_gross=12.50",
+			Body: "alert_id={unix}&alert_name=payment_succeeded&currency=USD&customer_name=Zo%C3%AB&event_time={formtime}&sale_gross=12.50",
 		},
 	}
 }

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(pagarme) }
 
@@ -27,7 +23,7 @@ func pagarme() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no event ID, and a subscription comes back to a status. The body has the whole state with its times.",
 		},

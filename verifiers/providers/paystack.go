@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(paystack) }
 
@@ -23,7 +19,7 @@ func paystack() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no event ID, and a transaction may have two events of a kind; the body has its state and its times.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(phonepe) }
 
@@ -28,7 +24,7 @@ func phonepe() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no event ID. A body has the order, its state and the time of the payment.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(pipedrive) }
 
@@ -25,7 +21,7 @@ func pipedrive() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Version 1 and version 2 write the event's time in different ways, and neither gives that of the attempt."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "In version 1 meta.id is the ID of the deal or person, not of the event. The time tells bodies apart. " +
 				"A retry that counts itself in the body passes as another event.",

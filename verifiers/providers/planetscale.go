@@ -27,12 +27,14 @@ func planetScale() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "the database > Settings > Webhooks > the webhook > Show secret"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "Whether a retry renews the time is not documented, nor is the schedule of retries: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "Whether a retry renews the time is not documented, nor is the schedule of retries. A week outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why:    "There is no event ID. The body has the time, the event and what it happened to, so equal bodies are one event.",
 		},
 		Retries: verifiers.Retries{Deadline: 2 * time.Second},

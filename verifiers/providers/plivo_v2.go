@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(plivoV2) }
 
@@ -30,7 +26,7 @@ func plivoV2() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Plivo sends no time."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "The nonce is used once, so a signed content that comes again is a replay. " +
 				"A retry of Plivo's has a nonce of its own; the app can tell it by the ID of the call or message.",

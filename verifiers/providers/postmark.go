@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(postmark) }
 
@@ -26,7 +22,7 @@ func postmark() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each kind of event has its own time of the event, under a name of its own, and none of the attempt."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The message's ID is the same in all that happens to the message. What happened, and when, tells bodies apart.",
 		},

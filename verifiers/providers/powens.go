@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(powens) }
 
@@ -24,7 +20,7 @@ func powens() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The form of the signed date is not documented, so it is not read."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    timeAndBodyWhy,
 		},
 		Sample: verifiers.Sample{

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(ppro) }
 
@@ -30,7 +26,7 @@ func ppro() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A CloudEvent's ID stands in the hashed body and is the same on a retry.",
 		},

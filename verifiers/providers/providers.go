@@ -58,3 +58,14 @@ var perAttempt = verifiers.Tolerance{Past: 5 * time.Minute, Future: 5 * time.Min
 func eventTime(past time.Duration) verifiers.Tolerance {
 	return verifiers.Tolerance{Past: past, Future: 5 * time.Minute}
 }
+
+// week limits the age of a captured request where nothing better is known. It is
+// longer than every schedule of retries that is documented without another limit.
+const week = 7 * 24 * time.Hour
+
+// withinWeek is the tolerance for a signed time that a retry does not renew, or of
+// which that is not known.
+var withinWeek = eventTime(week)
+
+// pastWeek is a window that outlasts withinWeek.
+const pastWeek = 8 * 24 * time.Hour

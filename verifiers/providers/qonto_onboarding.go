@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(qontoOnboarding) }
 
@@ -21,12 +17,14 @@ func qontoOnboarding() verifiers.Provider {
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the one that you gave when you made the webhook"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "It is the event's own time; how long Qonto retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "It is the event's own time. How long Qonto retries is not documented; a week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body.",
 		},

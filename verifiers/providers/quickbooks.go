@@ -27,7 +27,7 @@ func quickbooks() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each change of a batch has a time of its own; the batch has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A body is a batch of changes, each with the time at which it was made.",
 		},

@@ -29,12 +29,14 @@ func razorpay() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "Account & Settings > Webhooks; you chose it there, and it is not the API key's secret"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, which a day of retries does not renew.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, which a day of retries does not renew. A week leaves room for an outage.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The event ID is what Razorpay says to deduplicate by. It is outside the signature, so it counts together with the body, " +
 				"which has the event's time and the whole of what it is about.",

@@ -25,7 +25,7 @@ func salesforce() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "A body holds up to 100 notifications, each with an ID of its own, so no two bodies are alike. " +
 				"A retry that groups them otherwise passes; the app can tell it by the IDs.",

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(sanity) }
 
@@ -35,12 +31,13 @@ func sanity() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "the settings of the webhook at sanity.io/manage; you chose it there"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "Whether a retry renews the time is not documented, and Sanity's library only asks that it is later than the year 2020.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       "Whether a retry renews the time is not documented. A week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: pastWeek,
 			Why: "The idempotency key is outside the signature, so it counts together with the body. " +
 				"What is in a body is the webhook's own choice: two events may look alike.",
 		},

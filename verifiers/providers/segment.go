@@ -43,7 +43,7 @@ func segment() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "The ID stands in the signed body and is the same on every attempt. A batch has none of its own: " +
 				"it is known by its first event.",

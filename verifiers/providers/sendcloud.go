@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(sendcloud) }
 
@@ -21,7 +17,7 @@ func sendcloud() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no event ID. A body has the time of its event.",
 		},

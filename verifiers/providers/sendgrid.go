@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(sendgrid) }
 
@@ -34,12 +30,14 @@ func sendgrid() verifiers.Provider {
 			Where: "Settings > Mail Settings > Event Webhooks > the webhook > Signature Verification",
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.AttemptTime,
-			Why:    "SendGrid asks for no limit and does not say whether a retry renews the signed time: it is reported, not enforced.",
+			Origin:    verifiers.AttemptTime,
+			Tolerance: withinWeek,
+			Why: "SendGrid asks for no limit and does not say whether a retry renews the signed time. Retries end after a day, " +
+				"which a week outlasts.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "A body holds several events, each with an ID of its own (sg_event_id), so no two bodies are alike. " +
 				"Whether an event comes again in another company, the app can tell by that ID.",

@@ -30,11 +30,11 @@ func sentry() verifiers.Provider {
 		Secret: verifiers.SecretInfo{Name: "client secret", Where: "Settings > Custom Integrations > the integration > Client Secret"},
 		Freshness: verifiers.Freshness{
 			Origin: verifiers.AttemptTime,
-			Why:    "Sentry-Hook-Timestamp is outside the signature, so anybody could renew it: it is reported, not enforced.",
+			Why:    "Sentry-Hook-Timestamp is outside the signature, so anybody could renew it. No time is signed.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The request's ID is outside the signature, so it counts together with the body. " +
 				"An issue that is resolved, opened and resolved again may make equal bodies, so those alone tell nothing.",
 		},

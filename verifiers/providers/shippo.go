@@ -19,12 +19,13 @@ func shippo() verifiers.Provider {
 		Scheme: scheme,
 		Secret: verifiers.SecretInfo{Name: "HMAC secret", Where: "Shippo's support, which sets it up"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    renewedUnknown,
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       renewedUnknown,
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "There is no event ID. The body has the time of the status.",
 		},

@@ -35,11 +35,11 @@ func shopify() verifiers.Provider {
 		Secret: verifiers.SecretInfo{Name: "client secret", Where: "the app's settings; for webhooks made in the admin pages, Settings > Notifications > Webhooks"},
 		Freshness: verifiers.Freshness{
 			Origin: verifiers.EventTime,
-			Why:    "X-Shopify-Triggered-At is outside the signature, and a retry does not renew it: it is reported, not enforced.",
+			Why:    "X-Shopify-Triggered-At is outside the signature, and a retry does not renew it. No time is signed.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The webhook ID is the same on every attempt. It is outside the signature, so it counts together with the body. " +
 				"Not the event ID: two subscriptions to one topic share it. " +
 				"They also share the body, so a known body under another ID need not be a replay.",

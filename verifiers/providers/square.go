@@ -42,7 +42,7 @@ func square() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body and is the same on every attempt.",
 		},

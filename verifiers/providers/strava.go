@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(strava) }
 
@@ -44,12 +40,14 @@ func strava() verifiers.Provider {
 			Body: `{{"hub.challenge":"{query:hub.challenge}"}}`,
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own, and how long Strava retries is not established.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own, and how long Strava retries is not established. A week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "There is no ID, but a body says what changed, in which object and when; one that is equal in all of this says nothing new.",
 		},

@@ -31,7 +31,7 @@ func sumsub() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID, but one applicant has one event of a kind in a millisecond. All three are signed.",
 		},

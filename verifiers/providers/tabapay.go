@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(tabapay) }
 
@@ -20,12 +16,13 @@ func tabapay() verifiers.Provider {
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "HMAC secret", Where: "TabaPay, when the webhook is set up"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    renewedUnknown,
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       renewedUnknown,
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: pastWeek,
 			Why: "The idempotency key is the event's ID and stays the same on retries. It is outside the signature, so it counts " +
 				"together with the body.",
 		},

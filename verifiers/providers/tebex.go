@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(tebex) }
 
@@ -31,12 +27,15 @@ func tebex() verifiers.Provider {
 			Body:     `{{"id":"{json:id}"}}`,
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The only time is that of the event, and for how long Tebex retries is not documented.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The only time is that of the event, and for how long Tebex retries is not documented. A week outlasts any " +
+				"schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body.",
 		},

@@ -28,7 +28,7 @@ func telegram() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "An update has at most the time of its message, and Telegram keeps updates for a day."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "An update keeps its number, which Telegram recommends for the purpose. The token vouches for the body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(tink) }
 
@@ -19,12 +15,13 @@ func tink() verifiers.Provider {
 		Scheme: scheme,
 		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "the answer that made the webhook endpoint; it is shown once"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    renewedUnknown,
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why:       renewedUnknown,
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why:    timeAndBodyWhy,
 		},
 		Sample: verifiers.Sample{

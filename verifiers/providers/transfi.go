@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(transfi) }
 
@@ -19,7 +15,7 @@ func transfi() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "No event ID is documented. A body has the order and its status.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(travis) }
 
@@ -39,7 +35,7 @@ func travis() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Travis sends the build's own times only."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "A build keeps its ID when it is started again, so the ID tells no event from another; " +
 				"the payload bears the times of its start and end.",
 		},

@@ -34,7 +34,7 @@ func treezor() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The ID is the same on every attempt, but not signed, so it is bound to a digest of the payload. Two events of one object " +
 				"may have the same payload.",
 		},

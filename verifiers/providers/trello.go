@@ -29,12 +29,14 @@ func trello() verifiers.Provider {
 		Secret:     verifiers.SecretInfo{Name: "secret", Where: "trello.com/power-ups/admin > the app > API key"},
 		Handshakes: []verifiers.Handshake{{Name: "url_check", Method: "HEAD"}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the action's own: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the action's own. Retries end after minutes; a week leaves room for a queue at Trello.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The action's ID stands in the signed body. One action reaches the webhooks of a board and of a card on it, " +
 				"so the watched model belongs to the key.",

@@ -35,12 +35,13 @@ func truelayer() verifiers.Provider {
 			Pattern: "production|sandbox", Example: "production",
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.AttemptTime,
-			Why:    "The time is signed, but TrueLayer does not say whether an attempt renews it, and it tries for three days.",
+			Origin:    verifiers.AttemptTime,
+			Tolerance: withinWeek,
+			Why:       "TrueLayer does not say whether an attempt renews the signed time, and it tries for three days. A week outlasts them.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body and is the same on every attempt.",
 		},

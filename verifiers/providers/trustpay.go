@@ -36,7 +36,7 @@ func trustpay() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID of the event. The values have the payment's reference and its state.",
 		},

@@ -42,7 +42,7 @@ func twilio() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The token is the same on each attempt at one request. It is a header and not signed, so it is bound to a digest of " +
 				"what is. Without the token nothing is a duplicate: who presses the same key twice in a menu makes two requests that are alike.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(typeform) }
 
@@ -24,12 +20,15 @@ func typeform() verifiers.Provider {
 		},
 		Secret: verifiers.SecretInfo{Name: "secret", Where: "your own: the form > Connect > Webhooks > Edit"},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is when the form was submitted, and a retry does not renew it: it is reported, not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why: "The time is when the form was submitted, and a retry does not renew it. The schedule is not documented; a week " +
+				"outlasts any that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body.",
 		},

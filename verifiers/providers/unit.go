@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(unitCo) }
 
@@ -25,7 +21,7 @@ func unitCo() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The events of a list have IDs, the list has none.",
 		},

@@ -33,12 +33,14 @@ func vercel() verifiers.Provider {
 			Where: "Team Settings > Webhooks, shown once when the webhook is created; for an integration its Client Secret",
 		},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "The time is the event's own and says nothing of the attempt.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Optional:  true,
+			Why:       "The time is the event's own. Retries end after a day. A week leaves a person time to send it again.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       48 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(vonageJWT) }
 
@@ -42,11 +38,14 @@ func vonageJWT() verifiers.Provider {
 			},
 		},
 		Freshness: verifiers.Freshness{
-			Why: "The token says when it was issued and has no end. Whether a retry renews it is not documented, so it is reported and not enforced.",
+			Origin:    verifiers.EventTime,
+			Tolerance: withinWeek,
+			Why: "The token says when it was issued and has no end. Whether a retry renews it is not documented. " +
+				"A week outlasts any schedule of retries that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "A message has one ID and many states. The body has the ID, the state and the time.",
 		},

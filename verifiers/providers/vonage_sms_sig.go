@@ -55,7 +55,7 @@ func vonageSMSSig() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The message's ID is signed, and so is the status of a receipt, of which a message may have several.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(webSub) }
 
@@ -53,7 +49,7 @@ func webSub() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Hubs send no time."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    "There is no event ID. What is sent is the topic's content, and the same content again is no news.",
 		},
 		Sample: verifiers.Sample{

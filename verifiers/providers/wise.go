@@ -60,12 +60,14 @@ func wise() verifiers.Provider {
 			Verified: true,
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.EventTime,
-			Why:    "Not every version of the body has sent_at, and retries go on for two weeks.",
+			Origin:    verifiers.EventTime,
+			Tolerance: eventTime(15 * 24 * time.Hour),
+			Optional:  true,
+			Why:       "Retries go on for two weeks. Not every version of the body has sent_at.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       15 * 24 * time.Hour,
+			Window:       16 * 24 * time.Hour,
 			UniqueBodies: true,
 			Why:          "X-Delivery-Id is outside the signature. The signed body has its subscription, the resource and the time.",
 		},

@@ -43,7 +43,7 @@ func woocommerce() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "WooCommerce sends no time of its own."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The delivery ID is another one for each attempt, but the store makes only one. It is outside the signature and counts together " +
 				"with the body, which alone is no key: a deleted order and a deleted product of one number look alike.",
 		},

@@ -41,7 +41,7 @@ func xTwitter() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Bodies have the times of their events under many names, and none of the attempt."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID of the event; the IDs and times of posts and messages tell bodies apart.",
 		},

@@ -32,7 +32,7 @@ func xero() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each event of a batch has a time of its own; the batch has none."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "A body is a batch of events with the numbers of the first and the last.",
 		},

@@ -38,12 +38,13 @@ func zoom() verifiers.Provider {
 			Body:     `{{"plainToken":"{json:payload.plainToken}","encryptedToken":"{proof}"}}`,
 		}},
 		Freshness: verifiers.Freshness{
-			Origin: verifiers.AttemptTime,
-			Why:    "Zoom asks for no limit and does not say whether a retry renews the signed time: it is reported, not enforced.",
+			Origin:    verifiers.AttemptTime,
+			Tolerance: withinWeek,
+			Why:       "Zoom does not say whether a retry renews the signed time. A week outlasts any schedule that is plausible.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "An event has no ID, but its body has its time in milliseconds (event_ts) and what it happened to.",
 		},
