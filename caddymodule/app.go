@@ -32,6 +32,8 @@ const (
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
 	defaultFuture      = 5 * time.Minute  // clock skew granted to senders
+	defaultPast        = 168 * time.Hour  // age of a signed time that only the endpoint describes
+	untimedWindow      = 168 * time.Hour  // deduplication at the least, where no time limits a captured request
 	acceptTimeout      = 5 * time.Second  // for the disk; then 503
 	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait at the least
 	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause

@@ -279,11 +279,16 @@ func (h *Handler) settleLimits() error {
 }
 
 // settleTolerance decides how old a time may be. A time that the configuration
-// sets a tolerance for is enforced even where the signature does not cover it.
+// sets a tolerance for is enforced even where the signature does not cover it. A
+// time that only the configuration describes is limited as well, if it is signed.
 func (h *Handler) settleTolerance() error {
 	h.freshness = h.row.Freshness
 	limit := &h.freshness.Tolerance
+	timed, told := h.row.Scheme.(interface{ Timed() bool })
 	switch t := h.Tolerance; {
+	case t == nil && h.row.Freshness.Origin == verifiers.NoTime && *limit == verifiers.Tolerance{} && told && timed.Timed():
+		*limit = verifiers.Tolerance{Past: defaultPast, Future: defaultFuture}
+		h.freshness.Optional = true
 	case t == nil:
 	case t.Off:
 		*limit = verifiers.Tolerance{}
@@ -298,7 +303,7 @@ func (h *Handler) settleTolerance() error {
 		h.freshness.Unsigned = true
 	}
 	h.exposure = limit.Past + limit.Future
-	if s, ok := h.row.Scheme.(interface{ Timed() bool }); ok && !s.Timed() && *limit != (verifiers.Tolerance{}) {
+	if told && !timed.Timed() && *limit != (verifiers.Tolerance{}) {
 		*limit = verifiers.Tolerance{}
 		if h.Tolerance != nil {
 			h.logger.Warn("the tolerance has no effect: this provider's requests carry no time; "+
@@ -340,9 +345,12 @@ func (h *Handler) settleDedupe() error {
 		return errors.New("a dedupe window is a positive duration, such as `dedupe 24h`, or `off`")
 	case h.window == 0:
 		h.window = max(h.row.Dedupe.Window, defaultWindow, h.exposure)
+		if h.freshness.Tolerance.Past == 0 {
+			h.window = max(h.window, untimedWindow)
+		}
 	case h.window < h.exposure:
 		return fmt.Errorf("the dedupe window %s is shorter than the tolerance, past and future together: "+
-			"a captured request could be sent again when its event is forgotten; make it at least %s",
+			"a captured request could be sent again when its event is forgotten; make it at least %s, or the tolerance shorter",
 			span(h.window), span(h.exposure))
 	}
 	return nil

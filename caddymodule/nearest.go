@@ -64,7 +64,7 @@ func providerNames() []string {
 // subdirectives are the names of what may stand in an endpoint's block besides
 // the provider's own options.
 func subdirectives() []string {
-	return slices.Concat(slices.Sorted(maps.Keys(optionParsers)), []string{"secret"}, endpointOptions, policyOptions)
+	return slices.Concat(slices.Sorted(maps.Keys(optionParsers)), []string{"secret", "probe"}, endpointOptions, policyOptions)
 }
 
 // misplaced says where a line belongs that an endpoint does not know, but the

@@ -42,7 +42,7 @@ func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp
 	var id queue.Identity
 	if err == nil {
 		about.signed = signedWords(event.Signed)
-		id = h.identify(event)
+		id = h.identifyAt(event, about.receivedAt)
 	} else {
 		event = verifiers.Event{}
 		event.ID, event.Type = verifiers.Claims(h.row.Scheme, req)

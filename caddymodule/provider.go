@@ -42,6 +42,7 @@ type Catalogued interface {
 // JSON the provider's options and the scheme's fields stand beside the secrets.
 type Provider struct {
 	Secrets []string
+	Probe   []string                   // methods of unsigned requests that are answered with 200; see probes
 	Options map[string]json.RawMessage // the provider's own, and fields of its scheme by JSON name
 
 	row        verifiers.Provider // with the overrides, once provisioned
@@ -67,10 +68,12 @@ func (p *Provider) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &p.Options); err != nil {
 		return err
 	}
-	if s, ok := p.Options["secrets"]; ok {
-		delete(p.Options, "secrets")
-		if err := json.Unmarshal(s, &p.Secrets); err != nil {
-			return fmt.Errorf("secrets: %w", err)
+	for name, list := range map[string]*[]string{"secrets": &p.Secrets, "probe": &p.Probe} {
+		if s, ok := p.Options[name]; ok {
+			delete(p.Options, name)
+			if err := json.Unmarshal(s, list); err != nil {
+				return fmt.Errorf("%s: %w", name, err)
+			}
 		}
 	}
 	return nil
@@ -82,12 +85,15 @@ func (p *Provider) MarshalJSON() ([]byte, error) {
 	if fields == nil {
 		fields = make(map[string]json.RawMessage)
 	}
-	if p.Secrets != nil {
-		secrets, err := json.Marshal(p.Secrets)
+	for name, list := range map[string][]string{"secrets": p.Secrets, "probe": p.Probe} {
+		if list == nil {
+			continue
+		}
+		raw, err := json.Marshal(list)
 		if err != nil {
 			return nil, err
 		}
-		fields["secrets"] = secrets
+		fields[name] = raw
 	}
 	return json.Marshal(fields)
 }
@@ -151,7 +157,11 @@ func (p *Provider) join(secrets ...string) (err error) {
 	default:
 		return fmt.Errorf("provider %s: no secret; add `secret {env.YOUR_SECRET}`, with %s", p.row.Name, secretOf(p.row))
 	}
-	if p.handshakes, err = verifiers.CompileHandshakes(p.row.Handshakes, p.given, secrets...); err != nil {
+	probes, err := p.probes()
+	if err != nil {
+		return fmt.Errorf("provider %s: %w", p.row.Name, err)
+	}
+	if p.handshakes, err = verifiers.CompileHandshakes(append(slices.Clip(p.row.Handshakes), probes...), p.given, secrets...); err != nil {
 		return fmt.Errorf("provider %s: %w", p.row.Name, err)
 	}
 	p.secrets = secrets

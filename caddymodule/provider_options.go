@@ -15,6 +15,7 @@ import (
 // field of its scheme:
 //
 //	secret        <secret...>
+//	probe         <method...>             # HEAD, GET or OPTIONS: answered with 200, unsigned
 //	<option>      <value...>              # the provider's own, such as verify_token
 //	hash          sha256|sha1|sha384|sha512|md5
 //	signature     header|query|form|json <name> [<attribute>...]
@@ -52,6 +53,14 @@ func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 			return d.Err("an empty secret would let everybody in; write `secret {env.NAME}`")
 		}
 		p.Secrets = append(p.Secrets, args...)
+		return nil
+	}
+	if name == "probe" {
+		args := d.RemainingArgs()
+		if len(args) == 0 {
+			return d.Err("with which method does the sender ask? Write `probe HEAD`, or GET or OPTIONS")
+		}
+		p.Probe = append(p.Probe, args...)
 		return nil
 	}
 	if o, ok := p.option(name); ok {

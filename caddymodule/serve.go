@@ -82,7 +82,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	}
 	about.eventID, about.eventType, about.signed = event.ID, event.Type, signedWords(event.Signed)
 	about.body = in.body
-	id := h.identify(event)
+	id := h.identifyAt(event, received)
 	if !h.asynchronous() {
 		return h.pass(w, r, next, shared, id, about, in.body)
 	}

@@ -111,6 +111,16 @@ func (f Freshness) Check(e Event, received time.Time) error {
 	return f.Tolerance.Check(e.Timestamp, received)
 }
 
+// Life returns for how long after its receipt the token of an event is accepted;
+// 0: it has no end that is enforced.
+func (f Freshness) Life(e Event, received time.Time) time.Duration {
+	leeway := cmp.Or(f.Leeway, tokenLeeway)
+	if e.Expires.IsZero() || leeway < 0 {
+		return 0
+	}
+	return max(0, e.Expires.Add(leeway).Sub(received))
+}
+
 // checkToken judges the life of a token. At the very moment of its end it is
 // over (RFC 7519, section 4.1.4).
 func (f Freshness) checkToken(e Event, received time.Time) error {

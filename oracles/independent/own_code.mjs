@@ -20,7 +20,8 @@ const twilio = (v) => {
     for (const name of [...new Set(v.form.keys())].sort())
       for (const value of [...new Set(v.form.getAll(name))].sort()) text += name + value
   }
-  return { headers: { 'x-twilio-signature': mac('sha1', v.secret, text, 'base64') } }
+  const hash = /(?:^|,)algorithm=HMAC_SHA256(?:,|$)/.test(v.headers['x-twilio-webhooks-signature-settings']) ? 'sha256' : 'sha1'
+  return { headers: { 'x-twilio-signature': mac(hash, v.secret, text, 'base64') } }
 }
 
 const mandrill = (v) => {

@@ -38,7 +38,7 @@ func genericToken() verifiers.Provider {
 		Why:       "Which header (or other place) holds the token has to be said.",
 		Scheme:    verifiers.Token{},
 		Secret:    verifiers.SecretInfo{Name: "token", Where: "the sender's settings of the webhook; for basic, user:password"},
-		Freshness: verifiers.Freshness{Why: "Senders that do not sign rarely say when they sent; give a tolerance where one does."},
+		Freshness: vouchedFreshness("Senders that do not sign rarely say when they sent. A timestamp that is configured is enforced."),
 		Dedupe:    blankDedupe,
 		Sample:    blankSample,
 	}
@@ -50,6 +50,12 @@ var blankFreshness = verifiers.Freshness{
 	Tolerance: perAttempt,
 	Why: "Enforced once a timestamp is configured and signed. Where it is the event's own time, " +
 		"give a tolerance that outlasts the sender's retries.",
+}
+
+// vouchedFreshness is that of schemes where a token vouches for a request. A time
+// that is configured may well be the event's own.
+func vouchedFreshness(why string) verifiers.Freshness {
+	return verifiers.Freshness{Origin: verifiers.EventTime, Tolerance: withinWeek, Optional: true, Why: why}
 }
 
 var blankDedupe = verifiers.Dedupe{By: verifiers.ByID, Window: blankWindow, Why: blankWhy}
@@ -97,7 +103,7 @@ func genericJWT() verifiers.Provider {
 			"if there is one: without it, whoever saw a token can send another body with it until it expires.",
 		Scheme:    verifiers.JWT{},
 		Secret:    verifiers.SecretInfo{Name: "secret or public key", Where: "the sender's settings of the webhook"},
-		Freshness: verifiers.Freshness{Why: "The token's own life is enforced where it has one; give a tolerance if its time of issue is all there is."},
+		Freshness: vouchedFreshness("The token's own life is enforced where it has one, and a timestamp that is configured and signed."),
 		Dedupe:    blankDedupe,
 		Sample:    blankSample,
 	}

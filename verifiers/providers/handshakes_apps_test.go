@@ -19,6 +19,8 @@ func TestHandshakesApps(t *testing.T) {
 		{name: "a ping", slug: "discord-interactions", verified: true, body: `{"id":"1","type":1}`, want: `200 application/json {"type":1}`},
 		{name: "a command", slug: "discord-interactions", verified: true, body: `{"id":"1","type":2}`},
 
+		{name: "is the URL there", slug: "intercom", method: "HEAD", want: "200"},
+		{name: "an event that nobody signed", slug: "intercom", body: `{"type":"notification_event","topic":"ping"}`},
 		{name: "the right token", slug: "meta", options: map[string]string{"verify_token": "hamster"}, method: "GET", target: subscribe + "hamster", want: "200 text/plain; charset=utf-8 1158201444"},
 		{name: "a wrong token", slug: "facebook", options: map[string]string{"verify_token": "hamster"}, method: "GET", target: subscribe + "other", want: "403"},
 		{name: "no token is configured", slug: "instagram", method: "GET", target: subscribe, want: "403"},

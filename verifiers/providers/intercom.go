@@ -8,8 +8,11 @@ func intercom() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "intercom",
 		Title: "Intercom",
-		Docs:  []string{"https://developers.intercom.com/docs/webhooks"},
-		Why:   "Intercom signs with SHA-1 and has nothing newer; as HMAC it is not known to be broken.",
+		Docs: []string{
+			"https://developers.intercom.com/docs/webhooks",
+			"https://developers.intercom.com/docs/webhooks/setting-up-webhooks",
+		},
+		Why: "Intercom signs with SHA-1 and has nothing newer; as HMAC it is not known to be broken.",
 		Scheme: verifiers.HMAC{
 			Hash:      "sha1",
 			Signature: verifiers.Signature{Names: []string{"X-Hub-Signature"}, Prefix: "sha1="},
@@ -21,6 +24,10 @@ func intercom() verifiers.Provider {
 			},
 		},
 		Secret: verifiers.SecretInfo{Name: "client secret", Where: "Developer Hub > the app > Basic information"},
+		Handshakes: []verifiers.Handshake{{
+			Name:   "url_check",
+			Method: "HEAD",
+		}},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,

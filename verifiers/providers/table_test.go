@@ -74,6 +74,7 @@ type evidence struct {
 	judges     []providers.Judge
 	covered    verifiers.Fields // what any accepted vector has under its signature
 	identified bool             // some of them have an ID
+	expires    bool             // some of them have a token with an end
 }
 
 // learned reads the vectors, and what the SDKs in oracles judge.
@@ -102,6 +103,7 @@ func learned(t *testing.T) map[string]*evidence {
 			ev, _ := v.judge(t, v.request, v.secrets...)
 			e.cover(ev.Signed)
 			e.identified = e.identified || ev.ID != ""
+			e.expires = e.expires || !ev.Expires.IsZero()
 		}
 	}
 	return all

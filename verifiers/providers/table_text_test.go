@@ -30,7 +30,9 @@ const tableIntro = `# Providers
   for %d more there is a signed example that the provider published, and for the remaining %d a second implementation in another language makes the same signatures.
 - **Signed** is a template of the signed content. Where it says *token*, the secret itself is sent and nothing is signed: whoever has seen one request can make any other.
 - **Time** says whose it is (the attempt's, or the event's, which a retry does not renew) and how old it may be.
-- **Duplicates** says what an event is recognised by, and for how long.
+  Where it is *none* or *not signed*, nothing but its key tells that a captured request is old.
+- **Duplicates** says what an event is recognised by, and for how long: longer than a signed time is accepted, and a week at the least where no time is signed.
+  A repetition in the second half of that window starts it anew.
 
 `
 
@@ -245,10 +247,12 @@ func (r tableRow) facts() verifiers.Facts {
 func (r tableRow) time() string {
 	f := r.Freshness
 	switch limit := f.Tolerance; {
+	case limit == verifiers.Tolerance{} && r.expires:
+		return "the token's end"
 	case f.Origin == verifiers.NoTime:
-		return "–"
+		return "none"
 	case limit == verifiers.Tolerance{}:
-		return string(f.Origin) + "'s, not enforced"
+		return string(f.Origin) + "'s, not signed"
 	case limit.Past == limit.Future:
 		return string(f.Origin) + "'s, " + span(limit.Past)
 	default:

@@ -15,6 +15,7 @@ func twilio() verifiers.Provider {
 		Docs: []string{
 			"https://www.twilio.com/docs/usage/webhooks/webhooks-security",
 			"https://www.twilio.com/docs/usage/webhooks/webhooks-connection-overrides",
+			"https://www.twilio.com/docs/usage/webhooks/webhook-shared-keys",
 			"https://github.com/twilio/twilio-node/blob/main/src/webhooks/webhooks.ts",
 		},
 		Why: "The public URL is signed, in the spelling of the console but with or without the default port: behind anything " +
@@ -22,6 +23,8 @@ func twilio() verifiers.Provider {
 			"one after the other: Twilio does not tell where a name ends and a value begins, so nothing of a form is told " +
 			"downstream to be signed. A value that is repeated is signed once, as in Twilio's own libraries for Node and Python; " +
 			"that only the first of several is signed, as its library for Go has it, would let anybody add another. " +
+			"A rule for webhooks (public beta since 2026) can have Twilio sign with a shared key and SHA-256: the header " +
+			"X-Twilio-Webhooks-Signature-Settings names both. Give the shared key beside the auth token, as a second secret. " +
 			"Where TwiML is wanted (incoming calls and messages), the answer has to be the app's own: leave out forward there. " +
 			"Status callbacks can be forwarded.",
 		Confirmed: true,
@@ -34,7 +37,7 @@ func twilio() verifiers.Provider {
 		}},
 		Secret: verifiers.SecretInfo{
 			Name:  "auth token",
-			Where: "Twilio Console > Account Info",
+			Where: "Twilio Console > Account Info; and the secret of each SharedKey, from the answer that created it",
 		},
 		Methods: []string{"GET", "POST"},
 		Freshness: verifiers.Freshness{

@@ -4,6 +4,7 @@ import (
 	"crypto/hmac"
 	"crypto/sha1"
 	"crypto/sha256"
+	"hash"
 	"net/url"
 	"slices"
 	"strings"
@@ -45,12 +46,16 @@ func (s twilioScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		if err != nil {
 			return verifiers.Event{}, err
 		}
+		algorithm, err := twilioHash(r)
+		if err != nil {
+			return verifiers.Event{}, err
+		}
 		hashed, fields, err := twilioParts(r)
 		if err != nil {
 			return verifiers.Event{}, err
 		}
 		for _, u := range twilioURLs(r.URL) {
-			if !signedBy(sha1.New, keys, signature, u, fields) {
+			if !signedBy(algorithm, keys, signature, u, fields) {
 				continue
 			}
 			if hashed {
@@ -60,6 +65,33 @@ func (s twilioScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		}
 		return verifiers.Event{}, wrongSignature()
 	}), nil
+}
+
+// twilioSettings is a header that Twilio adds where a rule for webhooks has it sign
+// with a shared key: key=<ID>,algorithm=HMAC_SHA256.
+const twilioSettings = "X-Twilio-Webhooks-Signature-Settings"
+
+// twilioHash returns the hash of a signature: that of the settings, else SHA-1. The
+// header is not signed, but each hash needs a secret of the endpoint.
+func twilioHash(r *verifiers.Request) (func() hash.Hash, error) {
+	settings := r.Header[twilioSettings]
+	if len(settings) > 1 {
+		return nil, verifiers.Refuse(verifiers.MalformedSignature, "%s is there more than once", twilioSettings)
+	}
+	algorithm := ""
+	for part := range strings.SplitSeq(strings.Join(settings, ""), ",") {
+		name, value, _ := strings.Cut(part, "=")
+		if strings.TrimSpace(name) == "algorithm" && algorithm == "" {
+			algorithm = strings.TrimSpace(value)
+		}
+	}
+	switch strings.ToUpper(algorithm) {
+	case "", "HMAC_SHA1":
+		return sha1.New, nil
+	case "HMAC_SHA256":
+		return sha256.New, nil
+	}
+	return nil, verifiers.Refuse(verifiers.MalformedSignature, "%s names an algorithm that is neither HMAC_SHA1 nor HMAC_SHA256", twilioSettings)
 }
 
 // twilioParts returns what follows the URL in the signed content. hashed tells that
@@ -168,7 +200,8 @@ func escapeComponent(s string) string { return unescaped.Replace(url.QueryEscape
 
 var unescaped = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
-// Sign adds the signature, and to the URL the hash of a body that is no form.
+// Sign adds the signature, and to the URL the hash of a body that is no form. A
+// request that has the header with the settings is signed as these say.
 func (s twilioScheme) Sign(r *verifiers.Request, secret string, now time.Time, id string) error {
 	keys, err := verifiers.SecretKeys([]string{secret}, asText)
 	if err != nil {
@@ -183,9 +216,13 @@ func (s twilioScheme) Sign(r *verifiers.Request, secret string, now time.Time, i
 			return err
 		}
 	}
+	algorithm, err := twilioHash(r)
+	if err != nil {
+		return err
+	}
 	_, fields, err := twilioParts(r)
 	if err != nil {
 		return err
 	}
-	return verifiers.Put(r, "header", "X-Twilio-Signature", toBase64(sumOf(sha1.New, keys[0], r.URL+fields)))
+	return verifiers.Put(r, "header", "X-Twilio-Signature", toBase64(sumOf(algorithm, keys[0], r.URL+fields)))
 }

@@ -1,0 +1,41 @@
+package caddymodule
+
+import (
+	"fmt"
+	"testing"
+)
+
+// TestProbe asks an endpoint of each scheme for a sender without a row whether it
+// is there. The app sees none of it, and what is unsigned stays refused.
+func TestProbe(t *testing.T) {
+	up := newUpstream(t)
+	g := start(t, setup{site: fmt.Sprintf(`
+		webhook_gateway /hmac hmac {
+			signature header X-Sig
+			secret s3cret
+			probe HEAD GET
+			forward %[1]s
+		}
+		webhook_gateway /token token {
+			token header X-Token
+			secret s3cret
+			probe OPTIONS
+		}
+		reverse_proxy %[1]s`, up.addr)})
+	for _, c := range []struct{ method, path, want string }{
+		{"HEAD", "/hmac", `200 "" ""`},
+		{"GET", "/hmac?challenge=echo-me", `200 "" ""`},
+		{"OPTIONS", "/hmac", `405 "" ""`},
+		{"POST", "/hmac", `401 "" ""`},
+		{"DELETE", "/hmac", `405 "" ""`},
+		{"OPTIONS", "/token", `200 "" ""`},
+		{"HEAD", "/token", `405 "" ""`},
+		{"POST", "/token", `401 "" ""`},
+	} {
+		if got := g.send(other(c.method, c.path)).String(); got != c.want {
+			t.Errorf("%s %s: answered %s, want %s", c.method, c.path, got, c.want)
+		}
+	}
+	g.drained()
+	up.nothing()
+}
