@@ -61,3 +61,60 @@ func TestOrderByJSON(t *testing.T) {
 		t.Errorf("b arrived as %v, c as %v", done["b"], done["c"])
 	}
 }
+
+// TestOrderChanged: after a reload that changes the order, what was accepted before
+// goes first. Without an order nothing waits.
+func TestOrderChanged(t *testing.T) {
+	orders := []string{"off", "order", "order by json task.id", "order by event_type"}
+	for i, before := range orders {
+		for _, after := range slices.Concat(orders[:i], orders[i+1:]) {
+			t.Run(before+" to "+after, func(t *testing.T) {
+				up, m := newUpstream(t), newMachine(t)
+				site := func(order string) string {
+					if order == "off" {
+						order = "order off"
+					}
+					return by("stripe").directive(order + "\n retry {\n backoff 1m 1\n age off\n}\n circuit off\n forward " + up.addr)
+				}
+				var mu sync.Mutex
+				var done []string
+				healthy := false
+				up.answers(func(w http.ResponseWriter, r *http.Request) {
+					mu.Lock()
+					defer mu.Unlock()
+					id := r.Header.Get("Webhook-Gateway-Event-Id")
+					if !healthy && strings.HasPrefix(id, "old") {
+						w.WriteHeader(500)
+						return
+					}
+					done = append(done, id)
+				})
+				g := start(t, setup{store: m.line(), site: site(before)})
+				const some = 20
+				for i := range some {
+					charge(g, fmt.Sprintf("old_%d", i), "charge", fmt.Sprintf(`,"task":{"id":"%d"}`, i%3))
+				}
+				g.load(site(after))
+				for i := range some {
+					charge(g, fmt.Sprintf("new_%d", i), "charge", fmt.Sprintf(`,"task":{"id":"%d"}`, i%3))
+				}
+				if after == "off" {
+					until(t, "the new ones", func() bool { mu.Lock(); defer mu.Unlock(); return len(done) == some })
+				}
+				mu.Lock()
+				if after != "off" && len(done) > 0 {
+					t.Errorf("while those of before wait, %v came", done)
+				}
+				healthy = true
+				mu.Unlock()
+				until(t, "the deliveries", func() bool { m.later(); return g.waiting() == 0 })
+				mu.Lock()
+				defer mu.Unlock()
+				first := slices.IndexFunc(done, func(id string) bool { return strings.HasPrefix(id, "new") })
+				if len(done) != 2*some || after != "off" && first != some {
+					t.Errorf("they came as %v", done)
+				}
+			})
+		}
+	}
+}

@@ -54,9 +54,22 @@ func (h *Handler) route(r *http.Request, about *facts, body []byte) []queue.Rout
 func (f *Forward) routeOf(header http.Header, about *facts, body []byte) queue.Route {
 	to := queue.Route{Destination: f.destination}
 	if o := f.effective.Order; o != nil && !o.Off {
-		to.Ordered, to.OrderKey = true, o.key(header, about, body)
+		to.Ordered, to.OrderKey, to.OrderRule = true, o.key(header, about, body), o.rule()
 	}
 	return to
+}
+
+// rule tells one way of making keys from another.
+func (o *Order) rule() string {
+	switch {
+	case o.JSON != "":
+		return "json " + o.JSON
+	case o.Header != "":
+		return "header " + http.CanonicalHeaderKey(o.Header)
+	case o.EventType:
+		return "event_type"
+	}
+	return "all"
 }
 
 // key is what the events of one line have in common. Events without the value are

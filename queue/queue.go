@@ -94,6 +94,11 @@ type Route struct {
 	// cancelled or buried.
 	Ordered  bool
 	OrderKey string
+	// OrderRule names the rule that made the OrderKey. A delivery with an OrderKey is
+	// also held back until all deliveries to the destination have ended that were
+	// received before it and under another rule or without an order: when the rule
+	// changes, nobody knows any more which of them belong together.
+	OrderRule string
 	// Hold hands the delivery to the caller of Accept as a claim, unless others of
 	// its order are before it.
 	Hold bool

@@ -254,7 +254,7 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 		}
 		p := part{lane: l, hold: r.Hold}
 		if r.Ordered {
-			order := orderOf(r.OrderKey)
+			order := orderOf(r.OrderRule, r.OrderKey)
 			p.standing.order = &order
 		}
 		w.parts = append(w.parts, p)

@@ -158,9 +158,12 @@ func (s *Store) tally(l *lane, id queue.ID, st *standing, sign int64) {
 	case stageWaiting:
 		l.waiting += sign
 		if sign > 0 {
-			l.ages.add(id)
+			l.ages.add(id, st.order != nil)
 		} else {
-			l.ages.remove(id)
+			l.ages.remove(id, st.order != nil)
+			if l.lines.anyBarred() {
+				l.stir()
+			}
 		}
 	case stageDead:
 		l.dead += sign

@@ -105,8 +105,8 @@ func (l *lane) accepted(e entry, size int64, hold bool, err error) *claim {
 	}
 	l.waiting++
 	l.bytes += size
-	l.ages.add(e.id)
-	if hold && !l.paused && l.lines.take(e.place) {
+	l.ages.add(e.id, e.order != nil)
+	if hold && !l.paused && l.lines.take(e.place, l.ages.plain()) {
 		return l.claim(e.place)
 	}
 	l.insert(e)
@@ -189,7 +189,7 @@ func (l *lane) reset() {
 	for _, e := range l.window {
 		e.fresh.drop()
 	}
-	for _, x := range l.lines.ready {
+	for _, x := range l.lines.all {
 		x.fresh.drop()
 	}
 	l.window, l.bound, l.lines = nil, start, lines{}
@@ -200,7 +200,7 @@ func (l *lane) reset() {
 // foremost is what is due first of all that memory knows: in the window or at the
 // head of a line.
 func (l *lane) foremost() (e entry, ok bool) {
-	x := l.lines.first()
+	x := l.lines.first(l.ages.plain())
 	switch {
 	case len(l.window) > 0 && (x == nil || l.window[0].due <= x.due):
 		return l.window[0], true

@@ -10,9 +10,10 @@ import (
 
 // orderOf stands for an order key in the keys. Two order keys of one digest
 // would wait for each other, which costs time and nothing else.
-func orderOf(key string) (o orderID) {
-	sum := sha256.Sum256([]byte(key))
-	copy(o[:], sum[:])
+func orderOf(rule, key string) (o orderID) {
+	byRule, byKey := sha256.Sum256([]byte(rule)), sha256.Sum256([]byte(key))
+	n := copy(o[:], byRule[:len(ruleID{})])
+	copy(o[n:], byKey[:])
 	return o
 }
 
@@ -25,8 +26,13 @@ func orderOf(key string) (o orderID) {
 // Who is next in a line is looked up on disk when its head has ended. That
 // happens without the lane's lock, so what arrives and what is taken meanwhile is
 // remembered until the search ends. All of it is guarded by the lane's lock.
+//
+// While lines of several rules wait, or deliveries that are in no line, a head is
+// barred until those that were received before it and are not of its rule have
+// ended. The order of receipt is total, so the earliest is never barred.
 type lines struct {
 	all      map[orderID]*line
+	rules    map[ruleID]*rule
 	ready    readyLines
 	queued   []*line // to be searched; those no longer in that state are passed over
 	searches map[*line]*search
@@ -38,7 +44,9 @@ type line struct {
 	id      queue.ID // of the head; nothing waits before it where the head is not known
 	due     int64    // of the head
 	fresh   *fresh   // the head's message, if it is in memory since its acceptance
-	at      int32    // place in the heap
+	at      int32    // place in the heap of the ready, or in that of the barred
+	rank    int32    // place in the rule's heap
+	barred  bool     // ready, but for deliveries of other rules
 	holders uint16   // claims of its deliveries
 	state   lineState
 	more    bool // something may wait behind the head
@@ -69,7 +77,7 @@ type search struct {
 func (s *lines) insert(p place, fresh *fresh) (unused *fresh) {
 	l := s.all[*p.order]
 	if l == nil {
-		s.lead(s.open(*p.order), p.position, fresh)
+		s.lead(s.open(*p.order, p.id), p.position, fresh)
 		return nil
 	}
 	switch l.state {
@@ -77,8 +85,8 @@ func (s *lines) insert(p place, fresh *fresh) (unused *fresh) {
 		l.more = true
 		if before(p.id, l.id) {
 			unused = l.fresh
-			l.id, l.due, l.fresh = p.id, p.due, fresh
-			heap.Fix(&s.ready, int(l.at))
+			s.unready(l)
+			s.lead(l, p.position, fresh)
 			return unused
 		}
 	case lineQueued:
@@ -89,10 +97,10 @@ func (s *lines) insert(p place, fresh *fresh) (unused *fresh) {
 		}
 	case lineSearching:
 		s.searches[l].arrive(p.position)
-		l.lower(p.id)
+		s.lower(l, p.id)
 	case lineHeld:
 		l.more = true
-		l.lower(p.id)
+		s.lower(l, p.id)
 	}
 	return fresh
 }
@@ -107,25 +115,27 @@ func (r *search) arrive(p position) {
 	r.arrived = &p
 }
 
-func (l *line) lower(id queue.ID) {
+func (s *lines) lower(l *line, id queue.ID) {
 	if before(id, l.id) {
-		l.id = id
+		s.from(l, id)
 	}
 }
 
 // open makes a line of which nothing is known yet.
-func (s *lines) open(order orderID) *line {
+func (s *lines) open(order orderID, id queue.ID) *line {
 	if s.all == nil {
 		s.all = make(map[orderID]*line)
 	}
-	l := &line{order: order, at: -1, state: lineOver}
+	l := &line{order: order, id: id, at: -1, state: lineOver}
 	s.all[order] = l
+	s.enter(l)
 	return l
 }
 
 // over forgets a line. Without any, no memory is kept.
 func (s *lines) over(l *line) {
 	l.state = lineOver
+	s.depart(l)
 	if delete(s.all, l.order); len(s.all) == 0 {
 		*s = lines{}
 	}
@@ -133,7 +143,8 @@ func (s *lines) over(l *line) {
 
 // lead makes a delivery the head.
 func (s *lines) lead(l *line, p position, fresh *fresh) {
-	l.id, l.due, l.fresh, l.state = p.id, p.due, fresh, lineReady
+	s.from(l, p.id)
+	l.due, l.fresh, l.state = p.due, fresh, lineReady
 	heap.Push(&s.ready, l)
 }
 
@@ -143,27 +154,22 @@ func (s *lines) ask(l *line) {
 	s.queued = append(s.queued, l)
 }
 
-// first is the line whose head is due first; nil: none is known.
-func (s *lines) first() *line {
-	if len(s.ready) == 0 {
-		return nil
-	}
-	return s.ready[0]
-}
-
 // head is the delivery at the head of a line whose head is known.
 func (l *line) head() place { return place{position{l.due, l.id}, &l.order} }
 
 // take is hold for a delivery that has just been accepted and is not inserted. It
 // fails where the delivery waits in line and is not the head.
-func (s *lines) take(p place) bool {
+func (s *lines) take(p place, plain int64) bool {
 	if p.order == nil {
 		return true
 	}
+	if s.bars(p.order.rule(), p.id, plain) {
+		return false
+	}
 	l := s.all[*p.order]
 	if l == nil {
-		l = s.open(*p.order)
-		l.id, l.state, l.holders = p.id, lineHeld, 1
+		l = s.open(*p.order, p.id)
+		l.state, l.holders = lineHeld, 1
 		return true
 	}
 	if l.state != lineReady || before(l.id, p.id) {
@@ -180,16 +186,16 @@ func (s *lines) hold(p place) (unused *fresh) {
 	order, id := *p.order, p.id
 	l := s.all[order]
 	if l == nil { // on disk, yet unknown here: another's write has failed
-		l = s.open(order)
-		l.id, l.more = id, true
+		l = s.open(order, id)
+		l.more = true
 	}
 	if l.id != id {
 		l.more = true
-		l.lower(id)
+		s.lower(l, id)
 	}
 	switch l.state {
 	case lineReady:
-		heap.Remove(&s.ready, int(l.at))
+		s.unready(l)
 		unused, l.fresh = l.fresh, nil
 	case lineSearching:
 		l.more = true
@@ -225,13 +231,12 @@ func (s *lines) forget(p place) (unused *fresh) {
 	order, id := *p.order, p.id
 	l := s.all[order]
 	if l == nil {
-		l = s.open(order)
-		l.id = id
+		l = s.open(order, id)
 		s.ask(l)
 	}
 	l.more = true
 	if l.state == lineReady && before(id, l.id) {
-		heap.Remove(&s.ready, int(l.at))
+		s.unready(l)
 		unused, l.fresh = l.fresh, nil
 		s.ask(l)
 	}
@@ -239,7 +244,7 @@ func (s *lines) forget(p place) (unused *fresh) {
 		s.searches[l].void = true
 	}
 	if l.state != lineReady {
-		l.lower(id)
+		s.lower(l, id)
 	}
 	return unused
 }
@@ -307,7 +312,7 @@ func (s *lines) searched(r *search, found []position, rest bool, err error, busy
 	switch {
 	case rest && (head == nil || before(found[len(found)-1].id, head.id)):
 		// All that was found is being accepted, and others may wait before what arrived.
-		l.id = found[len(found)-1].id
+		s.from(l, found[len(found)-1].id)
 		s.ask(l)
 	case head == nil:
 		s.over(l)

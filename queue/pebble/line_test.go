@@ -3,6 +3,7 @@ package pebble
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"slices"
@@ -22,6 +23,7 @@ type lineModel struct {
 	held     map[queue.ID]orderID
 	searches []lineAnswer
 	last     uint32
+	rules    int // by which order keys are made
 }
 
 // lineAnswer is what a search has read, to be told later.
@@ -71,7 +73,7 @@ func (m *lineModel) step(orders int) {
 	switch m.rand.IntN(12) {
 	case 0, 1: // written, and not yet durable
 		m.last++
-		id, o := lineID(m.last), orderOf(fmt.Sprint(m.rand.IntN(orders)))
+		id, o := lineID(m.last), orderOf(fmt.Sprint(m.rand.IntN(m.rules)), fmt.Sprint(m.rand.IntN(orders)))
 		m.busy[id] = o
 		m.write(o, position{int64(m.rand.IntN(5)), id})
 	case 2, 3: // durable
@@ -81,7 +83,7 @@ func (m *lineModel) step(orders int) {
 			due := m.disk[o][slices.IndexFunc(m.disk[o], func(p position) bool { return p.id == id })].due
 			if m.rand.IntN(8) == 0 {
 				m.lines.forget(place{position{0, id}, &o}) // it is on disk, but who wrote it was told of an error
-			} else if taken := m.lines.take(place{position{0, id}, &o}); m.rand.IntN(4) > 0 && taken {
+			} else if taken := m.lines.take(place{position{0, id}, &o}, math.MaxInt64); m.rand.IntN(4) > 0 && taken {
 				m.claimed(o, id)
 			} else if taken {
 				m.lines.release(o)
@@ -109,7 +111,7 @@ func (m *lineModel) step(orders int) {
 }
 
 func (m *lineModel) claim() {
-	l := m.lines.first()
+	l := m.lines.first(math.MaxInt64)
 	if l == nil {
 		return
 	}
@@ -125,7 +127,7 @@ func (m *lineModel) claimed(o orderID, id queue.ID) {
 		m.Fatalf("%v does not wait", id)
 	}
 	for other, order := range m.waiting {
-		if order == o && before(other, id) {
+		if (order == o || order.rule() != o.rule()) && before(other, id) {
 			m.Fatalf("%v was claimed before %v", id, other)
 		}
 	}
@@ -191,7 +193,7 @@ func (m *lineModel) answer() {
 func TestLines(t *testing.T) {
 	for seed := range uint64(1000) {
 		m := &lineModel{
-			T: t, rand: rand.New(rand.NewPCG(seed, 1)), disk: make(map[orderID][]position),
+			T: t, rules: 1 + int(seed/4%3), rand: rand.New(rand.NewPCG(seed, 1)), disk: make(map[orderID][]position),
 			busy: make(map[queue.ID]orderID), waiting: make(map[queue.ID]orderID), held: make(map[queue.ID]orderID),
 		}
 		for range 400 {
@@ -215,7 +217,7 @@ func TestLines(t *testing.T) {
 			m.search()
 			m.answer()
 		}
-		if m.lines.all != nil || len(m.lines.ready) != 0 {
+		if m.lines.all != nil || m.lines.rules != nil || len(m.lines.ready) != 0 {
 			t.Fatalf("seed %d: %d lines are left", seed, len(m.lines.all))
 		}
 		if t.Failed() {
@@ -233,7 +235,7 @@ func BenchmarkLines(b *testing.B) {
 		runtime.GC()
 		runtime.ReadMemStats(&empty)
 		for i := range uint32(n) {
-			o := orderOf(fmt.Sprint(i))
+			o := orderOf("", fmt.Sprint(i))
 			s.insert(place{position{int64(i), lineID(i)}, &o}, nil)
 		}
 		runtime.GC()

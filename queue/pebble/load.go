@@ -121,7 +121,7 @@ func tallyOf(counts map[laneID]*tally, id laneID) *tally {
 func (t *tally) wait(p place, size int64, busy map[queue.ID]bool) {
 	t.waiting++
 	t.bytes += size
-	t.ages.add(p.id)
+	t.ages.add(p.id, p.order != nil)
 	if busy[p.id] {
 		t.held[p.id] = p
 	}

@@ -299,7 +299,7 @@ func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route, only
 		o.to.stage, o.to.due, o.to.ended = stageWaiting, s.due(), 0
 		o.to.redelivered, o.to.attempts, o.to.order = now, 0, nil
 		if to.Ordered {
-			order := orderOf(to.OrderKey)
+			order := orderOf(to.OrderRule, to.OrderKey)
 			o.to.order = &order
 		}
 		return nil

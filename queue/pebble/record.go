@@ -94,8 +94,14 @@ func decodeLine(b []byte) (due, size int64) {
 	return r.number(), r.number()
 }
 
-// orderID stands for the order key of a delivery.
+// orderID stands for the order key of a delivery: a digest of the rule that made
+// the key, and one of the key.
 type orderID [8]byte
+
+// rule is the part that stands for the rule.
+func (o orderID) rule() ruleID { return ruleID(o[:]) }
+
+type ruleID [3]byte
 
 func (s *standing) append(b []byte, seal box) []byte {
 	b = append(b, byte(s.stage))

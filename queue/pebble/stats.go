@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"math"
 	"slices"
 	"time"
 
@@ -139,10 +140,17 @@ type age struct {
 	minute   int64
 	count    int64
 	earliest int64 // milliseconds
+	plain    int64 // how many of them wait in no line
+	first    int64 // of these, the earliest
+}
+
+// milliOf is when a message was received, in milliseconds.
+func milliOf(id queue.ID) int64 {
+	return int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
 }
 
 func (a *ages) find(id queue.ID) (i int, found bool, milli int64) {
-	milli = int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5])
+	milli = milliOf(id)
 	minute := milli / time.Minute.Milliseconds()
 	if n := len(*a); n > 0 && (*a)[n-1].minute == minute {
 		return n - 1, true, milli
@@ -151,7 +159,7 @@ func (a *ages) find(id queue.ID) (i int, found bool, milli int64) {
 	return i, found, milli
 }
 
-func (a *ages) add(id queue.ID) {
+func (a *ages) add(id queue.ID, inLine bool) {
 	i, found, milli := a.find(id)
 	if !found {
 		*a = slices.Insert(*a, i, age{minute: milli / time.Minute.Milliseconds(), earliest: milli})
@@ -159,16 +167,37 @@ func (a *ages) add(id queue.ID) {
 	x := &(*a)[i]
 	x.count++
 	x.earliest = min(x.earliest, milli)
+	if !inLine {
+		if x.plain++; x.plain == 1 {
+			x.first = milli
+		}
+		x.first = min(x.first, milli)
+	}
 }
 
-func (a *ages) remove(id queue.ID) {
+func (a *ages) remove(id queue.ID, inLine bool) {
 	i, found, _ := a.find(id)
 	if !found {
 		return
 	}
-	if (*a)[i].count--; (*a)[i].count == 0 {
+	x := &(*a)[i]
+	if !inLine {
+		x.plain--
+	}
+	if x.count--; x.count == 0 {
 		*a = slices.Delete(*a, i, i+1)
 	}
+}
+
+// plain is the receipt in milliseconds of the earliest that waits in no line, exact
+// like oldest; MaxInt64: all wait in lines.
+func (a *ages) plain() int64 {
+	for i := range *a {
+		if x := &(*a)[i]; x.plain > 0 {
+			return x.first
+		}
+	}
+	return math.MaxInt64
 }
 
 // newest is when a delivery was received of the youngest that wait, in

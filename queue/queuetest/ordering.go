@@ -117,6 +117,7 @@ func (b *bench) orderedMixed() {
 	b.acceptTo("plain 2", queue.Route{Destination: "a"})
 	b.acceptTo("ordered 1", line("a", "k"))
 	b.acceptTo("ordered 2", line("a", "k"))
+	b.advance(time.Minute) // to which a store may know the age of what waits
 	b.acceptTo("plain 3", queue.Route{Destination: "a"})
 	b.reopen()
 	for _, body := range []string{"plain 1", "plain 2", "ordered 1"} {
@@ -124,6 +125,55 @@ func (b *bench) orderedMixed() {
 	}
 	b.ok(b.next("a", "ordered 2").Done(queue.Attempt{}))
 	b.ok(b.next("a", "plain 3").Done(queue.Attempt{}))
+	b.waiting("a", 0)
+	b.nothing("a")
+}
+
+// ruled is a route in the order of a key that a rule has made.
+func ruled(destination, rule, key string) queue.Route {
+	to := line(destination, key)
+	to.OrderRule = rule
+	return to
+}
+
+// ordersAnew: when a destination's order changes, to on or to another rule, events
+// of before go first, whatever fails and over a restart. Those in no order wait for
+// nothing.
+func (b *bench) ordersAnew() {
+	failed := queue.Attempt{Error: "failed"}
+	later := func(c queue.Claim) { b.ok(c.Retry(b.clock.Now().Add(time.Minute), failed)) }
+	accept := func(body string, to queue.Route) { b.advance(time.Millisecond); b.acceptTo(body, to) }
+	plain := queue.Route{Destination: "a"}
+	accept("plain", plain)
+	accept("x1", ruled("a", "x", "1"))
+	accept("x2", ruled("a", "x", "2"))
+	accept("y1", ruled("a", "y", "1"))
+	accept("x3", ruled("a", "x", "1"))
+	accept("off", plain)
+	later(b.next("a", "plain"))
+	b.ok(b.next("a", "off").Done(queue.Attempt{})) // no order binds it
+	for range 2 {
+		b.reopen()
+		b.nothing("a")
+		b.advance(time.Minute)
+		later(b.next("a", "plain"))
+	}
+	b.advance(time.Minute)
+	c := b.next("a", "plain")
+	b.nothing("a") // not while it is being attempted either
+	b.ok(c.Done(queue.Attempt{}))
+	later(b.next("a", "x1"))
+	b.next("a", "x2") // of the same rule
+	b.reopen()
+	b.ok(b.next("a", "x2").Done(queue.Attempt{}))
+	b.nothing("a")
+	b.advance(time.Minute)
+	c = b.next("a", "x1")
+	waits := b.claimed(b.Context(), "a")
+	b.ok(c.Bury(failed))
+	b.ok(b.receive(waits)) // y1, since all of before have ended
+	b.reopen()
+	b.ok(b.next("a", "x3").Done(queue.Attempt{}))
 	b.waiting("a", 0)
 	b.nothing("a")
 }

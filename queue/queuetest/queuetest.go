@@ -80,6 +80,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Keeps a line behind its head", (*bench).orderedRetries},
 		{"Orders by receipt", (*bench).orderedReceipt},
 		{"Delivers what waits otherwise ordered", (*bench).orderedMixed},
+		{"Orders by another rule after those of before", (*bench).ordersAnew},
 		{"Orders under load", (*bench).orderedMany},
 		{"Hands what it holds to who accepts", (*bench).holds},
 		{"Holds nothing out of turn", (*bench).holdsNothing},
