@@ -37,6 +37,7 @@ type Provider struct {
 	Answers   Answers
 	Retries   Retries
 	MaxBody   int64    // bytes; 0: the gateway's default
+	Largest   int64    // bytes of the largest body that the provider documents, as it is sent; 0: none is documented
 	Methods   []string // nil: POST
 	AttemptID string   // a header that names the attempt: logged and passed on, never trusted
 

@@ -9,7 +9,9 @@ func bitbucketCloud() verifiers.Provider {
 	p.Docs = []string{
 		"https://support.atlassian.com/bitbucket-cloud/docs/manage-webhooks/",
 		"https://support.atlassian.com/bitbucket-cloud/docs/event-payloads/",
+		"https://confluence.atlassian.com/bbkb/troubleshoot-webhooks-1167729092.html",
 	}
+	p.Largest = 256 << 10
 	p.Secret.Where = "Repository settings > Webhooks > the webhook > Secret"
 	p.Sample.Header["User-Agent"] = "Bitbucket-Webhooks/2.0"
 	p.Sample.Header["X-Attempt-Number"] = "1"

@@ -66,6 +66,10 @@ func gcpPubSub() verifiers.Provider {
 				"attempts where a subscription with a dead-letter topic counts them: there a second delivery is taken for another event.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 7 * 24 * time.Hour},
+		// A message has 10 MB at most, which are sent in base64, and up to 100
+		// attributes with names of 256 bytes and values of 1,024.
+		MaxBody: 16 << 20,
+		Largest: inBase64(10<<20) + escaped(100*(256+1024)) + 4<<10,
 		Sample: verifiers.Sample{
 			Body: `{"message":{"attributes":{"eventType":"order.paid"},"data":"eyJvcmRlciI6MTAwMX0=","messageId":"{id}","message_id":"{id}",` +
 				`"publishTime":"{time}","publish_time":"{time}"},"subscription":"projects/project/subscriptions/orders"}`,

@@ -45,7 +45,8 @@ func github() verifiers.Provider {
 			Deadline: 10 * time.Second,
 			Attempts: 1,
 		},
-		MaxBody: 25 << 20,
+		MaxBody: 26 << 20, // GitHub sends at most 25 MB
+		Largest: 25 << 20,
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"User-Agent":                             "GitHub-Hookshot/5e4f0a1",

@@ -36,6 +36,8 @@ func gitlabToken() verifiers.Provider {
 				"webhooks triggered by one another share. The token vouches for the headers beside it.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second},
+		MaxBody: gitlabBody,
+		Largest: gitlabLargest,
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"User-Agent":          "GitLab/17.4.0",
@@ -49,3 +51,9 @@ func gitlabToken() verifiers.Provider {
 		},
 	}
 }
+
+// GitLab sends no payload above 25 MB (gitlab-org/gitlab, merge request 38687).
+const (
+	gitlabLargest = 25 << 20
+	gitlabBody    = 26 << 20
+)

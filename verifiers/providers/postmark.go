@@ -26,6 +26,10 @@ func postmark() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The message's ID is the same in all that happens to the message. What happened, and when, tells bodies apart.",
 		},
+		// The attachments of an inbound message may have 35 MB. They are sent in
+		// base64, beside a text and an HTML part of up to 5 MB each.
+		MaxBody: 72 << 20,
+		Largest: inBase64(35<<20) + escaped(10<<20),
 		Sample: verifiers.Sample{
 			Body: `{"RecordType":"Delivery","ServerID":23,"MessageStream":"outbound","MessageID":"{id}","Recipient":"john@example.com",` +
 				`"Tag":"welcome-email","DeliveredAt":"{time}","Details":"Test delivery webhook details"}`,

@@ -69,3 +69,10 @@ var withinWeek = eventTime(week)
 
 // pastWeek is a window that outlasts withinWeek.
 const pastWeek = 8 * 24 * time.Hour
+
+// inBase64 is how many characters n bytes take.
+func inBase64(n int64) int64 { return (n + 2) / 3 * 4 }
+
+// escaped is how long n characters of a text can become as a string in JSON, where
+// quotation marks, backslashes and line ends take two.
+func escaped(n int64) int64 { return 2 * n }

@@ -48,6 +48,7 @@ func taskflow() verifiers.Provider {
 			Horizon:  7*time.Hour + 6*time.Minute,
 		},
 		MaxBody:   10 << 20,
+		Largest:   10 << 20,
 		AttemptID: "X-TaskFlow-Delivery-ID",
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",
