@@ -4,6 +4,8 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(sendgrid) }
 
+// Compared in November 2026: @sendgrid/eventwebhook 8.0.0 is the newest and judges this
+// row.
 func sendgrid() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "sendgrid",

@@ -8,6 +8,8 @@ import (
 
 func init() { register(shopify) }
 
+// Compared in November 2026: @shopify/shopify-api 15.0.0 verifies webhooks as 13.1.0
+// does; it requires the event ID besides.
 func shopify() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "shopify",
