@@ -9,7 +9,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"net/url"
 	"strconv"
 	"strings"
 	"time"
@@ -105,7 +104,7 @@ func plainly(err error) error {
 
 // rebuild makes a request of a stored message.
 func rebuild(ctx context.Context, m *queue.Message, about *facts) (*http.Request, error) {
-	u, err := url.ParseRequestURI(m.URI)
+	u, err := target(m.URI)
 	if err != nil {
 		return nil, fmt.Errorf("the stored request cannot be made again: %w", err)
 	}

@@ -332,7 +332,16 @@ func (h *Handler) settleDedupe() error {
 	default:
 		return fmt.Errorf("replays is refuse or allow, not %q", d.Replays)
 	}
-	if d.Off || d.Window == 0 && h.row.Dedupe.By == verifiers.ByNothing {
+	if _, token := h.row.Scheme.(verifiers.Token); token {
+		h.rule.SignedToo = h.refuse
+	}
+	if d.Replays == "refuse" {
+		if d.Off {
+			return errors.New("`replays refuse` needs the memory of accepted events; take `dedupe off` away")
+		}
+		h.rule.UniqueContent = true // the user says so, and a request without an ID has nothing else to go by
+	}
+	if d.Off || d.Window == 0 && h.row.Dedupe.By == verifiers.ByNothing && d.Replays != "refuse" {
 		return nil
 	}
 	if s, ok := h.row.Scheme.(interface{ Identified() bool }); ok && !s.Identified() &&

@@ -4,10 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"net/textproto"
-	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -138,11 +135,9 @@ func (c *captured) writeTo(w http.ResponseWriter) bool {
 	if c.lost || !success(c.status) {
 		return false
 	}
-	named := c.head["Connection"]
+	dropHop(c.head, keepsNone)
 	for name, values := range c.head {
-		if !hopByHop(name, named) {
-			w.Header()[name] = values
-		}
+		w.Header()[name] = values
 	}
 	if c.status != http.StatusNoContent {
 		w.Header().Set("Content-Length", strconv.Itoa(len(c.body)))
@@ -150,24 +145,6 @@ func (c *captured) writeTo(w http.ResponseWriter) bool {
 	w.WriteHeader(c.status)
 	_, _ = w.Write(c.body) // a sender that is gone has its event accepted all the same
 	return true
-}
-
-// hopByHop tells whether a header belongs to one connection alone (RFC 9110,
-// section 7.6.1), or is a trailer.
-func hopByHop(name string, connection []string) bool {
-	switch name {
-	case "Connection", "Proxy-Connection", "Keep-Alive", "Proxy-Authenticate", "Proxy-Authorization",
-		"Te", "Trailer", "Transfer-Encoding", "Upgrade":
-		return true
-	}
-	if strings.HasPrefix(name, http.TrailerPrefix) {
-		return true
-	}
-	return slices.ContainsFunc(connection, func(line string) bool {
-		return slices.ContainsFunc(strings.Split(line, ","), func(word string) bool {
-			return textproto.CanonicalMIMEHeaderKey(strings.TrimSpace(word)) == name
-		})
-	})
 }
 
 // warnOfWait tells a person that a sender will not wait as long as a forward lets

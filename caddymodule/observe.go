@@ -39,6 +39,11 @@ func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp
 			err = verifiers.MethodNotAllowed
 		}
 	}
+	if h.asynchronous() {
+		if err := fit(r); err != nil { // what cannot be forwarded is not kept, also here
+			return h.refused(w, r, about, len(req.Body), err)
+		}
+	}
 	var id queue.Identity
 	if err == nil {
 		about.signed = signedWords(event.Signed)
@@ -50,6 +55,9 @@ func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp
 	about.eventID, about.eventType, about.body = event.ID, event.Type, req.Body
 	if err != nil {
 		h.wouldRefuse(r, about, len(req.Body), err)
+		h.dropHop(r.Header)
+	} else {
+		h.dropHopVerified(r.Context(), g.verifier, req, event)
 	}
 	if h.asynchronous() {
 		return h.keepObserved(w, r, shared, id, about, event, req.Body)
@@ -177,6 +185,8 @@ func (h *Handler) unjudged(w http.ResponseWriter, r *http.Request, next caddyhtt
 		return h.unavailable(w, r, about, err)
 	}
 	h.wouldRefuse(r, about, int(max(0, r.ContentLength)), err)
+	h.dropHop(r.Header)
+	r.Trailer = nil
 	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
 	about.headers(r.Header)
 	return next.ServeHTTP(w, r)

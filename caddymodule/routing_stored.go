@@ -17,6 +17,7 @@ func (h *Handler) prepare(ctx context.Context, m *queue.Message, about *facts, w
 	if err != nil {
 		return nil, err
 	}
+	h.dropHop(r.Header)
 	repl := caddy.NewReplacer()
 	about.placeholders(repl)
 	r = caddyhttp.PrepareRequest(r, repl, w, h.server)

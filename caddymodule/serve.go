@@ -80,6 +80,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	if !slices.Contains(h.methods, r.Method) {
 		return h.refused(w, r, about, len(in.body), verifiers.MethodNotAllowed)
 	}
+	if err := fit(r); err != nil {
+		return h.refused(w, r, about, len(in.body), err)
+	}
+	h.dropHopVerified(r.Context(), guest.verifier, req, event)
 	about.eventID, about.eventType, about.signed = event.ID, event.Type, signedWords(event.Signed)
 	about.body = in.body
 	id := h.identifyAt(event, received)
@@ -295,6 +299,7 @@ func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 
 // passable makes the request that was read ready for the next handler.
 func (h *Handler) passable(r *http.Request, about *facts, body []byte) error {
+	h.dropHop(r.Header)
 	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
 	about.headers(r.Header)
 	r.Body = io.NopCloser(bytes.NewReader(body))
@@ -371,12 +376,19 @@ func (h *Handler) calledURL(r *http.Request) string {
 		scheme = "https"
 	}
 	if trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool); trusted {
-		if v := r.Header.Get("X-Forwarded-Proto"); v == "http" || v == "https" {
+		if v := strings.ToLower(firstOf(r.Header, "X-Forwarded-Proto")); v == "http" || v == "https" {
 			scheme = v
 		}
-		if v := r.Header.Get("X-Forwarded-Host"); v != "" {
+		if v := firstOf(r.Header, "X-Forwarded-Host"); v != "" {
 			host = v
 		}
 	}
 	return scheme + "://" + host + uri
+}
+
+// firstOf is the first item of a header that is a list. Each proxy appends what it
+// saw, so the first one is nearest to the sender.
+func firstOf(h http.Header, name string) string {
+	first, _, _ := strings.Cut(h.Get(name), ",")
+	return strings.TrimSpace(first)
 }

@@ -214,6 +214,10 @@ func TestKeys(t *testing.T) {
 	same("other endpoint", Rule{}, with(signed, func(e *Evidence) { e.Endpoint = "b" }), false)
 	same("moved boundary", Rule{}, with(signed, func(e *Evidence) { e.Endpoint, e.ID = "a1", "" }), false)
 
+	if k, d := (Rule{SignedToo: true}).Keys(signed); k != key || d == (Key{}) {
+		t.Error("a signed ID stays the key, and the digest stands beside it")
+	}
+
 	key, digest = Rule{}.Keys(unsigned)
 	if key == (Key{}) || digest == (Key{}) {
 		t.Fatal("an unsigned ID is bound to the content, whose digest is kept beside it")

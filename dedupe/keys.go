@@ -22,6 +22,9 @@ type Rule struct {
 	// UniqueContent: no two events have equal content. Then content can stand for
 	// a missing ID, and known content under a fresh unsigned ID is a replay.
 	UniqueContent bool
+	// SignedToo keeps the digest of content beside a signed ID as well. A token is
+	// no signature: whoever captured a request can put another ID on it.
+	SignedToo bool
 }
 
 // Evidence is what a verified request offers to be recognised by.
@@ -35,7 +38,7 @@ type Evidence struct {
 // Keys returns the key of the event and, where the ID cannot be trusted alone,
 // the digest of its content, to be remembered beside it. Either may be zero.
 //
-//   - A signed ID is the key.
+//   - A signed ID is the key; the digest stands beside it if the rule is SignedToo.
 //   - An unsigned one is bound to the content, since anybody could put a fresh
 //     one on a captured request; the digest then tells such a replay.
 //   - Without an ID the content is the key, if no two events share it.
@@ -47,10 +50,13 @@ func (r Rule) Keys(e Evidence) (key, digest Key) {
 		return sum('c', e.Endpoint, "", e.Content), Key{}
 	case e.ID == "":
 		return Key{}, Key{}
-	case e.IDSigned:
+	case e.IDSigned && !r.SignedToo:
 		return sum('i', e.Endpoint, e.ID, nil), Key{}
 	}
 	digest = sum('c', e.Endpoint, "", e.Content)
+	if e.IDSigned {
+		return sum('i', e.Endpoint, e.ID, nil), digest
+	}
 	return sum('b', e.Endpoint, e.ID, digest[:]), digest
 }
 
