@@ -120,7 +120,7 @@ func (h *Handler) secrets(ctx context.Context, s *shared) (all []string) {
 			}
 		}
 	}
-	if h.row.Secret.Learnt {
+	if h.row.Secret.Learnt && s != nil {
 		if learnt, err := s.learntBy(ctx, h.Name); err == nil {
 			all = append(all, *learnt...)
 		}

@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"net/http"
-	"strings"
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -115,6 +114,3 @@ func utc(t time.Time) time.Time {
 	}
 	return t.UTC()
 }
-
-// plain is an event's own word, which may hold any bytes.
-func (r *redactor) plain(s string) string { return strings.ToValidUTF8(r.text(s), "\uFFFD") }

@@ -91,6 +91,7 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 		answer.ReceivedAt = m.ReceivedAt.UTC()
 		answer.Provider, answer.Timestamp, answer.Signed = m.Provider, utc(m.Timestamp), m.Signed
 		answer.Request = requestOf(m, red, limit)
+		red = red.quoting(m)
 	}
 	for i, d := range found.Deliveries {
 		answer.Deliveries[i] = apiHistory{stateOf(d.DeliveryState, red), make([]apiAttempt, len(d.History))}
@@ -109,7 +110,7 @@ func requestOf(m *queue.Message, red *redactor, limit int) *apiRequest {
 		RemoteAddr: m.RemoteAddr, ClientIP: m.ClientIP, TLS: m.TLS, TrustedProxy: m.TrustedProxy,
 		Header: red.header(m.Header), BodyBytes: int64(len(m.Body)),
 	}
-	body := red.body(m.Body)
+	body := red.body(m.Body, m.Header)
 	text := utf8.Valid(body)
 	if len(body) > limit {
 		q.Truncated = true
@@ -135,7 +136,7 @@ func (a *adminAPI) body(w http.ResponseWriter, r *http.Request) error {
 	if found.Message == nil {
 		return apiFailure(http.StatusUnprocessableEntity, "message %s is damaged: %v", found.ID, found.Err)
 	}
-	body := o.redactor(r.Context(), found.Endpoint).body(found.Message.Body)
+	body := o.redactor(r.Context(), found.Endpoint).body(found.Message.Body, found.Message.Header)
 	// Whatever it is, a browser is not to run it.
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -139,8 +139,7 @@ func (s *eventStream) run(reader, configuration context.Context, l *listener) {
 		var err error
 		select {
 		case e := <-l.events:
-			red := s.red(e.Endpoint)
-			e.EventID, e.EventType, e.Error = red.plain(e.EventID), red.plain(e.EventType), red.answer(e.Error)
+			s.red(e.Endpoint).event(&e.apiEvent)
 			err = s.event(e.name, e.apiEvent)
 			if lost := l.lost.Swap(0); lost > 0 && err == nil {
 				err = s.event("lost", apiLost{lost})

@@ -67,6 +67,50 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, 
 	return caddyhttp.Error(http.StatusUnauthorized, reason)
 }
 
+// failed answers a request that ended in an error, as Caddy's server would: the routes
+// of handle_errors run, and without any the status alone is sent. The server itself
+// logs such a request with its query and all of its headers, which may have a token.
+func (h *Handler) failed(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
+	if err == nil || h.guardedErrors {
+		return err
+	}
+	status := http.StatusInternalServerError
+	var he caddyhttp.HandlerError
+	if errors.As(err, &he) && he.StatusCode != 0 {
+		status = he.StatusCode
+	}
+	fields := append(about.fields(), zap.Int("status", status), zap.Error(h.redacting().failure(plainly(err))))
+	if status >= 500 && r.Context().Err() == nil {
+		h.logger.Error("the handlers behind the gateway failed", fields...)
+	} else {
+		h.logger.Debug("the request ended in an error", fields...)
+	}
+	if routes := h.server.Errors; routes != nil && len(routes.Routes) > 0 {
+		restore(r)
+		answer := routes.Routes.Compile(caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
+			w.WriteHeader(status)
+			return nil
+		}))
+		if err = answer.ServeHTTP(w, routes.WithError(r, err)); err == nil {
+			return nil
+		}
+		h.logger.Error("handle_errors failed", append(about.fields(), zap.Error(h.redacting().failure(plainly(err))))...)
+	}
+	w.WriteHeader(status)
+	return nil
+}
+
+// restore makes a request's target what it was before handlers rewrote it, as
+// handle_errors expects.
+func restore(r *http.Request) {
+	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
+	if !ok || original.URL == nil {
+		return
+	}
+	r.Method, r.RemoteAddr, r.RequestURI = original.Method, original.RemoteAddr, original.RequestURI
+	*r.URL = *original.URL
+}
+
 // detail is what an error says beyond its reason.
 func detail(err error) string {
 	text, _ := strings.CutPrefix(err.Error(), string(verifiers.ReasonOf(err)))

@@ -143,6 +143,9 @@ func (t *teller) run(l *listener) {
 
 func (t *teller) tell(e apiEvent) {
 	if name := eventOf[e.Outcome]; t.app.events[name] && t.events.ShouldEmit(name) {
+		if h := t.app.endpoints[e.Endpoint]; h != nil {
+			h.redacting().event(&e)
+		}
 		t.events.Emit(t.ctx, name, dataOf(e))
 	}
 	if t.app.events[eventBacklogHigh] && (e.Outcome == "accepted" || e.Outcome == "unavailable") {

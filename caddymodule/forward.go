@@ -228,10 +228,11 @@ func (f *Forward) attempted(s *shared, a queue.Attempted) {
 		}
 		return
 	}
+	red := f.endpoint.redactor(context.Background(), s).quoting(a.Delivery.Message)
 	fields := append(factsOf(a.Delivery).fields(), zap.Int("attempt", a.Delivery.Attempts+1),
-		zap.Duration("duration", a.Attempt.Duration), zap.String("failure", string(a.Attempt.Failure)), zap.Error(a.Err))
+		zap.Duration("duration", a.Attempt.Duration), zap.String("failure", string(a.Attempt.Failure)), zap.Error(red.failure(a.Err)))
 	if excerpt := strings.TrimSpace(a.Attempt.Excerpt); excerpt != "" {
-		excerpt = f.endpoint.redactor(context.Background(), s).answer(excerpt)
+		excerpt = red.answer(excerpt)
 		fields = append(fields, zap.String("answer", headerValue(excerpt[:min(len(excerpt), loggedExcerpt)])))
 	}
 	switch a.Outcome {

@@ -142,6 +142,7 @@ func (f *Forward) provision(ctx caddy.Context, h *Handler) error {
 	if len(f.Routes) == 0 {
 		return errors.New("there are no handlers; give it an upstream, or leave it out to let the next handler answer")
 	}
+	throughTransport(f.Routes)
 	if err := f.Routes.Provision(ctx); err != nil {
 		return err
 	}
@@ -238,7 +239,7 @@ func (f *Forward) circuitTurned(state queue.CircuitState, health queue.Health) {
 	switch state {
 	case queue.CircuitOpen:
 		f.endpoint.logger.Warn("the upstream is left alone for a while: its circuit is open",
-			append(f.fields(), zap.Time("next_probe", health.Probe), zap.String("error", headerValue(health.Last)))...)
+			append(f.fields(), zap.Time("next_probe", health.Probe), zap.String("error", headerValue(f.endpoint.redacting().answer(health.Last))))...)
 	case queue.CircuitClosed:
 		f.endpoint.logger.Info("the upstream answers again: its circuit is closed", f.fields()...)
 	}

@@ -134,6 +134,9 @@ type Handler struct {
 	patience  time.Duration // for how long a request may wait for room
 	resigner  *resigner     // of what is passed on; nil: nothing is signed
 	metrics   endpointMetrics
+
+	made          atomic.Pointer[madeRedactor]
+	guardedErrors bool // a subroute around the endpoint handles errors
 }
 
 // Tolerance is how far a signed time may lie from now.
@@ -207,6 +210,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 			return fmt.Errorf("endpoint %q: %w", h.Name, err)
 		}
 	}
+	throughTransport(h.Before)
+	h.throughTransports(ctx)
 	if err := h.Before.Provision(ctx); err != nil {
 		return fmt.Errorf("endpoint %q: before: %w", h.Name, err)
 	}
@@ -337,7 +342,8 @@ func (h *Handler) settleDedupe() error {
 	}
 	if d.Replays == "refuse" {
 		if d.Off {
-			return errors.New("`replays refuse` needs the memory of accepted events; take `dedupe off` away")
+			h.logger.Warn("`replays refuse` has no effect: with `dedupe off` nothing is remembered; take `dedupe off` away", zap.String("endpoint", h.Name))
+			return nil
 		}
 		h.rule.UniqueContent = true // the user says so, and a request without an ID has nothing else to go by
 	}

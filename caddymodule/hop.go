@@ -68,8 +68,7 @@ func (h *Handler) needs(name string) bool {
 			return true
 		}
 	}
-	lower := strings.ToLower(name)
-	return slices.ContainsFunc(telltale, func(part string) bool { return strings.Contains(lower, part) })
+	return tells(name)
 }
 
 // maxNamed bounds how many headers that Connection names are looked at one by one.

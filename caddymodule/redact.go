@@ -1,15 +1,17 @@
 package caddymodule
 
 import (
-	"bytes"
+	"encoding/base64"
+	"encoding/hex"
 	"encoding/json"
+	"errors"
+	"html"
+	"net"
 	"net/http"
 	"net/url"
+	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
-
-	"github.com/tidwall/gjson"
 
 	"github.com/hookwicket/hookwicket/verifiers"
 )
@@ -33,6 +35,8 @@ type redactor struct {
 	form    map[string]bool
 	paths   [][]string // into JSON bodies
 	secrets []string   // in all the ways in which they may be written
+
+	seen func(value []byte) // is told of each value that a path hides; may be nil
 }
 
 // hideHeader adds a header.
@@ -41,14 +45,14 @@ func (r *redactor) hideHeader(name string) { r.headers[http.CanonicalHeaderKey(n
 // hideJSON adds a path into JSON bodies.
 func (r *redactor) hideJSON(path string) { r.paths = append(r.paths, splitPath(path)) }
 
-// hideSecret adds a text that is hidden wherever it stands.
+// hideSecret adds a text that is hidden wherever it stands, in all the ways in which
+// an upstream may quote it.
 func (r *redactor) hideSecret(secret string) {
 	secret = strings.TrimSpace(secret)
 	if secret == "" {
 		return
 	}
-	quoted, _ := json.Marshal(secret) // a string can always be
-	for _, written := range []string{secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`)} {
+	for _, written := range spellings(secret) {
 		if !slices.Contains(r.secrets, written) {
 			r.secrets = append(r.secrets, written)
 		}
@@ -56,6 +60,43 @@ func (r *redactor) hideSecret(secret string) {
 	// The longest first: of one that contains another nothing may be left.
 	slices.SortFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
 }
+
+// shortestEncoded is the length from which on an encoded piece of a secret is hidden.
+// A shorter one would be found in texts that have nothing to do with it.
+const shortestEncoded = 8
+
+// spellings are a secret as it is, and escaped and encoded as programs do.
+func spellings(secret string) (all []string) {
+	quoted, _ := json.Marshal(secret) // a string can always be
+	slashed := strings.ReplaceAll(strings.Trim(string(quoted), `"`), "/", `\/`)
+	all = []string{
+		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`), slashed,
+		html.EscapeString(secret), lowerEscapes(url.QueryEscape(secret)), lowerEscapes(url.PathEscape(secret)),
+	}
+	if coded := hex.EncodeToString([]byte(secret)); len(coded) >= shortestEncoded {
+		all = append(all, coded, strings.ToUpper(coded))
+	}
+	// In base64 a secret looks different with the number of bytes that stand before
+	// it, as behind the user's name of Basic. Its first and last letters depend on the
+	// neighbours as well and are left out.
+	for before := range 3 {
+		from := (before*8 + 5) / 6
+		to := (before + len(secret)) * 8 / 6
+		for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			if coded := e.EncodeToString(append(make([]byte, before), secret...)); to-from >= shortestEncoded {
+				all = append(all, coded[from:to])
+			}
+		}
+	}
+	return all
+}
+
+// lowerEscapes writes %2F as %2f.
+func lowerEscapes(s string) string {
+	return escapes.ReplaceAllStringFunc(s, strings.ToLower)
+}
+
+var escapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // newRedactor knows what is never shown, and where a scheme's credentials stand.
 func newRedactor(scheme verifiers.Scheme) *redactor {
@@ -99,9 +140,72 @@ func (r *redactor) hides(header string) bool {
 	if r.headers[http.CanonicalHeaderKey(header)] {
 		return true
 	}
-	name := strings.ToLower(header)
+	return tells(header)
+}
+
+// tells is a name behind which there is likely a credential.
+func tells(name string) bool {
+	name = strings.ToLower(name)
 	return slices.ContainsFunc(telltale, func(part string) bool { return strings.Contains(name, part) })
 }
+
+// harmless are the headers of a request that Caddy's own log lines show, besides the
+// gateway's. All others may hold a credential: what a line of Caddy's costs is paid
+// for each event, so that nothing is searched for.
+var harmless = map[string]bool{
+	"Accept": true, "Accept-Encoding": true, "Connection": true, "Content-Encoding": true, "Content-Length": true, "Content-Type": true,
+	"Upgrade": true, "User-Agent": true, "Via": true, "X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true,
+}
+
+// unshown stands for the values of a header.
+var unshown = []string{redacted}
+
+// logged returns the headers as Caddy's own log lines may show them.
+func (r *redactor) logged(h http.Header) http.Header {
+	shown := make(http.Header, len(h))
+	for name, values := range h {
+		if (harmless[name] || strings.HasPrefix(name, headerPrefix)) && !r.headers[name] {
+			shown[name] = values
+		} else {
+			shown[name] = unshown
+		}
+	}
+	return shown
+}
+
+// failure returns an error of a transport, which may quote what an upstream said, as
+// Caddy's own log lines may show it.
+func (r *redactor) failure(err error) error {
+	if err == nil {
+		return nil
+	}
+	text := r.text(err.Error())
+	if i := strings.Index(text, "malformed "); i >= 0 && len(r.paths) > 0 {
+		text = text[:i] + "malformed answer " + redacted
+	}
+	if text == err.Error() {
+		return err
+	}
+	return &hushed{err, text}
+}
+
+// hushed is an error that says less than it knows.
+type hushed struct {
+	error
+	text string
+}
+
+func (e *hushed) Error() string { return e.text }
+func (e *hushed) Unwrap() error { return e.error }
+
+// Timeout and Temporary make it a [net.Error], as which reverse_proxy takes it.
+func (e *hushed) Timeout() bool {
+	var timed net.Error
+	return errors.As(e.error, &timed) && timed.Timeout()
+}
+
+// Temporary is never asked for.
+func (e *hushed) Temporary() bool { return false }
 
 // uri returns a request's URI as people may see it.
 func (r *redactor) uri(s string) string {
@@ -115,14 +219,14 @@ func (r *redactor) uri(s string) string {
 // hideFields replaces the values of fields in a query or a form. What else is in
 // it stays as it is.
 func hideFields(s string, names map[string]bool) string {
-	if len(names) == 0 {
-		return s
-	}
 	fields := strings.Split(s, "&")
 	for i, field := range fields {
-		name, _, _ := strings.Cut(field, "=")
+		name, _, valued := strings.Cut(field, "=")
+		if !valued {
+			continue
+		}
 		plain, err := url.QueryUnescape(name)
-		if err == nil && names[plain] {
+		if err != nil || names[plain] || tells(plain) {
 			fields[i] = name + "=" + redacted
 		}
 	}
@@ -137,60 +241,10 @@ func (r *redactor) text(s string) string {
 	return s
 }
 
-// body returns a body as people may see it: itself where nothing is to be hidden.
-func (r *redactor) body(b []byte) []byte {
-	b = r.json(b)
-	if len(r.form) > 0 && !looksLikeJSON(b) && utf8.Valid(b) {
-		b = []byte(hideFields(string(b), r.form))
-	}
-	for _, secret := range r.secrets {
-		if bytes.Contains(b, []byte(secret)) {
-			b = bytes.ReplaceAll(b, []byte(secret), []byte(redacted))
-		}
-	}
-	return b
-}
+// plain is an event's own word, which may hold any bytes.
+func (r *redactor) plain(s string) string { return strings.ToValidUTF8(r.text(s), "\uFFFD") }
 
-// answer returns a piece of an upstream's answer, or of an error that quotes it.
-func (r *redactor) answer(s string) string {
-	if i := strings.IndexAny(s, "{["); i >= 0 && len(r.paths) > 0 {
-		s = s[:i] + string(r.json([]byte(s[i:])))
-	}
-	return strings.ToValidUTF8(r.text(s), "\uFFFD")
-}
-
-// looksLikeJSON: also behind a byte order mark, which many a receiver takes.
-func looksLikeJSON(b []byte) bool {
-	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\uFEFF")), " \t\r\n")
-	return len(b) > 0 && (b[0] == '{' || b[0] == '[')
-}
-
-// json hides values in a JSON document and leaves all else byte for byte. In a
-// document that is broken nothing can be found for sure, so none of it is shown.
-func (r *redactor) json(b []byte) []byte {
-	if len(r.paths) == 0 || !looksLikeJSON(b) {
-		return b
-	}
-	// gjson's own check recurses, and a body of brackets would end the process.
-	if !verifiers.ValidJSON(b) {
-		return []byte(redacted)
-	}
-	var found []stretch
-	for _, path := range r.paths {
-		found = findJSON(gjson.ParseBytes(b), path, found)
-	}
-	if len(found) == 0 {
-		return b
-	}
-	slices.SortFunc(found, func(a, b stretch) int { return a.start - b.start })
-	var out []byte
-	last := 0
-	for _, s := range found {
-		if s.start < last { // within one that is hidden already
-			continue
-		}
-		out = append(append(out, b[last:s.start]...), `"`+redacted+`"`...)
-		last = s.end
-	}
-	return append(out, b[last:]...)
+// event hides what an event of the live stream is not to say.
+func (r *redactor) event(e *apiEvent) {
+	e.EventID, e.EventType, e.Error = r.plain(e.EventID), r.plain(e.EventType), r.answer(e.Error)
 }

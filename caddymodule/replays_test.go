@@ -14,6 +14,7 @@ import (
 	"time"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
 
 	"github.com/hookwicket/hookwicket/queue/pebble"
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -185,17 +186,18 @@ func TestReplaysRefused(t *testing.T) {
 	}
 }
 
-// TestReplaysNeedMemory: to refuse replays and to remember nothing contradict
-// each other.
-func TestReplaysNeedMemory(t *testing.T) {
+// TestReplaysRemembered: where replays are refused there is a memory, also for rows
+// that otherwise have none. With `dedupe off` a warning says that nothing is refused.
+func TestReplaysRemembered(t *testing.T) {
 	for _, row := range providers.All() {
-		h := &Handler{Name: row.Name, row: row, Dedupe: &Dedupe{Replays: "refuse", Off: true}, logger: zap.NewNop()}
-		if err := h.settleDedupe(); err == nil || !strings.Contains(err.Error(), "dedupe off") {
-			t.Errorf("%s: %v", row.Name, err)
-		}
-		h.Dedupe.Off = false
+		core, logs := observer.New(zap.WarnLevel)
+		h := &Handler{Name: row.Name, row: row, Dedupe: &Dedupe{Replays: "refuse"}, logger: zap.New(core)}
 		if err := h.settleDedupe(); err != nil || h.window <= 0 {
 			t.Errorf("%s: %v, window %s", row.Name, err, h.window)
+		}
+		h.Dedupe.Off = true
+		if err := h.settleDedupe(); err != nil || logs.FilterMessageSnippet("dedupe off").Len() != 1 {
+			t.Errorf("%s: %v, and %d warnings", row.Name, err, logs.Len())
 		}
 	}
 }

@@ -23,6 +23,7 @@ func (h *Handler) prepare(ctx context.Context, m *queue.Message, about *facts, w
 	r = caddyhttp.PrepareRequest(r, repl, w, h.server)
 	caddyhttp.SetVar(r.Context(), caddyhttp.ClientIPVarKey, m.ClientIP)
 	caddyhttp.SetVar(r.Context(), caddyhttp.TrustedProxyVarKey, m.TrustedProxy)
+	h.exchanging(r, m.Body)
 	return r, nil
 }
 

@@ -31,10 +31,14 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 		about.attemptID = r.Header.Get(h.row.AttemptID)
 	}
 	about.placeholders(r.Context().Value(caddy.ReplacerCtxKey).(*caddy.Replacer))
+	h.exchanging(r, nil)
+	var err error
 	if len(h.Before) > 0 {
-		return h.guarded(w, r, next, about)
+		err = h.guarded(w, r, next, about)
+	} else {
+		err = h.serve(w, r, next, about)
 	}
-	return h.serve(w, r, next, about)
+	return h.failed(w, r, about, err)
 }
 
 // serve takes one webhook: size, method, signature, freshness, and then either
@@ -302,6 +306,7 @@ func (h *Handler) passable(r *http.Request, about *facts, body []byte) error {
 	h.dropHop(r.Header)
 	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
 	about.headers(r.Header)
+	h.exchanging(r, body)
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding = nil

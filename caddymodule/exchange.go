@@ -1,0 +1,189 @@
+package caddymodule
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptrace"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"syscall"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+)
+
+// exchangeVar is where a request carries its exchange, in Caddy's variables: also
+// the routes that handle errors have those.
+const exchangeVar = "webhook_gateway.exchange"
+
+// exchange is what a [Transport] has to know of an event's request.
+type exchange struct {
+	redactor func() *redactor
+	body     []byte
+}
+
+// String keeps the body out of placeholders and logs.
+func (*exchange) String() string { return "webhook_gateway" }
+
+// exchanging makes the transport recognise a request as an event's.
+func (h *Handler) exchanging(r *http.Request, body []byte) {
+	caddyhttp.SetVar(r.Context(), exchangeVar, &exchange{redactor: h.redacting, body: body})
+}
+
+// maxStale bounds how many connections in a row may turn out to be closed.
+const maxStale = 64
+
+// send makes the round trip. An upstream that closes a kept connection cannot know
+// that a request is on its way: if the connection was a used one and nothing of an
+// answer came, the request is sent again at once.
+//
+// An upstream that dies of the request gets it once more in this way, on a fresh
+// connection, where the loop ends.
+func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response, error) {
+	p := &replay{from: r.Body, known: x.body}
+	for tries := 0; ; tries++ {
+		var reused, answered atomic.Bool
+		try := r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
+			GotConn:              func(c httptrace.GotConnInfo) { reused.Store(c.Reused) },
+			GotFirstResponseByte: func() { answered.Store(true) },
+		}))
+		if r.Body != nil && r.Body != http.NoBody {
+			body, err := p.reader()
+			if err != nil {
+				return nil, err
+			}
+			try.Body, try.GetBody = body, p.reader
+		}
+		resp, err := base.RoundTrip(try)
+		if err == nil || !reused.Load() || answered.Load() || tries == maxStale || r.Context().Err() != nil || !hungUp(err) || !p.repeatable() {
+			p.settle()
+			return resp, err
+		}
+	}
+}
+
+// hungUp tells whether an error says that the other side closed the connection.
+func hungUp(err error) bool {
+	for _, is := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
+		if errors.Is(err, is) {
+			return true
+		}
+	}
+	text := err.Error() // these have no type of their own
+	return strings.Contains(text, "server closed idle connection") || strings.HasSuffix(text, "EOF")
+}
+
+// replay lets a body be read from its beginning again. What was read once is not
+// kept: it stands in the event's body, unless a handler sends something else.
+type replay struct {
+	mu      sync.Mutex
+	from    io.ReadCloser
+	known   []byte
+	read    int  // bytes that were read from from, the same as in known
+	strayed bool // other bytes were read
+	last    *replayed
+	settled bool
+}
+
+var errNotRepeatable = errors.New("the body was changed by a handler and cannot be sent twice")
+
+// reader reads the body from its beginning. Readers that were made before end.
+func (p *replay) reader() (io.ReadCloser, error) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.strayed {
+		return nil, errNotRepeatable
+	}
+	if p.last != nil {
+		p.last.closed = true
+	}
+	p.last = &replayed{replay: p}
+	return p.last, nil
+}
+
+func (p *replay) repeatable() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return !p.strayed
+}
+
+// settle ends the repetitions: the body is closed with its last reader.
+func (p *replay) settle() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.settled = true
+	if p.last != nil && p.last.closed {
+		_ = p.from.Close() // it is memory
+	}
+}
+
+// replayed is one reading of a body.
+type replayed struct {
+	*replay
+	at     int
+	closed bool
+}
+
+// Read reads what was read before, and then the rest.
+func (r *replayed) Read(b []byte) (n int, err error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.closed:
+		return 0, http.ErrBodyReadAfterClose
+	case r.at < r.read:
+		n = copy(b, r.known[r.at:r.read])
+		r.at += n
+		return n, nil
+	}
+	n, err = r.from.Read(b)
+	if r.strayed = r.strayed || !bytes.HasPrefix(r.known[min(r.read, len(r.known)):], b[:n]); !r.strayed {
+		r.read += n
+		r.at += n
+	}
+	return n, err
+}
+
+// Close ends this reading.
+func (r *replayed) Close() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.closed {
+		return nil
+	}
+	r.closed = true
+	if r.settled {
+		return r.from.Close()
+	}
+	return nil
+}
+
+// redacting is the endpoint's redactor, made once for as long as no secret is learnt.
+// While no store is open it lacks those that were.
+func (h *Handler) redacting() *redactor {
+	var shared *shared
+	var learnt *[]string
+	if h.row.Secret.Learnt {
+		if run := h.app.run(); run != nil && run.acquire() {
+			defer run.release()
+			shared = run.shared
+			learnt, _ = shared.learntBy(context.Background(), h.Name)
+		}
+	}
+	if made := h.made.Load(); made != nil && made.learnt == learnt {
+		return made.redactor
+	}
+	made := &madeRedactor{h.redactor(context.Background(), shared), learnt}
+	h.made.Store(made)
+	return made.redactor
+}
+
+// madeRedactor is a redactor and the secrets that were learnt by then.
+type madeRedactor struct {
+	*redactor
+	learnt *[]string
+}

@@ -1,0 +1,197 @@
+package caddymodule
+
+import (
+	"bytes"
+	"encoding/json"
+	"net/http"
+	"net/url"
+
+	"github.com/caddyserver/caddy/v2"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+)
+
+func init() { caddy.RegisterModule(&Transport{}) }
+
+// Transport stands between reverse_proxy and its own transport, wherever an event
+// can reach that handler. It sends events and hands over all else untouched.
+//
+// reverse_proxy logs the request that it gave to its transport, with all of its
+// headers. Transport leaves it one without credentials, and sends the original.
+// It also repeats an event that was sent into a connection which the upstream was
+// about to close; see [exchange.send].
+//
+// Nobody has to configure it: endpoints put it into the routes while those are
+// being loaded.
+type Transport struct {
+	// Of is the transport that reverse_proxy was configured with. Default: http.
+	Of json.RawMessage `json:"of,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
+
+	base http.RoundTripper
+}
+
+// CaddyModule returns the Caddy module information.
+func (*Transport) CaddyModule() caddy.ModuleInfo {
+	return caddy.ModuleInfo{
+		ID:  "http.reverse_proxy.transport.webhook_gateway",
+		New: func() caddy.Module { return new(Transport) },
+	}
+}
+
+// Provision loads the transport behind this one.
+func (t *Transport) Provision(ctx caddy.Context) error {
+	if t.Of == nil {
+		base := new(reverseproxy.HTTPTransport)
+		t.base = base
+		return base.Provision(ctx)
+	}
+	mod, err := ctx.LoadModule(t, "Of")
+	if err != nil {
+		return err
+	}
+	t.base = mod.(http.RoundTripper)
+	return nil
+}
+
+// RoundTrip sends a request.
+func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
+	x, ok := caddyhttp.GetVar(r.Context(), exchangeVar).(*exchange)
+	if !ok {
+		return t.base.RoundTrip(r)
+	}
+	out := r.WithContext(r.Context())
+	red := x.redactor()
+	r.Header, r.RequestURI = red.logged(r.Header), red.uri(r.RequestURI)
+	resp, err := x.send(t.base, out)
+	return resp, red.failure(err)
+}
+
+// What reverse_proxy asks its transport for, it asks the one behind.
+
+// ProxyProtocolEnabled passes the question on.
+func (t *Transport) ProxyProtocolEnabled() bool {
+	base, ok := t.base.(reverseproxy.ProxyProtocolTransport)
+	return ok && base.ProxyProtocolEnabled()
+}
+
+// OverrideHealthCheckScheme passes the question on.
+func (t *Transport) OverrideHealthCheckScheme(u *url.URL, port string) {
+	if base, ok := t.base.(reverseproxy.HealthCheckSchemeOverriderTransport); ok {
+		base.OverrideHealthCheckScheme(u, port)
+	}
+}
+
+// RequiresContentLength passes the question on.
+func (t *Transport) RequiresContentLength() bool {
+	base, ok := t.base.(reverseproxy.ContentLengthRequiredTransport)
+	return ok && base.RequiresContentLength()
+}
+
+// DefaultBufferSizes passes the question on.
+func (t *Transport) DefaultBufferSizes() (request, response int64) {
+	if base, ok := t.base.(reverseproxy.BufferedTransport); ok {
+		return base.DefaultBufferSizes()
+	}
+	return 0, 0
+}
+
+// RequestHeaderOps passes the question on.
+func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
+	if base, ok := t.base.(reverseproxy.RequestHeaderOpsTransport); ok {
+		return base.RequestHeaderOps()
+	}
+	return nil
+}
+
+// throughTransport puts a Transport into each reverse_proxy of routes whose handlers
+// have not been loaded yet. Caddy loads the routes of a server one after the other,
+// so that those behind an endpoint can still be changed while it is provisioned.
+func throughTransport(routes caddyhttp.RouteList) {
+	for _, route := range routes {
+		for i, raw := range route.HandlersRaw {
+			route.HandlersRaw[i] = withTransport(raw)
+		}
+	}
+}
+
+// throughTransports does so with all that an endpoint's requests can reach, its
+// server's error routes included.
+func (h *Handler) throughTransports(ctx caddy.Context) {
+	throughTransport(h.server.Routes)
+	if h.server.Errors != nil {
+		throughTransport(h.server.Errors.Routes)
+	}
+	for _, route := range h.server.NamedRoutes {
+		throughTransport(caddyhttp.RouteList{*route})
+	}
+	for _, mod := range ctx.Modules() {
+		if around, ok := mod.(*caddyhttp.Subroute); ok {
+			throughTransport(around.Routes)
+			if around.Errors != nil {
+				throughTransport(around.Errors.Routes)
+				h.guardedErrors = true
+			}
+		}
+	}
+}
+
+// withTransport changes the JSON of a handler, which may have others within it. What
+// it does not understand it leaves for Caddy to complain of.
+func withTransport(raw json.RawMessage) json.RawMessage {
+	if !bytes.Contains(raw, []byte("reverse_proxy")) {
+		return raw
+	}
+	var object map[string]json.RawMessage
+	var list []json.RawMessage
+	switch {
+	case json.Unmarshal(raw, &object) == nil && object != nil:
+		for name, value := range object {
+			object[name] = withTransport(value)
+		}
+		if string(object["handler"]) == `"reverse_proxy"` {
+			object["transport"] = transportOf(object["transport"])
+		}
+		return marshalled(object, raw)
+	case json.Unmarshal(raw, &list) == nil && list != nil:
+		for i, value := range list {
+			list[i] = withTransport(value)
+		}
+		return marshalled(list, raw)
+	}
+	return raw
+}
+
+// transportOf is the JSON of a Transport around another one's; nil: the default.
+func transportOf(configured json.RawMessage) json.RawMessage {
+	var t struct {
+		Protocol string `json:"protocol"`
+	}
+	if json.Unmarshal(configured, &t) == nil && t.Protocol == "webhook_gateway" {
+		return configured
+	}
+	object := map[string]json.RawMessage{"protocol": json.RawMessage(`"webhook_gateway"`)}
+	if configured != nil && string(configured) != "null" {
+		object["of"] = configured
+	}
+	return marshalled(object, configured)
+}
+
+// marshalled is v as JSON, or the original where that fails.
+func marshalled(v any, original json.RawMessage) json.RawMessage {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return original
+	}
+	return b
+}
+
+var (
+	_ caddy.Provisioner                                = (*Transport)(nil)
+	_ http.RoundTripper                                = (*Transport)(nil)
+	_ reverseproxy.ProxyProtocolTransport              = (*Transport)(nil)
+	_ reverseproxy.HealthCheckSchemeOverriderTransport = (*Transport)(nil)
+	_ reverseproxy.ContentLengthRequiredTransport      = (*Transport)(nil)
+	_ reverseproxy.BufferedTransport                   = (*Transport)(nil)
+	_ reverseproxy.RequestHeaderOpsTransport           = (*Transport)(nil)
+)
