@@ -40,8 +40,18 @@ oracles: ## let the providers' own SDKs judge (those in JavaScript after npm ci 
 # Modules of their own, which ./... does not reach.
 NESTED = oracles examples/provider
 
+# Modules that read what strangers send, besides those that go.mod asks for itself.
+WATCHED = github.com/quic-go/quic-go golang.org/x/net github.com/klauspost/compress github.com/fxamacker/cbor/v2
+
+# Says which modules have a newer release. It never fails, and says nothing offline.
+.PHONY: behind
+behind: ## say which modules are behind
+	@direct=$$(sed -n '/^require (/,/^)/{/indirect/d;s/^\t\([^ ]*\) .*/\1/p;}' go.mod) && \
+	timeout 30 go list -m -u -f '{{with .Update}}behind: {{$$.Path}} {{$$.Version}}, newest {{.Version}}{{end}}' \
+		$$direct $(WATCHED) 2>/dev/null | grep . || true
+
 .PHONY: check
-check: ## go vet, gofmt and staticcheck
+check: behind ## go vet, gofmt and staticcheck
 	go vet ./...
 	@for dir in $(NESTED); do echo "go vet ($$dir)"; (cd $$dir && go vet ./...) || exit 1; done
 	@unformatted=$$($(GOFILES) | xargs gofmt -l) && \

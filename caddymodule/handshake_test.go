@@ -359,7 +359,8 @@ func TestRowWarnings(t *testing.T) {
 		webhook_gateway /h hmac {
 			signature header X-Sig
 			secret s3cret-one "s3cret-two " "'s3cret-three'"
-		}`})
+		}
+		respond 404`})
 	if n := len(g.logs.lines(`"level":"warn"`, "unconfirmed", `"provider":"test-unconfirmed"`)); n != 1 {
 		t.Errorf("%d warnings of an unconfirmed provider", n)
 	}
