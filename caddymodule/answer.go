@@ -130,6 +130,15 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *fac
 	return nil
 }
 
+// crowded answers when there is no memory for a request. The rest of it is not read,
+// which would keep the connection for as long as the sender likes.
+func (h *Handler) crowded(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	return h.unavailable(w, r, about, err)
+}
+
 func clientIP(r *http.Request) string {
 	ip, _ := caddyhttp.GetVar(r.Context(), caddyhttp.ClientIPVarKey).(string)
 	if ip == "" {
