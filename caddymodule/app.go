@@ -96,7 +96,8 @@ type App struct {
 	metrics *metrics
 	store   StoreModule
 
-	forStore line // those who wait for it to be opened
+	forStore line    // those who wait for it to be opened
+	repeats  repeats // of log lines that strangers cause
 	settings StoreSettings
 	events   map[string]bool
 
@@ -230,6 +231,7 @@ func (a *App) Stop() error {
 		return nil
 	}
 	a.stopTelling()
+	a.repeats.close()
 	run.handBack()
 	if caddy.Exiting() {
 		run.stop(gracePeriod)

@@ -177,7 +177,7 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, shared *sh
 ) error {
 	if about.messageID != "" && len(routes) == 0 {
 		h.metrics.unrouted.Inc()
-		h.logger.Info("the event matches no forward; it is kept for the retention", about.fields()...)
+		h.unroutedNoted(about)
 	}
 	if accepted.Held != nil && h.relay(w, r, shared, accepted.Held) {
 		return nil
