@@ -22,11 +22,11 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	answer := apiStatus{
 		Now: time.Now().UTC(), Since: processBegan.UTC(), Listeners: outcomes.listeners(),
 		Store: apiStore{
-			Location: o.shared.location, Available: stats.Available, BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
+			Location: o.shared.location, Available: stats.Available, Cause: stats.Cause, BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
 			RetainedBytes: ifCounted(stats.Retained), DedupeKeys: ifCounted(stats.Keys), Damaged: stats.Damaged,
 		},
 		Limits: apiLimits{
-			InFlightBytes: o.shared.room.total.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
+			InFlightBytes: o.shared.buffered.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
 		},
 	}
 	t := &answer.Totals

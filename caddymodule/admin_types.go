@@ -21,7 +21,8 @@ type apiStatus struct {
 
 type apiStore struct {
 	Location      string `json:"location" doc:"What is open, such as pebble:/var/lib/caddy/webhook_gateway."`
-	Available     bool   `json:"available" doc:"False while the disk is full or faulty; senders get 503 then."`
+	Available     bool   `json:"available" doc:"False while the disk is full or faulty, or files of the store are damaged; senders get 503 then."`
+	Cause         string `json:"cause,omitempty" doc:"Why the store is not available, and what to do, where that is known."`
 	BacklogBytes  int64  `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
 	BacklogLimit  int64  `json:"backlog_limit_bytes" doc:"max_backlog; 0: no limit."`
 	RetainedBytes *int64 `json:"retained_bytes,omitempty" doc:"Bytes of what has ended and is kept. Absent while it is being counted."`
@@ -30,7 +31,7 @@ type apiStore struct {
 }
 
 type apiLimits struct {
-	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of requests in memory: bodies, headers and copies."`
+	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of request bodies in memory."`
 	InFlightLimit int64 `json:"in_flight_limit_bytes" doc:"max_in_flight."`
 	WaitingTwins  int64 `json:"waiting_twins" doc:"Requests that wait for the outcome of an identical one."`
 }

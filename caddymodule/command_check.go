@@ -20,12 +20,17 @@ import (
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check [--store DIR] [--encrypt-key KEY] [--json]",
+		Use:   "check [--store DIR] [--encrypt-key KEY] [--salvage DIR] [--json]",
 		Short: "Reads a whole store and reports what is in it and what is wrong",
 		Long: `
 Reads the folder of a store from end to end and reports what waits in it, and
 what is damaged or belongs to nothing. It changes nothing, and the gateway has to
 be stopped meanwhile. It exits with 1 where something is wrong.
+
+With --salvage it copies all that can be read of a damaged store into a new
+folder, reports what could not be read, and changes nothing in the old one. Then
+put the new folder in the place of the old one. Some events may be delivered once
+more; none that can be read is left out.
 
 Without the key an encrypted store's messages are counted and not read. Give the
 key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,
@@ -33,6 +38,7 @@ key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,
 		RunE: run(checkStore),
 	}
 	storeFlags(cmd)
+	cmd.Flags().String("salvage", "", "a folder, not there yet, for all that can be read")
 	cmd.Flags().Bool("json", false, "print the report as JSON")
 	return cmd
 }
@@ -49,7 +55,7 @@ func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
 	if dir = fl.String("store"); dir == "" {
 		dir = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 	}
-	if there, _ := filepath.Glob(filepath.Join(dir, "MANIFEST-*")); len(there) == 0 { // opening it would make one
+	if !pebble.IsStore(dir) { // opening it would make one
 		return "", nil, fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
 	}
 	for _, text := range list(fl, "encrypt-key") {
@@ -75,6 +81,9 @@ func checkStore(fl caddycmd.Flags) error {
 	if err != nil {
 		return err
 	}
+	if to := fl.String("salvage"); to != "" {
+		return salvageStore(fl, dir, to, keys)
+	}
 	p := newProgress("checking", 0)
 	report, err := pebble.Check(dir, keys, func(done, total int64) {
 		p.total = total
@@ -92,6 +101,43 @@ func checkStore(fl caddycmd.Flags) error {
 	if err == nil && !report.Sound() {
 		err = fmt.Errorf("something is wrong in %s", dir)
 	}
+	return err
+}
+
+// salvageStore copies a damaged store.
+func salvageStore(fl caddycmd.Flags, dir, to string, keys [][]byte) error {
+	p := newProgress("copying", 0)
+	report, err := pebble.SalvageTo(dir, to, keys, func(done, total int64) {
+		p.total = max(total, done)
+		p.step(done)
+	})
+	p.end()
+	if err != nil {
+		return inUse(err)
+	}
+	if fl.Bool("json") {
+		return printJSON(os.Stdout, report, "  ")
+	}
+	return printSalvage(os.Stdout, report, time.Now())
+}
+
+// printSalvage shows what was salvaged to a person.
+func printSalvage(w io.Writer, r pebble.Salvage, now time.Time) error {
+	for _, f := range r.Files {
+		fmt.Fprintf(w, "%s %s\n", printable(f.File), printable(f.Problem))
+	}
+	fmt.Fprintf(w, "%s copied; %s could not be read.\n", plural(r.Records, "record", "records"), plural(r.Holes, "place", "places"))
+	if r.Restored > 0 {
+		fmt.Fprintf(w, "%s put back into the index of those that wait. Some may have been delivered before.\n", plural(r.Restored, "delivery", "deliveries"))
+	}
+	if r.Lost > 0 {
+		fmt.Fprintf(w, "The request of %s is lost; the deliveries become dead letters, which show the event ID.\n", plural(r.Lost, "event", "events"))
+	}
+	fmt.Fprintln(w)
+	if err := printReport(w, r.Report, now); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\nNow move %s away and %s to its place. A running gateway opens it by itself.\n", printable(r.Dir), printable(r.To))
 	return err
 }
 
@@ -119,6 +165,9 @@ func printReport(w io.Writer, r pebble.Report, now time.Time) error {
 	}
 	if r.Damaged > 0 {
 		fmt.Fprintf(w, "%s set aside that could not be read; the others are delivered.\n", plural(r.Damaged, "record", "records"))
+	}
+	for _, f := range r.Files {
+		fmt.Fprintf(w, "%s %s. Copy what can be read with --salvage.\n", printable(f.File), printable(f.Problem))
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "%s: %s, such as %s\n", printable(p.What), humanize.Comma(p.Count), printable(strings.Join(p.Examples, ", ")))

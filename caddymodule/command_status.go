@@ -159,7 +159,10 @@ func (r *statusReport) needs() []string {
 	var lines []string
 	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
 	s := r.Store
-	if !s.Available {
+	switch {
+	case !s.Available && s.Cause != "":
+		say("The store is not available, and senders get 503: %s", printable(s.Cause))
+	case !s.Available:
 		say("The disk is full or faulty: senders get 503.")
 	}
 	if s.BacklogLimit > 0 && s.BacklogBytes >= s.BacklogLimit*8/10 {

@@ -74,6 +74,8 @@ func (g *gateway) stop() {
 		g.t.Error("stopping: ", err)
 	}
 	until(g.t, "the store to be closed", func() bool { return openStoresCount() == 0 })
+	handover.Lock() // the pool forgets a store before it is closed
+	defer handover.Unlock()
 }
 
 func openStoresCount() (n int) {

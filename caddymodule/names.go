@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"net/http"
-	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -45,7 +44,6 @@ type facts struct {
 	reason             string
 	attemptID          string // what the sender calls its attempt
 	client             string // the address that the request came from
-	network            netip.Addr
 	forward            string // empty: it has no name, or none is meant
 	body               []byte // of the verified event
 	exact              bool   // placeholders need not fit into headers

@@ -180,12 +180,13 @@ func (d *Delivery) Began() time.Time {
 
 // Stats is a picture of what a store holds.
 type Stats struct {
-	Bytes        int64 // of waiting messages and dead letters
-	Limit        int64 // on Bytes; 0: none
-	Retained     int64 // bytes of what has ended and is kept; -1: being counted
-	Available    bool  // false while the disk is full or faulty
-	Keys         int64 // dedupe keys remembered, approximately; -1: unknown
-	Damaged      int64 // records set aside because they cannot be read
+	Bytes        int64  // of waiting messages and dead letters
+	Limit        int64  // on Bytes; 0: none
+	Retained     int64  // bytes of what has ended and is kept; -1: being counted
+	Available    bool   // false while the disk is full or faulty, or files are damaged
+	Cause        string // why it is not available, as far as that is known
+	Keys         int64  // dedupe keys remembered, approximately; -1: unknown
+	Damaged      int64  // records set aside because they cannot be read
 	Destinations map[string]DestinationStats
 }
 

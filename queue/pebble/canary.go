@@ -111,6 +111,7 @@ func (s *Store) SetKeys(keys [][]byte) error {
 		return err
 	}
 	s.seal.keys.Store(&ring)
+	s.later(s.unpark)
 	s.damage.keysChanged()
 	if err := guarded(func() error { return s.reseal(db) }); err != nil {
 		s.options.Logger.Warn("learnt secrets still need their key from before; the next start tries again", "error", err)

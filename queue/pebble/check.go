@@ -34,7 +34,9 @@ type Report struct {
 	Gone         int64               `json:"gone"`    // messages of which is known that they have gone
 	Damaged      int64               `json:"damaged"` // records set aside when they were met
 	Destinations []DestinationReport `json:"destinations"`
-	// Problems are what should not be. There are none in a sound folder.
+	// Files lists the files that are not as they were written.
+	Files []FileProblem `json:"files"`
+	// Problems lists inconsistencies. It is empty for a sound folder.
 	Problems []Problem `json:"problems"`
 }
 
@@ -56,7 +58,7 @@ type Problem struct {
 }
 
 // Sound tells whether nothing was found that should not be.
-func (r Report) Sound() bool { return len(r.Problems) == 0 && r.Damaged == 0 }
+func (r Report) Sound() bool { return len(r.Problems) == 0 && len(r.Files) == 0 && r.Damaged == 0 }
 
 // maxExamples bounds the examples of a problem.
 const maxExamples = 5
@@ -72,7 +74,7 @@ func Check(dir string, keys [][]byte, progress func(done, total int64)) (Report,
 }
 
 func checkFS(files vfs.FS, dir string, keys [][]byte, progress func(done, total int64), now time.Time) (report Report, err error) {
-	report = Report{Dir: dir, Destinations: []DestinationReport{}, Problems: []Problem{}}
+	report = Report{Dir: dir, Destinations: []DestinationReport{}, Files: []FileProblem{}, Problems: []Problem{}}
 	fail := func(err error) (Report, error) { return report, fmt.Errorf("checking the queue in %s: %w", dir, err) }
 	seal, err := newSeal(keys)
 	if err != nil {
@@ -87,9 +89,13 @@ func checkFS(files vfs.FS, dir string, keys [][]byte, progress func(done, total 
 	c.log = slog.New(slog.DiscardHandler)
 	cache := pebble.NewCache(256 << 20)
 	defer cache.Unref()
-	bad := new(badBlocks)
+	f, err := readFolder(files, dir)
+	if err != nil {
+		return fail(err)
+	}
+	bad := new(damagedTables)
 	po := &pebble.Options{FS: readOnlyFS{files, bad}, ReadOnly: true, Cache: cache, Logger: silent{}, EventListener: &pebble.EventListener{
-		DataCorruption: func(info pebble.DataCorruptionInfo) { bad.add(info); c.file(info.Path) },
+		DataCorruption: func(info pebble.DataCorruptionInfo) { bad.add(info.Path); c.file(info.Path) },
 	}}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10) // as they were written
@@ -103,6 +109,10 @@ func checkFS(files vfs.FS, dir string, keys [][]byte, progress func(done, total 
 		return c.run(db)
 	})
 	c.finish()
+	report.Files = append(report.Files, f.inspect(err)...)
+	if err = f.explain(report.Files, err); cannotOpen(err) {
+		return report, err
+	}
 	if err != nil {
 		return fail(err)
 	}
@@ -150,12 +160,12 @@ func (c *checker) finish() {
 // readOnlyFS refuses everything that would change a file, and takes no lock.
 type readOnlyFS struct {
 	vfs.FS
-	bad *badBlocks
+	bad *damagedTables
 }
 
 func (f readOnlyFS) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	file, err := f.FS.Open(name, opts...)
-	return f.bad.file(name, file), err
+	return f.bad.file(name, file, opts), err
 }
 
 func (readOnlyFS) Create(string, vfs.DiskWriteCategory) (vfs.File, error) { return nil, syscall.EROFS }

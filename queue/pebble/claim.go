@@ -248,12 +248,9 @@ func (c *claim) Bury(a queue.Attempt) error {
 	return c.end("bury", a, func(x *change) { x.ends(stageDead, 0) })
 }
 
-// keyPause is how long a delivery rests that nobody can read for want of a key.
-const keyPause = 5 * time.Minute
-
-// postpone makes way for those that can be read. Nothing counts as an attempt.
+// postpone parks the delivery. Nothing counts as an attempt.
 func (c *claim) postpone() error {
-	return c.mark(nil, func(x *change) { x.to.due = c.store.dueAt(c.store.now().Add(keyPause)) })
+	return c.mark(nil, func(x *change) { x.to.due = parkedAt(c.store.dueAt(c.store.now().Add(keyPause))) })
 }
 
 // Release implements [queue.Claim]. Nothing is written: on disk a claimed

@@ -17,11 +17,11 @@ import (
 // Damage comes in two forms. A record that is not what this package writes is
 // set aside: it moves to a kind of its own, where a person can look at it, and
 // the rest goes on. A block of a file whose checksum is wrong hides the records
-// in it, and all that other files hold between the same two keys; whoever reads
-// a range goes on behind it, and who needs a record from within learns that it is
-// damaged. Deliveries whose index is hidden so are put back into it; see mend.
-// What cannot be survived is the loss of a file's own index or of the manifest:
-// then the store does not open, and says which file it is.
+// in it, and all that other files hold between the same two keys. A reader of a
+// range goes on behind it, and a reader of a record within learns that it is
+// damaged. At the start, deliveries whose index is hidden are put back into it; see
+// mend. A salvage copies all that can be read into a new folder. Without its MANIFEST, or
+// where a table cannot be opened at all, the store does not open; see broken.go.
 
 // isCorruption: a block of a file does not have the checksum that it was written
 // with, or a file is missing. What lies elsewhere can be read all the same.
@@ -247,6 +247,23 @@ func pass(r pebble.Reader, key, limit []byte, down bool) (found []byte, err erro
 			err = errors.Join(err, closeErr)
 		}
 	}()
+	return passIn(iter, key, limit, down)
+}
+
+// seeker is an iterator of a database or of a table.
+type seeker interface {
+	SeekGE(key []byte) bool
+	SeekLT(key []byte) bool
+	First() bool
+	Last() bool
+	Next() bool
+	Prev() bool
+	Valid() bool
+	Key() []byte
+	Error() error
+}
+
+func passIn(iter seeker, key, limit []byte, down bool) (found []byte, err error) {
 	seek, farthest, back := iter.SeekGE, iter.Last, iter.Prev
 	if down {
 		seek, farthest, back = iter.SeekLT, iter.First, iter.Next

@@ -29,11 +29,10 @@ import (
 // callers committing at once, since Pebble syncs for all that came meanwhile.
 type database struct {
 	*pebble.DB
-	fence    *fence
-	stall    time.Duration // how long a commit waits on after the disk became full
-	damage   *damage
-	reported sync.Map    // the damaged files that were reported
-	fail     func(error) // tells the store, which starts the repair
+	fence  *fence
+	stall  time.Duration // how long a commit waits on after the disk became full
+	damage *damage
+	fail   func(error) // tells the store, which starts the repair
 
 	queue   chan *commit
 	syncing chan *commit
@@ -112,6 +111,7 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*dat
 		return nil, err
 	}
 	files.serving.Store(true)
+	files.tables.restUntil(db.dead)
 	db.loops.Go(db.apply)
 	db.loops.Go(db.await)
 	return db, nil
@@ -153,25 +153,10 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	return po
 }
 
-// compactionPause is how long a compaction rests that met a damaged file: Pebble
-// would repeat it at once.
-const compactionPause = 10 * time.Second
-
 // corrupt is told of each damaged block that is met, on the goroutine that reads.
 func (db *database) corrupt(log *slog.Logger, info pebble.DataCorruptionInfo) {
-	db.fence.bad.add(info)
-	if _, reported := db.reported.LoadOrStore(info.Path, true); !reported {
-		log.Error("a file of the queue is damaged; what can be read goes on", "file", info.Path, "details", info.Details)
-	}
-	// While it is being opened Pebble waits for the compactions that it has begun.
-	if !db.fence.serving.Load() || !onStack("pebble/v2.(*DB).compact1") {
-		return
-	}
-	pause := time.NewTimer(compactionPause)
-	defer pause.Stop()
-	select {
-	case <-pause.C:
-	case <-db.dead:
+	if db.fence.tables.add(info.Path) {
+		log.Error("a file of the queue is damaged; what can be read goes on. "+salvageHint, "file", info.Path, "details", info.Details)
 	}
 }
 
@@ -396,15 +381,12 @@ func guarded(f func() error) (err error) {
 }
 
 // onGuarded tells whether the calling goroutine runs below guarded.
-func onGuarded() bool { return onStack("queue/pebble.guarded") }
-
-// onStack tells whether it runs below a function.
-func onStack(name string) bool {
+func onGuarded() bool {
 	var stack [128]uintptr
 	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, name) {
+		if strings.HasSuffix(frame.Function, "queue/pebble.guarded") {
 			return true
 		}
 		if !more {

@@ -73,8 +73,8 @@ func (d *disk) leave() {
 // and the rest goes nowhere, which lets Pebble close and free its memory.
 type fence struct {
 	vfs.FS
-	disk *disk
-	bad  badBlocks
+	disk   *disk
+	tables damagedTables
 	// fail is called with the error of a write.
 	fail atomic.Pointer[func(error)]
 	// serving: the database is open. Until then Pebble handles errors well on the
@@ -205,7 +205,7 @@ func (f *fence) ReuseForWrite(oldname, newname string, category vfs.DiskWriteCat
 
 func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 	file, err := f.FS.Open(name, opts...)
-	return f.bad.file(name, file), err
+	return f.tables.file(name, file, opts), err
 }
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {

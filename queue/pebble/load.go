@@ -17,7 +17,7 @@ func (s *Store) load(db *database) error {
 	if err := each(db, kindDamaged, func(_, _ []byte) error { aside++; return nil }); err != nil {
 		return err
 	}
-	s.damage.restart(aside)
+	s.damage.restart(aside + int64(s.lostLogs))
 	defer s.setAside(db)
 	if err := s.checkFormat(db); err != nil {
 		return err
@@ -78,8 +78,10 @@ func (s *Store) checkFormat(db *database) error {
 }
 
 func unknownFormat(held []byte) error {
-	return fmt.Errorf("the folder holds %q, but this version reads %q only: start the version that wrote it, or name another folder", held, format)
+	return fmt.Errorf("%w: it holds %q, but this version reads %q only: start the version that wrote it, or name another folder", errFormat, held, format)
 }
+
+var errFormat = errors.New("the folder is of another format")
 
 // each calls f for the records of one kind; see walk.
 func each(db *database, kind byte, f func(k, v []byte) error) error {

@@ -14,12 +14,14 @@ import (
 // mendPiece is how many deliveries are put back in one commit.
 const mendPiece = 512
 
-// mend puts deliveries that wait back into their index where a damaged file has
-// taken them out of it: the lists and the messages still know of them. They are
-// due at once and, as their place in line is what is lost, in no line.
+// mend puts deliveries that wait back into their index where a damaged block hides
+// it: the lists still name them. They are due at once and, as their place in line is
+// lost, in no line.
 //
-// The gaps have to go first, as what is written into one cannot be read either.
-// A copy of the damaged files stays in a folder beside them.
+// The gaps have to go first. A record that is written into a gap cannot be read
+// either, and the gap at the end of a destination's index is where its next events
+// go: they would wait until somebody salvages the folder. Copies of the damaged
+// files stay in a folder beside them.
 func (s *Store) mend(db *database, gaps []gap) error {
 	if err := s.keepCopies(db); err != nil {
 		return err
@@ -104,19 +106,16 @@ const damagedDir = "damaged"
 func (s *Store) keepCopies(db *database) error {
 	files := db.fence
 	dir := files.PathJoin(s.options.Dir, damagedDir)
-	if err := files.MkdirAll(dir, 0o700); err != nil {
+	if err := files.MkdirAll(dir, privateDir); err != nil {
 		return err
 	}
-	var err error
-	db.reported.Range(func(path, _ any) bool {
-		name := path.(string)
-		err = files.Link(name, files.PathJoin(dir, files.PathBase(name)))
-		if errors.Is(err, fs.ErrExist) {
-			err = nil
+	for _, name := range files.tables.list() {
+		err := files.Link(name, files.PathJoin(dir, files.PathBase(name)))
+		if err != nil && !errors.Is(err, fs.ErrExist) {
+			return err
 		}
-		return err == nil
-	})
-	return err
+	}
+	return nil
 }
 
 // lost tells whether a delivery waits without standing in its index.

@@ -23,6 +23,13 @@ func (s *Store) Stats() queue.Stats {
 		Retained:  -1,
 		Damaged:   s.damage.total(),
 	}
+	if !st.Available {
+		s.mu.Lock()
+		if s.cause != nil && s.current.Load() == nil {
+			st.Cause = s.cause.Error()
+		}
+		s.mu.Unlock()
+	}
 	if s.counted.Load() {
 		st.Keys = max(s.keys.Load(), 0)
 	}

@@ -70,6 +70,7 @@ func (o Options) withDefaults() Options {
 	if o.FS == nil {
 		o.FS = vfs.Default
 	}
+	o.FS = private(o.FS)
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -94,7 +95,7 @@ func (o Options) withDefaults() Options {
 type Store struct {
 	options Options
 	disk    *disk
-	lock    io.Closer
+	lock    io.Closer // nil while a damaged folder is watched; changes under mu
 	cache   *pebble.Cache
 	flights flights
 	seal    *seal
@@ -126,13 +127,18 @@ type Store struct {
 	closed  bool
 	opening *fence // of the database that is being opened
 	cause   error  // why there is no database
+
+	lostLogs int // damaged logs that were found at the start
 }
 
 var _ queue.Store = (*Store)(nil)
 
+var errStoreClosed = errors.New("the store is closed")
+
 // Open opens the store in a folder, or creates it. The error wraps
 // [queue.ErrLocked] when another process has it open. If there is no space left
-// on the disk it opens all the same, and is unavailable until there is.
+// on the disk it opens all the same, and is unavailable until there is. So it does
+// where files of the folder are damaged, until the folder is replaced.
 func Open(o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{
@@ -156,28 +162,34 @@ func Open(o Options) (*Store, error) {
 	if s.seal, err = newSeal(o.Keys); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
-	if err := o.FS.MkdirAll(o.Dir, 0o700); err != nil {
+	if err := o.FS.MkdirAll(o.Dir, privateDir); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
-	if s.lock, err = o.FS.Lock(o.FS.PathJoin(o.Dir, "LOCK")); err != nil {
-		if isLocked(err) {
-			err = fmt.Errorf("%w: %w", queue.ErrLocked, err)
-		}
+	if s.lock, err = s.takeLock(); err != nil {
 		return nil, fmt.Errorf("opening the queue in %s: %w", o.Dir, err)
 	}
+	closeFolder(o.FS, o.Dir, o.Logger)
 	s.cache = pebble.NewCache(o.cacheSize)
 	started := make(chan error, 1)
 	s.background.Go(func() { started <- s.start() })
 	select {
 	case err := <-started:
-		if err != nil {
+		switch {
+		case cannotOpen(err):
+			s.giveBack(err)
+			s.background.Go(func() { s.outlastDamage(err) })
+		case err != nil:
 			s.cache.Unref()
 			return nil, errors.Join(fmt.Errorf("opening the queue in %s: %w", o.Dir, err), s.lock.Close())
 		}
 	case <-s.disk.whenFull():
 		o.Logger.Error("the disk is full; the queue opens when there is space")
 		s.background.Go(func() {
-			if err := <-started; err != nil {
+			switch err := <-started; {
+			case cannotOpen(err):
+				s.giveBack(err)
+				s.outlastDamage(err)
+			case err != nil:
 				s.reopen()
 			}
 		})
@@ -204,12 +216,16 @@ func (s *Store) start() error {
 	s.mu.Lock()
 	if s.closed {
 		s.mu.Unlock()
-		return errors.New("the store is closed")
+		return errStoreClosed
 	}
 	s.opening = files
 	s.mu.Unlock()
 
-	db, err := openDatabase(s.options, s.cache, files, s.failed)
+	var db *database
+	err := s.beforeOpen()
+	if err == nil {
+		db, err = openDatabase(s.options, s.cache, files, s.failed)
+	}
 	count := func() {}
 	if err == nil {
 		db.damage = &s.damage
@@ -218,7 +234,7 @@ func (s *Store) start() error {
 	s.mu.Lock()
 	s.opening = nil
 	if err == nil && s.closed {
-		err = errors.New("the store is closed")
+		err = errStoreClosed
 	}
 	if err == nil && db.hasFailed() {
 		err = errors.New("the database failed while it was opened")
@@ -233,11 +249,17 @@ func (s *Store) start() error {
 			go count() // ends at once, as the database has failed or the store closes
 			s.abandon(db)
 		}
-		return err
+		return s.diagnose(err)
+	}
+	if s.lostLogs > 0 {
+		if err := s.dropClosed(); err != nil {
+			s.options.Logger.Warn("the list of the queue's files cannot be removed; the next start may report lost logs again", "error", err)
+		}
 	}
 	s.background.Go(count)
 	s.loadFilter()
 	s.wakeLanes()
+	s.background.Go(s.unpark)
 	return nil
 }
 
@@ -304,6 +326,11 @@ func (s *Store) reopen() {
 		err := s.start()
 		if err == nil {
 			s.options.Logger.Info("the queue's disk works again")
+			return
+		}
+		if cannotOpen(err) {
+			s.giveBack(err)
+			s.outlastDamage(err)
 			return
 		}
 		s.mu.Lock()
@@ -374,7 +401,13 @@ func (s *Store) Close() error {
 	select {
 	case err := <-done:
 		s.cache.Unref()
-		return errors.Join(err, s.lock.Close())
+		s.mu.Lock()
+		lock := s.lock
+		s.mu.Unlock()
+		if lock != nil {
+			err = errors.Join(err, lock.Close())
+		}
+		return err
 	case <-timer.C:
 		// The disk hangs. The lock stays: something may still be written.
 		if db != nil {
@@ -398,6 +431,9 @@ func (s *Store) closeDatabase(db *database) error {
 		go func() { closed <- db.close() }()
 		select {
 		case err := <-closed:
+			if err == nil {
+				s.noteClosed()
+			}
 			return err
 		case <-db.failing:
 		case <-s.disk.whenFull():
@@ -408,6 +444,22 @@ func (s *Store) closeDatabase(db *database) error {
 	}
 	s.abandon(db)
 	return nil
+}
+
+// noteClosed lists the files. Without the list less damage is found.
+func (s *Store) noteClosed() {
+	if err := writeClosed(s.options.FS, s.options.Dir); err != nil {
+		s.options.Logger.Warn("the queue's files cannot be listed; the next start cannot tell whether a log was cut off", "error", err)
+	}
+}
+
+// later runs f in the background, unless the store closes.
+func (s *Store) later(f func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.closed {
+		s.background.Go(f)
+	}
 }
 
 // SetMaxBacklog changes the limit of Options.MaxBacklog. 0 or less is no limit.
