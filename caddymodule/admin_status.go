@@ -26,7 +26,7 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 			RetainedBytes: ifCounted(stats.Retained), DedupeKeys: ifCounted(stats.Keys), Damaged: stats.Damaged,
 		},
 		Limits: apiLimits{
-			InFlightBytes: o.shared.buffered.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
+			InFlightBytes: o.shared.room.total.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
 		},
 	}
 	t := &answer.Totals

@@ -31,7 +31,7 @@ type apiStore struct {
 }
 
 type apiLimits struct {
-	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of request bodies in memory."`
+	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of requests in memory: bodies, headers and copies."`
 	InFlightLimit int64 `json:"in_flight_limit_bytes" doc:"max_in_flight."`
 	WaitingTwins  int64 `json:"waiting_twins" doc:"Requests that wait for the outcome of an identical one."`
 }

@@ -7,6 +7,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/hookwicket/hookwicket/verifiers"
 )
@@ -42,12 +43,7 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, 
 	about.reason = string(reason)
 	h.metrics.refused(reason).Inc()
 	about.tell("refused")
-	fields := append(about.fields(), zap.String("reason", about.reason),
-		zap.String("remote_addr", clientIP(r)), zap.Int("size", size))
-	if text := detail(err); text != "" {
-		fields = append(fields, zap.String("detail", text))
-	}
-	h.logger.Warn("request refused", fields...)
+	h.noteRefusal("request refused", r, about, size, err)
 
 	switch reason {
 	case verifiers.BodyTooLarge:
@@ -121,13 +117,23 @@ func detail(err error) string {
 func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
 	h.metrics.unavailable.Inc()
 	about.tell("unavailable")
-	h.logger.Error("event not accepted; the sender was asked to try again", append(about.fields(),
-		zap.String("remote_addr", clientIP(r)), zap.Error(err))...)
+	h.note(zapcore.ErrorLevel, "event not accepted; the sender was asked to try again", causeOf(err), about, func() []zap.Field {
+		return []zap.Field{zap.String("remote_addr", clientIP(r)), zap.Error(err)}
+	})
 	w.Header().Set("Retry-After", retryAfterFor(err))
 	// Not as an error: Caddy logs those with the request's headers, in which there
 	// may be a token.
 	w.WriteHeader(http.StatusServiceUnavailable)
 	return nil
+}
+
+// crowded answers when there is no memory for a request. The rest of it is not read,
+// which would keep the connection for as long as the sender likes.
+func (h *Handler) crowded(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
+	if r.ProtoMajor == 1 {
+		w.Header().Set("Connection", "close")
+	}
+	return h.unavailable(w, r, about, err)
 }
 
 func clientIP(r *http.Request) string {

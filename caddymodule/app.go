@@ -28,7 +28,7 @@ func init() {
 const (
 	defaultMaxBacklog  = 10 << 30         // bytes waiting on disk
 	defaultMaxRetained = 1 << 30          // bytes of what has ended
-	defaultMaxInFlight = 256 << 20        // bytes of bodies in memory, all requests together
+	defaultMaxInFlight = 256 << 20        // bytes of requests in memory, all together
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
 	defaultFuture      = 5 * time.Minute  // clock skew granted to senders
@@ -39,9 +39,6 @@ const (
 	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause
 	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
 )
-
-// readTimeout is for the whole body of a request. It is a variable for the tests.
-var readTimeout = 30 * time.Second
 
 // App is what the endpoints of a configuration share: the store and its limits.
 // It needs no configuration; an endpoint brings it along.
@@ -69,8 +66,9 @@ type App struct {
 	// letters. Beyond it senders get 503 with Retry-After. Default: 10 GiB.
 	MaxBacklog int64 `json:"max_backlog,omitempty"`
 
-	// MaxInFlight limits the bytes of request bodies held in memory at once, by
-	// all endpoints together. Beyond it senders get 503 with Retry-After.
+	// MaxInFlight limits the bytes of requests in memory at once, of all endpoints
+	// together: bodies, headers, and the copies that are made of them. Beyond it
+	// senders get 503 with Retry-After; see room.go for how it is shared.
 	// Default: 256 MiB.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 
@@ -98,7 +96,8 @@ type App struct {
 	metrics *metrics
 	store   StoreModule
 
-	forStore line // those who wait for it to be opened
+	forStore line    // those who wait for it to be opened
+	repeats  repeats // of log lines that strangers cause
 	settings StoreSettings
 	events   map[string]bool
 
@@ -211,6 +210,8 @@ func (a *App) Start() error {
 			run.deliver(f)
 		}
 	}
+	shared.room.limit.Store(a.MaxInFlight)
+	paceHeap(&shared.room)
 	run.warnOfOrphans(a.endpoints)
 	a.warnOfBehind()
 	run.takeOver()
@@ -230,6 +231,7 @@ func (a *App) Stop() error {
 		return nil
 	}
 	a.stopTelling()
+	a.repeats.close()
 	run.handBack()
 	if caddy.Exiting() {
 		run.stop(gracePeriod)

@@ -23,11 +23,13 @@ func TestSameBody(t *testing.T) {
 		"empty":           nil,
 		"binary":          {0, 1, 2, 0xff, 0xfe, '\r', '\n', 0, 0x80},
 		"one byte":        {'x'},
+		"a first step":    random[:firstStep],
+		"and a byte":      random[:firstStep+1],
 		"white space":     []byte("  {\"a\" : 1}\r\n\r\n"),
 		"1 MB":            random,
-		"a whole buffer":  random[:firstChunk],
-		"a byte too much": random[:firstChunk+1],
-		"two buffers":     random[:2*firstChunk],
+		"a whole buffer":  random[:secondStep],
+		"a byte too much": random[:secondStep+1],
+		"two buffers":     random[:2*secondStep],
 	}
 	up := newUpstream(t)
 	s := by("github")

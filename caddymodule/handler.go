@@ -96,7 +96,7 @@ type Handler struct {
 	// letters. Default: the app's limit for all of them.
 	MaxBacklog int64 `json:"max_backlog,omitempty"`
 
-	// MaxInFlight limits the bytes of this endpoint's bodies in memory at once.
+	// MaxInFlight limits the bytes of this endpoint's requests in memory at once.
 	// Default: the app's limit for all of them.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -70,7 +71,6 @@ func (h *Handler) greet(w http.ResponseWriter, r *http.Request, shared *shared, 
 	case !ok:
 		return false, nil
 	}
-	fields := append(about.fields(), zap.String("handshake", reply.Name), zap.String("remote_addr", clientIP(r)))
 	if reply.Denied == "" && reply.Enrol != "" {
 		if reply.Denied, err = h.enrol(r.Context(), shared, reply.Enrol); err != nil {
 			return true, h.unavailable(w, r, about, err)
@@ -78,13 +78,13 @@ func (h *Handler) greet(w http.ResponseWriter, r *http.Request, shared *shared, 
 		if reply.Denied != "" {
 			reply = verifiers.HandshakeReply{Name: reply.Name, Status: http.StatusForbidden, Denied: reply.Denied}
 		} else {
-			h.logger.Warn("a secret was learnt from this request; what is signed with it is an event from now on. "+
-				"Take `enrol` off when the provider is set up; `caddy webhook learnt` shows it", fields...)
+			h.noteHandshake(zapcore.WarnLevel, "a secret was learnt from this request; what is signed with it is an event from now on. "+
+				"Take `enrol` off when the provider is set up; `caddy webhook learnt` shows it", r, about, reply)
 		}
 	}
 	if reply.Denied != "" {
 		h.metrics.denied.WithLabelValues(reply.Name).Inc()
-		h.logger.Warn("handshake refused", append(fields, zap.String("detail", reply.Denied))...)
+		h.noteHandshake(zapcore.WarnLevel, "handshake refused", r, about, reply, zap.String("detail", reply.Denied))
 		w.WriteHeader(reply.Status)
 		return true, nil
 	}
@@ -94,8 +94,17 @@ func (h *Handler) greet(w http.ResponseWriter, r *http.Request, shared *shared, 
 		}
 	}
 	h.metrics.greeted.WithLabelValues(reply.Name).Inc()
-	h.logger.Info("handshake answered", fields...)
+	h.noteHandshake(zapcore.InfoLevel, "handshake answered", r, about, reply)
 	return true, writeReply(w, r, reply)
+}
+
+// noteHandshake logs a handshake, which anybody can repeat.
+func (h *Handler) noteHandshake(level zapcore.Level, text string, r *http.Request, about *facts,
+	reply verifiers.HandshakeReply, more ...zap.Field,
+) {
+	h.note(level, text, reply.Name, about, func() []zap.Field {
+		return append([]zap.Field{zap.String("handshake", reply.Name), zap.String("remote_addr", clientIP(r))}, more...)
+	})
 }
 
 // writeReply writes an answer that may repeat some of an unsigned request: no

@@ -30,6 +30,7 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, shared *shared, 
 		return false
 	}
 	memory := h.memory(shared, time.Time{})
+	memory.verified = true
 	c := &captured{recorder: recorder{header: make(http.Header)}, memory: &memory}
 	defer c.drop()
 	done, ok := worker.Try(attempting, claim, func(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
@@ -68,13 +69,12 @@ func (a *App) worker(destination string) (*queue.Worker, context.Context) {
 // What an attempt keeps of any answer it keeps as well.
 type captured struct {
 	recorder
-	memory *memory
 
-	mu      sync.Mutex
-	head    http.Header // as it was with the final status
-	body    []byte
-	counted int64
-	lost    bool // too long, no room for it, or nobody waits any more
+	mu     sync.Mutex
+	memory *memory     // of the body
+	head   http.Header // as it was with the final status
+	body   []byte
+	lost   bool // too long, no room for it, or nobody waits any more
 }
 
 // WriteHeader notes the final status with its header; trailers come later, and
@@ -112,7 +112,6 @@ func (c *captured) keep(b []byte) {
 		c.forget()
 		return
 	}
-	c.counted += n
 	c.body = append(c.body, b...)
 }
 
@@ -124,8 +123,8 @@ func (c *captured) drop() {
 }
 
 func (c *captured) forget() {
-	c.memory.give(c.counted)
-	c.body, c.counted, c.lost = nil, 0, true
+	c.memory.release()
+	c.body, c.lost = nil, true
 }
 
 // writeTo answers the sender as the upstream did, unless its answer was lost.

@@ -22,7 +22,7 @@ func (u *upstream) waiting(lines string) string {
 func (g *gateway) settled() {
 	g.t.Helper()
 	g.drained()
-	until(g.t, "the memory to be free", func() bool { return g.open().buffered.Load() == 0 })
+	until(g.t, "the memory to be free", func() bool { return g.open().room.total.Load() == 0 })
 }
 
 // TestHybridAnswer: the sender gets the upstream's own answer, whole and as it is,

@@ -163,7 +163,7 @@ var (
 	descBytes      = storeDesc("backlog_bytes", "Bytes of waiting events and dead letters.")
 	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
 	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
-	descBuffered   = storeDesc("in_flight_bytes", "Bytes of request bodies in memory.")
+	descBuffered   = storeDesc("in_flight_bytes", "Bytes of requests in memory: bodies, headers and copies.")
 	descWaiting    = storeDesc("waiting_senders", "Requests that wait for room because their senders never try again: in memory, or in the store.", "for")
 	descTwins      = storeDesc("waiting_twins", "Requests that wait for the outcome of an identical one.")
 	descHits       = storeDesc("dedupe_hits_total", "Duplicates recognised without asking the store: in the cache, or as the twin of a request under way.", "by")
@@ -202,8 +202,8 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 				}
 			}
 		}
-		buffered += s.buffered.Load()
-		forRoom += s.forRoom.length.Load()
+		buffered += s.room.total.Load()
+		forRoom += s.room.line.length.Load()
 		forDisk += s.forDisk.length.Load()
 		twins += s.window.Waiting()
 		c, j := s.window.Counts()

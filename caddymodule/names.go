@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"net/http"
+	"net/netip"
 	"strconv"
 	"strings"
 	"time"
@@ -44,6 +45,7 @@ type facts struct {
 	reason             string
 	attemptID          string // what the sender calls its attempt
 	client             string // the address that the request came from
+	network            netip.Addr
 	forward            string // empty: it has no name, or none is meant
 	body               []byte // of the verified event
 	exact              bool   // placeholders need not fit into headers

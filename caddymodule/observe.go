@@ -8,6 +8,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -78,17 +79,16 @@ func (h *Handler) meet(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	if !ok || err != nil {
 		return false, nil
 	}
-	fields := append(about.fields(), zap.String("handshake", reply.Name), zap.String("remote_addr", clientIP(r)))
 	if reply.Denied == "" && reply.Enrol != "" && h.Enrol {
 		if reply.Denied, err = h.enrol(r.Context(), shared, reply.Enrol); err != nil {
-			h.logger.Error("a secret was handed over and could not be kept", append(fields, zap.Error(err))...)
+			h.noteHandshake(zapcore.ErrorLevel, "a secret was handed over and could not be kept", r, about, reply, zap.Error(err))
 		}
 	}
 	if reply.Denied != "" {
 		h.metrics.denied.WithLabelValues(reply.Name).Inc()
-		h.logger.Warn("handshake would be refused; it is passed on", append(fields, zap.String("detail", reply.Denied))...)
+		h.noteHandshake(zapcore.WarnLevel, "handshake would be refused; it is passed on", r, about, reply, zap.String("detail", reply.Denied))
 	} else {
-		h.logger.Info("handshake passed on", fields...)
+		h.noteHandshake(zapcore.InfoLevel, "handshake passed on", r, about, reply)
 	}
 	if err := h.passable(r, about, req.Body); err != nil {
 		return true, h.unavailable(w, r, about, err)
@@ -103,12 +103,7 @@ func (h *Handler) wouldRefuse(r *http.Request, about *facts, size int, err error
 	}
 	h.metrics.observed.WithLabelValues(about.reason).Inc()
 	about.tell("observed")
-	fields := append(about.fields(), zap.String("reason", about.reason),
-		zap.String("remote_addr", clientIP(r)), zap.Int("size", size))
-	if text := detail(err); text != "" {
-		fields = append(fields, zap.String("detail", text))
-	}
-	h.logger.Warn("request would be refused; it is let through", fields...)
+	h.noteRefusal("request would be refused; it is let through", r, about, size, err)
 }
 
 // wouldDrop does so with what it would not accept a second time.

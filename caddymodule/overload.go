@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strconv"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/verifiers"
 )
 
 // When there is no room for a request, in memory or in the store, a sender that
@@ -18,6 +20,8 @@ import (
 // so it waits here for room for as long as it is likely to wait itself.
 const (
 	maxWaiting      = 1024                   // requests that wait in one line; others are answered at once
+	maxWaitingOf    = maxWaiting / 8         // of one client
+	maxUnknown      = maxWaiting * 3 / 4     // of all clients that nothing genuine has come from
 	waitingPoll     = 250 * time.Millisecond // for room that nobody tells of, as on a disk
 	unknownDeadline = 5 * time.Second        // of a sender that never retries and whose row gives none
 	longestPatience = 30 * time.Second
@@ -44,9 +48,24 @@ func lacking(err error) bool {
 // line is a queue of requests that wait for room. The first is told when some was
 // freed; it tells the next. The zero line is empty.
 type line struct {
-	length atomic.Int64
-	mu     sync.Mutex
-	places fifo.List // of chan int
+	length  atomic.Int64
+	mu      sync.Mutex
+	places  fifo.List // of *place
+	of      map[netip.Addr]int
+	unknown int // places of waiters that are not known
+}
+
+// waiter is who waits. One client gets an eighth of the places of a line, and those
+// that nothing genuine has come from get three quarters: forged requests cannot fill
+// it. An address that is not valid is no client.
+type waiter struct {
+	client netip.Addr
+	known  bool
+}
+
+type place struct {
+	waiter
+	told chan int
 }
 
 // hops is how many requests in a row may find too little room for themselves
@@ -55,7 +74,7 @@ const hops = 8
 
 // wait calls try until there is room, the time is up, or it fails for another
 // reason. It returns the last error.
-func (l *line) wait(until time.Time, try func() error) error {
+func (l *line) wait(who waiter, until time.Time, try func() error) error {
 	err := try()
 	if !lacking(err) {
 		return err
@@ -64,8 +83,8 @@ func (l *line) wait(until time.Time, try func() error) error {
 	if left <= 0 {
 		return err
 	}
-	place := l.join()
-	if place == nil {
+	at := l.join(who)
+	if at == nil {
 		return err
 	}
 	over := time.NewTimer(left)
@@ -75,41 +94,61 @@ func (l *line) wait(until time.Time, try func() error) error {
 	for {
 		told := 0
 		select {
-		case told = <-place.Value.(chan int):
+		case told = <-at.Value.(*place).told:
 		case <-poll.C:
 		case <-over.C:
-			l.leave(place)
+			l.leave(at)
 			return err
 		}
 		if err = try(); !lacking(err) {
-			l.leave(place)
+			l.leave(at)
 			return err
 		}
 		if told > 1 {
-			l.tell(place, told-1)
+			l.tell(at, told-1)
 		}
 	}
 }
 
-// join takes the last place, or returns nil if the line is too long.
-func (l *line) join() *fifo.Element {
+// join takes the last place, or returns nil if there are too many before it.
+func (l *line) join(who waiter) *fifo.Element {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.places.Len() >= maxWaiting {
+	switch {
+	case l.places.Len() >= maxWaiting,
+		!who.known && l.unknown >= maxUnknown,
+		who.client.IsValid() && l.of[who.client] >= maxWaitingOf:
 		return nil
 	}
-	l.length.Add(1)
-	return l.places.PushBack(make(chan int, 1))
+	l.count(who, 1)
+	return l.places.PushBack(&place{who, make(chan int, 1)})
 }
 
 // leave gives up a place. Who leaves may have been told of room that others can
 // use.
-func (l *line) leave(place *fifo.Element) {
+func (l *line) leave(at *fifo.Element) {
 	l.mu.Lock()
-	l.places.Remove(place)
-	l.length.Add(-1)
+	l.places.Remove(at)
+	l.count(at.Value.(*place).waiter, -1)
 	l.mu.Unlock()
 	l.ring()
+}
+
+// count is called with the lock held.
+func (l *line) count(who waiter, n int) {
+	l.length.Add(int64(n))
+	if !who.known {
+		l.unknown += n
+	}
+	if !who.client.IsValid() {
+		return
+	}
+	if l.of == nil {
+		l.of = make(map[netip.Addr]int)
+	}
+	if l.of[who.client] += n; l.of[who.client] == 0 {
+		delete(l.of, who.client)
+	}
 }
 
 // ring tells the first in the line that there may be room.
@@ -120,18 +159,18 @@ func (l *line) ring() {
 }
 
 // tell passes the news to whoever stands behind a place, or to the first.
-func (l *line) tell(place *fifo.Element, hops int) {
+func (l *line) tell(at *fifo.Element, hops int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	next := l.places.Front()
-	if place != nil {
-		next = place.Next()
+	if at != nil {
+		next = at.Next()
 	}
 	if next == nil {
 		return
 	}
 	select {
-	case next.Value.(chan int) <- hops:
+	case next.Value.(*place).told <- hops:
 	default: // it has been told already
 	}
 }
@@ -147,15 +186,41 @@ func retryAfterFor(err error) string {
 	return strconv.Itoa(int((least + rand.N(least)) / time.Second))
 }
 
-// memory is where the endpoint's bodies are counted, by a request that may wait
-// until a time.
+// memory is where the bytes of one request are counted, which may wait until a time.
 func (h *Handler) memory(s *shared, until time.Time) memory {
-	m := memory{total: &s.buffered, limit: h.app.MaxInFlight, line: &s.forRoom, patience: until}
-	if h.MaxInFlight > 0 {
-		own, _ := s.inFlight.LoadOrStore(h.Name, new(atomic.Int64))
-		m.own, m.ownLimit = own.(*atomic.Int64), h.MaxInFlight
+	return memory{
+		room: &s.room, limit: h.app.MaxInFlight, patience: until,
+		tenant: s.room.endpoint(h.Name), ownLimit: h.MaxInFlight,
 	}
-	return m
+}
+
+// waitsUntil is when a request that was received at a time stops waiting for memory;
+// zero: it does not wait.
+func (h *Handler) waitsUntil(received time.Time) time.Time {
+	if h.patience == 0 {
+		return time.Time{}
+	}
+	return received.Add(h.patience)
+}
+
+// plausible tells whether a request carries a well-formed signature, as far as its
+// headers and its URL tell. A verifier that cannot tell is given the benefit.
+func (h *Handler) plausible(r *verifiers.Request) bool {
+	p, ok := h.guest.verifier.(verifiers.Plausible)
+	return !ok || p.Plausible(r)
+}
+
+// copies is how many bytes are made of a verified event besides its body: the record
+// and the store's batch, and the sealed record where the store encrypts.
+func (h *Handler) copies(body []byte) int64 {
+	n := int64(len(body))
+	switch {
+	case !h.asynchronous():
+		return 0
+	case len(h.app.Encrypt) > 0:
+		return 3 * n
+	}
+	return 2 * n
 }
 
 // errBacklogHere: the endpoint has as much waiting as it may.
@@ -175,11 +240,11 @@ func (h *Handler) withinBacklog(s *shared, size int64) error {
 
 // useBy is use for a request that may wait until a time for the store to be
 // opened, as when another process has not let go of it yet.
-func (a *App) useBy(until time.Time) (s *shared, release func(), err error) {
+func (a *App) useBy(who waiter, until time.Time) (s *shared, release func(), err error) {
 	if s, release, err = a.use(); err == nil {
 		return s, release, nil
 	}
-	err = a.forStore.wait(until, func() error {
+	err = a.forStore.wait(who, until, func() error {
 		s, release, err = a.use()
 		if err != nil {
 			err = fmt.Errorf("%w: %w", queue.ErrUnavailable, err)

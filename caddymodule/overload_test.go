@@ -42,7 +42,7 @@ func TestLine(t *testing.T) {
 		began := time.Now()
 		for _, need := range []int64{5, 1, 2, 1} {
 			go func() {
-				err := l.wait(began.Add(time.Minute), func() error {
+				err := l.wait(waiter{known: true}, began.Add(time.Minute), func() error {
 					if room.Add(-need) < 0 {
 						room.Add(need)
 						return errNoRoom
@@ -86,22 +86,22 @@ func TestLineEnds(t *testing.T) {
 		var l line
 		began := time.Now()
 		full := func() error { return errNoRoom }
-		if err := l.wait(began.Add(8*time.Second), full); !errors.Is(err, errNoRoom) || time.Since(began) != 8*time.Second {
+		if err := l.wait(waiter{known: true}, began.Add(8*time.Second), full); !errors.Is(err, errNoRoom) || time.Since(began) != 8*time.Second {
 			t.Errorf("%v after %v", err, time.Since(began))
 		}
 		began = time.Now()
 		other := errors.New("something else")
-		if err := l.wait(began.Add(time.Minute), func() error { return other }); err != other {
+		if err := l.wait(waiter{known: true}, began.Add(time.Minute), func() error { return other }); err != other {
 			t.Error(err)
 		}
-		if err := l.wait(time.Time{}, full); !errors.Is(err, errNoRoom) {
+		if err := l.wait(waiter{known: true}, time.Time{}, full); !errors.Is(err, errNoRoom) {
 			t.Error(err)
 		}
 		for range maxWaiting {
-			go l.wait(began.Add(time.Minute), full)
+			go l.wait(waiter{known: true}, began.Add(time.Minute), full)
 		}
 		synctest.Wait()
-		if err := l.wait(began.Add(time.Minute), full); !errors.Is(err, errNoRoom) || time.Since(began) != 0 {
+		if err := l.wait(waiter{known: true}, began.Add(time.Minute), full); !errors.Is(err, errNoRoom) || time.Since(began) != 0 {
 			t.Errorf("the line is too long: %v after %v", err, time.Since(began))
 		}
 		time.Sleep(time.Minute)
@@ -131,8 +131,7 @@ func TestWaitsForMemory(t *testing.T) {
 	up := newUpstream(t)
 	never, again := by("github"), by("shopify")
 	g := start(t, setup{app: "max_in_flight 150KiB", site: never.directive("forward "+up.addr) + again.directive("forward "+up.addr)})
-	a, b := g.half("/shopify", 1<<20, "begin"), g.half("/shopify", 1<<20, "begin")
-	until(t, "the bodies to be awaited", func() bool { return g.open().buffered.Load() == 2*firstChunk })
+	a := g.holding("/shopify", 64<<10)
 	waiting := "caddy_webhook_gateway_waiting_senders for=memory"
 	late := g.later(never.with(g, strings.Repeat("x", 50_000), time.Now(), "1"))
 	until(t, "the sender to wait", func() bool { return gather(t)[waiting] == 1 })
@@ -149,8 +148,7 @@ func TestWaitsForMemory(t *testing.T) {
 		t.Errorf("answered %v", a)
 	}
 	up.next()
-	b.Close()
-	until(t, "the memory to be free", func() bool { return g.open().buffered.Load() == 0 })
+	until(t, "the memory to be free", func() bool { return g.open().room.total.Load() == 0 })
 	if n := gather(t)[waiting]; n != 0 {
 		t.Errorf("%v still wait", n)
 	}
@@ -248,14 +246,13 @@ func TestEndpointLimits(t *testing.T) {
 	g.expect(200, small.with(g, "2"+body, now, "evt_2"))
 	g.drained()
 
-	half := g.half("/shopify", 1<<20, "begin")
-	until(t, "the body to be awaited", func() bool { return g.open().buffered.Load() == firstChunk })
+	half := g.holding("/shopify", 32<<10)
 	g.load(g.site + "\n") // what is in memory stays counted
 	g.expect(503, small.with(g, strings.Repeat("y", 20_000), now, "evt_3"))
 	g.logs.await(t, `"level":"error"`, "max_in_flight of this endpoint")
 	g.expect(200, other.request(g, "evt_other_2", now))
 	half.Close()
-	until(t, "the memory to be free", func() bool { return g.open().buffered.Load() == 0 })
+	until(t, "the memory to be free", func() bool { return g.open().room.total.Load() == 0 })
 	g.expect(200, small.with(g, strings.Repeat("y", 20_000), now, "evt_3"))
 	g.drained()
 }

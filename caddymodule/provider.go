@@ -268,6 +268,12 @@ func (p *Provider) Verify(ctx context.Context, r *verifiers.Request) (verifiers.
 	return p.verifier.Verify(ctx, r)
 }
 
+// Plausible tells whether a request can carry a signature of the scheme.
+func (p *Provider) Plausible(r *verifiers.Request) bool {
+	v, ok := p.verifier.(verifiers.Plausible)
+	return !ok || v.Plausible(r)
+}
+
 // Handshake lets a scheme answer handshakes that data cannot describe.
 func (p *Provider) Handshake(r *verifiers.Request) (verifiers.HandshakeReply, bool, error) {
 	if s, ok := p.verifier.(verifiers.Handshaker); ok {

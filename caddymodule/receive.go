@@ -2,85 +2,57 @@ package caddymodule
 
 import (
 	"errors"
-	"fmt"
 	"io"
 	"net/http"
-	"sync/atomic"
+	"sync"
 	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// errNoRoom: too many bodies are in memory. The sender did nothing wrong.
-var errNoRoom = errors.New("request bodies in memory have reached max_in_flight")
-
-// errNoRoomHere: too many of them are this endpoint's.
-var errNoRoomHere = fmt.Errorf("%w of this endpoint", errNoRoom)
-
 // errReading: the sender's connection failed or was too slow.
 var errReading = errors.New("reading the body")
 
-// firstChunk is how much memory a request gets on its word. More comes only as
-// the body does, so that a large Content-Length alone costs nothing.
-const firstChunk = 64 << 10
+// How a body is read. Memory is taken as bytes arrive: a Content-Length alone gets
+// the first step.
+const (
+	firstStep  = 512     // bytes
+	secondStep = 4 << 10 // from there on the buffer is doubled
+)
 
-// memory counts the bytes of bodies in memory, of all endpoints together and of
-// one, and lets requests wait for some to be freed.
-type memory struct {
-	total    *atomic.Int64
-	limit    int64
-	own      *atomic.Int64 // of the endpoint; nil: it has no limit of its own
-	ownLimit int64
-	line     *line
-	patience time.Time // until when a request may wait
-}
+// How slowly a body may arrive. They are variables for the tests.
+var (
+	readGrace       = 5 * time.Second  // before the rate counts
+	readRate  int64 = 1 << 10          // bytes a second, since the first moment
+	readLimit       = 30 * time.Second // for the whole body, unless the server has a limit
+)
 
-// take counts n more bytes, or none of them.
-func (m *memory) take(n int64) error {
-	if m.total.Add(n) > m.limit {
-		m.total.Add(-n)
-		return errNoRoom
-	}
-	if m.own != nil && m.own.Add(n) > m.ownLimit {
-		m.total.Add(-n)
-		m.own.Add(-n)
-		return errNoRoomHere
-	}
-	return nil
-}
+// firstBuffers are reused, since most bodies outgrow them at once.
+var firstBuffers = sync.Pool{New: func() any { return new([firstStep]byte) }}
 
-func (m *memory) give(n int64) {
-	if n == 0 {
-		return
-	}
-	m.total.Add(-n)
-	if m.own != nil {
-		m.own.Add(-n)
-	}
-	m.line.ring()
-}
-
-// inFlight is a body in memory.
+// inFlight is a request in memory.
 type inFlight struct {
 	memory
+	request verifiers.Request
 	body    []byte
-	counted int64
-	timeout time.Duration // for all of it; 0: the server has one of its own
+	first   *[firstStep]byte // the memory of body, if it is of firstBuffers
+
+	began time.Time // of reading
+	end   time.Time // when the whole body must be there
+	armed time.Time // the deadline that is set
 }
 
-// grow counts n more bytes, for which it may have to wait.
-func (b *inFlight) grow(n int64) error {
-	err := b.take(n)
-	if err != nil {
-		err = b.line.wait(b.patience, func() error { return b.take(n) })
+// expect counts the bytes of the request that have arrived before its body.
+func (b *inFlight) expect(r *http.Request) error {
+	n := len(r.RequestURI)
+	for name, values := range r.Header {
+		n += len(name)
+		for _, v := range values {
+			n += len(v)
+		}
 	}
-	if err == nil {
-		b.counted += n
-	}
-	return err
+	return b.grow(int64(n))
 }
-
-func (b *inFlight) release() { b.give(b.counted) }
 
 // read takes in the whole body, at most limit bytes, chunked or not. A body that
 // is over the limit is verifiers.BodyTooLarge.
@@ -88,40 +60,65 @@ func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) err
 	if r.ContentLength == 0 || r.Body == nil || r.Body == http.NoBody {
 		return nil
 	}
-	if b.timeout > 0 {
-		// It holds also for what the server reads of a refused body before it
-		// answers. The server sets another one for the next request.
-		_ = http.NewResponseController(w).SetReadDeadline(time.Now().Add(b.timeout))
-	}
+	b.began = time.Now()
+	control := http.NewResponseController(w)
+	// It holds also for what the server reads of a refused body before it answers.
+	b.arm(control)
 	if r.ContentLength > limit {
 		return verifiers.BodyTooLarge
 	}
-	size := int64(firstChunk)
-	if r.ContentLength > 0 {
-		size = min(size, r.ContentLength)
-	}
 	for {
-		if err := b.grow(size - int64(cap(b.body))); err != nil {
+		size := b.step(r.ContentLength, limit)
+		if err := b.grow(size); err != nil {
 			return err
 		}
-		bigger := make([]byte, len(b.body), size)
-		copy(bigger, b.body)
-		b.body = bigger
-		done, err := b.fill(r, limit)
-		if done || err != nil {
+		b.enlarge(size)
+		done, err := b.fill(control, r, limit)
+		if err != nil {
 			return err
 		}
-		size = 2 * size
-		if r.ContentLength > 0 {
-			size = min(size, r.ContentLength)
+		if done {
+			return nil
 		}
 	}
 }
 
+// enlarge replaces the buffer. Until then both count.
+func (b *inFlight) enlarge(size int64) {
+	old := b.body
+	if size == firstStep {
+		b.first = firstBuffers.Get().(*[firstStep]byte)
+		b.body = b.first[:0]
+		return
+	}
+	b.body = append(make([]byte, 0, size), old...)
+	b.give(int64(cap(old)))
+	if b.first != nil {
+		firstBuffers.Put(b.first)
+		b.first = nil
+	}
+}
+
+// step is how large the buffer becomes next, for a body of a known length or not.
+func (b *inFlight) step(length, limit int64) int64 {
+	size := 2 * int64(cap(b.body))
+	switch cap(b.body) {
+	case 0:
+		size = firstStep
+	case firstStep:
+		size = secondStep
+	}
+	if length > 0 {
+		return min(size, length)
+	}
+	return min(size, limit+1) // one byte more is too large
+}
+
 // fill reads until the buffer is full or the body is over. A chunked body that
 // ends exactly where the buffer does is found out on the next round.
-func (b *inFlight) fill(r *http.Request, limit int64) (done bool, err error) {
+func (b *inFlight) fill(control *http.ResponseController, r *http.Request, limit int64) (done bool, err error) {
 	for len(b.body) < cap(b.body) {
+		b.arm(control)
 		n, err := r.Body.Read(b.body[len(b.body):cap(b.body)])
 		b.body = b.body[:len(b.body)+n]
 		switch {
@@ -138,4 +135,25 @@ func (b *inFlight) fill(r *http.Request, limit int64) (done bool, err error) {
 		}
 	}
 	return int64(len(b.body)) == r.ContentLength, nil
+}
+
+// arm sets the time until which the next bytes must be there. The time in which the
+// request waited for memory is not the sender's.
+func (b *inFlight) arm(control *http.ResponseController) {
+	due := b.began.Add(b.waited + readGrace + time.Duration(len(b.body))*time.Second/time.Duration(readRate))
+	if due.After(b.end) {
+		due = b.end
+	}
+	if b.armed.IsZero() || due.Sub(b.armed) > readGrace/8 || due == b.end && due != b.armed {
+		b.armed = due
+		_ = control.SetReadDeadline(due)
+	}
+}
+
+// disarm lets the server wait for as long as it would. A deadline that passes while
+// a request is handled would cancel it.
+func (b *inFlight) disarm(w http.ResponseWriter, deadline time.Time) {
+	if !b.armed.IsZero() {
+		_ = http.NewResponseController(w).SetReadDeadline(deadline)
+	}
 }

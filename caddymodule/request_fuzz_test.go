@@ -77,8 +77,8 @@ func FuzzRequest(f *testing.F) {
 			t.Errorf("status %d, %v", status, err)
 		}
 		after := s.store.Stats()
-		if after.Bytes != 0 || after.Keys > before.Keys || s.buffered.Load() != 0 {
-			t.Errorf("it left a trace: %+v, %d bytes in memory", after, s.buffered.Load())
+		if after.Bytes != 0 || after.Keys > before.Keys || s.room.total.Load() != 0 {
+			t.Errorf("it left a trace: %+v, %d bytes in memory", after, s.room.total.Load())
 		}
 	})
 }

@@ -12,6 +12,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
+	"go.uber.org/zap/zapcore"
 
 	"github.com/hookwicket/hookwicket/queue"
 )
@@ -97,8 +98,8 @@ func (f *Forward) matches(r *http.Request, about *facts, body []byte) bool {
 	}
 	matched, err := f.evaluate(r, about, body)
 	if err != nil {
-		f.endpoint.logger.Warn("when could not be evaluated; the event goes to this forward all the same",
-			append(about.fields(), zap.Stringer("to", f), zap.Error(err))...)
+		f.endpoint.note(zapcore.WarnLevel, "when could not be evaluated; the event goes to this forward all the same",
+			f.String(), about, func() []zap.Field { return []zap.Field{zap.Stringer("to", f), zap.Error(err)} })
 		return true
 	}
 	return matched

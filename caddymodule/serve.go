@@ -46,29 +46,43 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 // the signature or after it.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts) error {
 	received := about.receivedAt
-	shared, release, err := h.app.useBy(received.Add(h.patience))
+	about.network = network(about.client)
+	shared, release, err := h.app.useBy(waiter{client: about.network}, received.Add(h.patience))
 	if err != nil {
 		return h.unjudged(w, r, next, about, err)
 	}
 	defer release()
-	in := inFlight{memory: h.memory(shared, received.Add(h.patience))}
-	if h.server.ReadTimeout <= 0 {
-		in.timeout = readTimeout
-	}
+	in := &inFlight{memory: h.memory(shared, h.waitsUntil(received)), end: received.Add(readLimit)}
+	in.client = shared.room.clients.enter(about.network)
 	defer in.release()
+	var after time.Time // the read deadline once the body is there
+	if h.server.ReadTimeout > 0 {
+		after = received.Add(time.Duration(h.server.ReadTimeout))
+		in.end = after
+	}
+	in.request = verifiers.Request{Method: r.Method, URL: h.calledURL(r), Header: r.Header}
+	req := &in.request
+	in.plausible = func() bool { return h.plausible(req) }
+	req.Grow = in.take // it fails rather than waits: it holds memory
+	if err := in.expect(r); err != nil {
+		return h.crowded(w, r, about, err)
+	}
 
 	guest, err := h.current(r.Context(), shared)
 	if err != nil {
 		return h.unjudged(w, r, next, about, err)
 	}
-	if err := in.read(w, r, h.MaxBody); err != nil {
+	if err := in.read(w, r, h.MaxBody); errors.Is(err, errNoRoom) {
+		return h.crowded(w, r, about, err)
+	} else if err != nil {
 		return h.refused(w, r, about, len(in.body), err)
 	}
-	if in.timeout > 0 && !h.asynchronous() { // reached meanwhile, it would cancel the request
-		_ = http.NewResponseController(w).SetReadDeadline(time.Time{})
-	}
-	req := &verifiers.Request{Method: r.Method, URL: h.calledURL(r), Header: r.Header, Body: in.body}
+	in.disarm(w, after)
+	req.Body = in.body
 	if h.observing() {
+		if err := in.grow(h.copies(in.body)); err != nil {
+			return h.crowded(w, r, about, err)
+		}
 		return h.observe(w, r, next, shared, about, guest, req)
 	}
 	if answered, err := h.greet(w, r, shared, about, guest, req, false); answered {
@@ -88,6 +102,10 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 		return h.refused(w, r, about, len(in.body), err)
 	}
 	h.dropHopVerified(r.Context(), guest.verifier, req, event)
+	in.genuine(received)
+	if err := in.grow(h.copies(in.body)); err != nil {
+		return h.crowded(w, r, about, err)
+	}
 	about.eventID, about.eventType, about.signed = event.ID, event.Type, signedWords(event.Signed)
 	about.body = in.body
 	id := h.identifyAt(event, received)
@@ -159,7 +177,7 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, shared *sh
 ) error {
 	if about.messageID != "" && len(routes) == 0 {
 		h.metrics.unrouted.Inc()
-		h.logger.Info("the event matches no forward; it is kept for the retention", about.fields()...)
+		h.unroutedNoted(about)
 	}
 	if accepted.Held != nil && h.relay(w, r, shared, accepted.Held) {
 		return nil
@@ -206,7 +224,8 @@ func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id 
 		accepted, err = shared.store.Accept(ctx, m, id, routes...)
 		return err
 	}
-	err = shared.forDisk.wait(about.receivedAt.Add(h.patience), try)
+	who := waiter{about.network, about.reason == ""} // only an observing endpoint keeps forged requests
+	err = shared.forDisk.wait(who, about.receivedAt.Add(h.patience), try)
 	if err != nil || dropped(accepted.Verdict, id) {
 		about.messageID = "" // there is no such message
 	}

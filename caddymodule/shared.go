@@ -28,9 +28,7 @@ type shared struct {
 	store    queue.Store
 	window   *dedupe.Window
 	attempts *queue.Limit // of attempts in flight, all endpoints together
-	buffered atomic.Int64 // bytes of request bodies in memory
-	inFlight sync.Map     // the same of endpoints that limit it: name to *atomic.Int64
-	forRoom  line         // those who wait for memory
+	room     room         // memory of requests
 	forDisk  line         // those who wait for the store
 	learnt   learnt
 	latest   atomic.Pointer[running] // the configuration whose word counts
@@ -83,6 +81,7 @@ func (s *shared) close() {
 // Destruct is called by the pool when the last reference is gone.
 func (s *shared) Destruct() error {
 	openStores.Delete(s)
+	unpaceHeap(&s.room)
 	s.window.Close()
 	return s.store.Close()
 }

@@ -39,6 +39,9 @@ type gateway struct {
 	log  *buffer
 	env  []string
 
+	globals string // further global options
+	limits  string // further lines of the global option webhook_gateway
+
 	cmd    *exec.Cmd
 	exited chan struct{} // closed at the end of the process; nil: none was started
 }
@@ -63,8 +66,11 @@ func (b *buffer) String() string {
 
 // newGateway writes a configuration with the given sites into a fresh home. In
 // them ADDR stands for the address to listen on.
-func newGateway(t testing.TB, sites string) *gateway {
-	g := &gateway{t: t, dir: t.TempDir(), addr: freeAddr(t), log: new(buffer)}
+func newGateway(t testing.TB, sites string) *gateway { return newGatewayWith(t, "", "", sites) }
+
+// newGatewayWith also has global options, and lines of the option webhook_gateway.
+func newGatewayWith(t testing.TB, globals, limits, sites string) *gateway {
+	g := &gateway{t: t, dir: t.TempDir(), addr: freeAddr(t), log: new(buffer), globals: globals, limits: limits}
 	g.configure(sites)
 	t.Cleanup(func() {
 		g.kill()
@@ -94,11 +100,13 @@ func (g *gateway) configure(sites string) {
 	admin "unix/%s"
 	auto_https off
 	grace_period 5s
+	%s
 	webhook_gateway {
 		store pebble %s
+		%s
 	}
 }
-`, g.admin(), filepath.Join(g.dir, "store"))
+`, g.admin(), g.globals, filepath.Join(g.dir, "store"), g.limits)
 	sites = strings.ReplaceAll(sites, "ADDR", "http://"+g.addr)
 	if err := os.WriteFile(g.caddyfile(), []byte(global+sites), 0o600); err != nil {
 		g.t.Fatal(err)
