@@ -213,7 +213,7 @@ func (ch change) report(done apiRedelivered) {
 func skipReason(reason string) string {
 	if text, ok := map[string]string{
 		"busy":     "an attempt is under way",
-		"state":    "its state has changed meanwhile",
+		"state":    "its state does not allow it",
 		"gone":     "it is not there any more",
 		"nowhere":  "it matches no forward",
 		"orphaned": "the configuration does not have its forward",
