@@ -75,12 +75,11 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, about *facts, e
 	if errors.As(err, &he) && he.StatusCode != 0 {
 		status = he.StatusCode
 	}
-	fields := append(about.fields(), zap.Int("status", status), zap.Error(h.redacting().failure(plainly(err))))
+	level, text := zapcore.DebugLevel, "the request ended in an error"
 	if status >= 500 && r.Context().Err() == nil {
-		h.logger.Error("the handlers behind the gateway failed", fields...)
-	} else {
-		h.logger.Debug("the request ended in an error", fields...)
+		level, text = zapcore.ErrorLevel, "the handlers behind the gateway failed"
 	}
+	h.noteFailure(level, text, about, status, err)
 	if routes := h.server.Errors; routes != nil && len(routes.Routes) > 0 {
 		restore(r)
 		answer := routes.Routes.Compile(caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
@@ -90,10 +89,23 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, about *facts, e
 		if err = answer.ServeHTTP(w, routes.WithError(r, err)); err == nil {
 			return nil
 		}
-		h.logger.Error("handle_errors failed", append(about.fields(), zap.Error(h.redacting().failure(plainly(err))))...)
+		h.noteFailure(zapcore.ErrorLevel, "handle_errors failed", about, status, err)
 	}
 	w.WriteHeader(status)
 	return nil
+}
+
+// noteFailure logs an error of other handlers. A forged request can cause one where
+// the endpoint observes, or where handle_errors fails.
+func (h *Handler) noteFailure(level zapcore.Level, text string, about *facts, status int, err error) {
+	fields := func() []zap.Field {
+		return []zap.Field{zap.Int("status", status), zap.Error(h.redacting().failure(plainly(err)))}
+	}
+	if about.signed == "" || about.reason != "" {
+		h.note(level, text, about.reason, about, fields)
+	} else if line := h.logger.Check(level, text); line != nil {
+		line.Write(append(about.fields(), fields()...)...)
+	}
 }
 
 // restore makes a request's target what it was before handlers rewrote it, as
