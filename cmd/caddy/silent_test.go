@@ -193,13 +193,13 @@ func (h *holder) keep(open func() (io.Closer, error)) {
 	})
 }
 
-// silent begins a request with a large body and sends no byte of it.
+// silent begins a request with a body and sends no byte of it.
 func silent(addr string) (io.Closer, error) {
 	conn, err := net.DialTimeout("tcp", addr, patience)
 	if err != nil {
 		return nil, err
 	}
-	if _, err := io.WriteString(conn, "POST /generic HTTP/1.1\r\nHost: x\r\nContent-Length: 9000000\r\n\r\n"); err != nil {
+	if _, err := fmt.Fprintf(conn, "POST /generic HTTP/1.1\r\nHost: %s\r\nContent-Length: 65536\r\n\r\n", addr); err != nil {
 		conn.Close()
 		return nil, err
 	}
