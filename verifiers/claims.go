@@ -34,7 +34,8 @@ func (f Facts) claims(r *Request) (id, eventType string) {
 	var in reading
 	in.start(r)
 	defer in.stop()
-	if c.open(context.Background(), &in) != nil || c.reads(fromJSON) && !in.validJSON() {
+	in.strict = true
+	if c.open(context.Background(), &in) != nil {
 		return "", ""
 	}
 	var ev Event

@@ -31,6 +31,9 @@ type facts struct {
 type place struct {
 	*Template
 	signed bool
+
+	identifies bool   // events: its parts have to stay apart
+	ends       string // of an ID: the bytes that end tokens in it and its alternatives
 }
 
 // compile checks the facts. Until [facts.cover] is called no part is signed.
@@ -53,6 +56,7 @@ func (f Facts) compile() (facts, error) {
 	if c.ids, err = factPlaces(f.EventID); err != nil {
 		return c, fmt.Errorf("event ID: %w", err)
 	}
+	alternatives(c.ids)
 	if c.types, err = factPlaces(f.EventType); err != nil {
 		return c, fmt.Errorf("event type: %w", err)
 	}
@@ -132,7 +136,7 @@ func (f *facts) require(in *reading) error {
 func (f *facts) address(in *reading) error {
 	for _, c := range f.addressee {
 		if !c.ungiven && !c.holds(in) {
-			return refuse(WrongAudience, "%s is not this endpoint's", c.of)
+			return in.sound(refuse(WrongAudience, "%s is not this endpoint's", c.of))
 		}
 	}
 	return nil
@@ -208,21 +212,22 @@ func (f *facts) readTime(in *reading, ev *Event) {
 	}
 }
 
-// readRest sets the event's ID and type.
+// readRest sets the event's ID and type. It fails where a fact was looked for in a
+// document that is not JSON.
 func (f *facts) readRest(in *reading, ev *Event) error {
 	var err error
 	if ev.ID, ev.Signed.ID, err = firstOf(f.ids, in, "event ID"); err != nil {
-		return err
+		return in.sound(err)
 	}
 	ev.Type, ev.Signed.Type, err = firstOf(f.types, in, "event type")
-	return err
+	return in.sound(err)
 }
 
 // firstOf returns the text of the first place that the request has.
 func firstOf(places []place, in *reading, what string) (text string, signed bool, err error) {
 	for i := range places {
 		p := &places[i]
-		text, ok := p.in(in)
+		text, ok := p.identity(in)
 		switch {
 		case !ok || text == "":
 			continue

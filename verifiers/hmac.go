@@ -129,7 +129,9 @@ type SecretFormat struct {
 
 // Facts tell where a request states its event's time, ID and type. All are
 // templates (see [Template]), so a place is "{header:X-Id}" or "{json:data.id}"
-// and a composite is "{json:event}:{json:task.id}". Of several the first whose
+// and a composite is "{json:event}:{json:task.id}". In an event's ID the
+// separator after a part is escaped within it, so that no two lists of parts make
+// the same text: "a:b" and "c" are "a%3Ab:c". Of several templates the first whose
 // every token is present counts.
 type Facts struct {
 	Timestamp Timestamp `json:"timestamp,omitzero"`

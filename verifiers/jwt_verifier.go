@@ -164,17 +164,15 @@ func (v *jwtVerifier) judge(ctx context.Context, in *reading, t jsonToken) error
 	if err := v.url.check(in, in.r.URL, "URL"); err != nil {
 		return err
 	}
-	if v.readsJSON && !v.signsJSON && !in.validJSON() {
-		return refuse(MalformedBody, "it is not JSON")
-	}
+	in.strict = v.readsJSON && !v.signsJSON
 	for _, c := range v.facts.required {
 		if !c.ungiven && !c.holdsFor(in) {
-			return refuse(MalformedSignature, "%s is not what the provider's tokens have", c.of)
+			return in.sound(refuse(MalformedSignature, "%s is not what the provider's tokens have", c.of))
 		}
 	}
 	for _, c := range v.facts.addressee {
 		if !c.ungiven && !c.holdsFor(in) {
-			return refuse(WrongAudience, "%s is not this endpoint's", c.of)
+			return in.sound(refuse(WrongAudience, "%s is not this endpoint's", c.of))
 		}
 	}
 	return nil

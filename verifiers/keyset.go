@@ -3,10 +3,7 @@ package verifiers
 import (
 	"bytes"
 	"crypto"
-	"crypto/ecdsa"
 	"crypto/ed25519"
-	"crypto/elliptic"
-	"crypto/rsa"
 	"crypto/x509"
 	"encoding/base64"
 	"encoding/hex"
@@ -180,27 +177,6 @@ func checkKeys(keys ...publicKey) ([]publicKey, error) {
 		}
 	}
 	return keys, nil
-}
-
-func checkKey(key crypto.PublicKey) error {
-	switch key := key.(type) {
-	case *rsa.PublicKey:
-		if n := key.N.BitLen(); n < minRSA || n > maxRSA {
-			return fmt.Errorf("an RSA key of %d bits; it has to have %d to %d", n, minRSA, maxRSA)
-		}
-		if key.E < 3 || key.E%2 == 0 {
-			return errors.New("an RSA key with a broken exponent")
-		}
-		return nil
-	case *ecdsa.PublicKey:
-		if !slices.Contains([]elliptic.Curve{elliptic.P256(), elliptic.P384(), elliptic.P521()}, key.Curve) {
-			return errors.New("an elliptic curve other than P-256, P-384 and P-521")
-		}
-		return nil
-	case ed25519.PublicKey:
-		return nil
-	}
-	return errors.New("a key of an unknown kind; known are RSA, ECDSA and Ed25519")
 }
 
 // parseKeyDocument reads a document in which a provider publishes its keys.

@@ -39,6 +39,11 @@ type reading struct {
 	form  int8     // whether the body is a form: 0 not yet known, 1 yes, -1 no
 	parts *[]param // of a multipart body; nil: not yet known
 
+	// strict: the document is checked when a fact is first looked for in it. Where
+	// this request has its facts elsewhere, it need not be JSON.
+	strict bool
+	broken bool // it was looked into and is not JSON
+
 	documents []*Template // where the document may stand, if it is not the body
 	doc       string      // the document
 	docKnown  bool
@@ -108,6 +113,12 @@ func (in *reading) param(key string) (string, bool) {
 // json returns what stands in the document. A form that holds no document has
 // no JSON.
 func (in *reading) json(path string) (string, bool) {
+	if in.strict {
+		in.strict, in.broken = false, !in.validJSON()
+	}
+	if in.broken {
+		return "", false
+	}
 	doc := in.body
 	if len(in.documents) > 0 {
 		doc = in.document()
@@ -190,7 +201,7 @@ func jsonValue(text, path string) (string, bool) { return textOf(gjson.Get(text,
 func textOf(result gjson.Result) (string, bool) {
 	switch result.Type {
 	case gjson.String:
-		return result.Str, result.Str != ""
+		return jsonText(result), result.Str != ""
 	case gjson.Number, gjson.True, gjson.False:
 		return result.Raw, true
 	}
@@ -211,6 +222,15 @@ func (in *reading) document() string {
 		in.repeated = repeated // a document that is there twice is none
 	}
 	return in.doc
+}
+
+// sound returns the error of a document that was looked into and is not JSON, else
+// err.
+func (in *reading) sound(err error) error {
+	if in.broken {
+		return refuse(MalformedBody, "it is not JSON")
+	}
+	return err
 }
 
 // validJSON tells whether what was read from the document as JSON can be trusted

@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/hex"
 	"errors"
@@ -22,16 +23,32 @@ func keysOf(secrets []string, key func(secret string) ([]byte, error)) ([][]byte
 	keys := make([][]byte, len(secrets))
 	for i, secret := range secrets {
 		var err error
-		if secret == "" {
+		switch {
+		case secret == "":
 			err = errors.New("it is empty; is the variable or file it comes from set?")
-		} else {
-			keys[i], err = key(secret)
+		case strings.TrimSpace(secret) == "":
+			err = errors.New("it is white space only; is the variable or file it comes from set?")
+		default:
+			if keys[i], err = key(secret); err == nil && keys[i] != nil {
+				err = weakKey(keys[i])
+			}
 		}
 		if err != nil {
 			return nil, fmt.Errorf("secret %d of %d: %w", i+1, len(secrets), err)
 		}
 	}
 	return keys, nil
+}
+
+// weakKey fails on a key that anybody can guess: one without content.
+func weakKey(key []byte) error {
+	switch {
+	case len(bytes.Trim(key, "\x00")) == 0:
+		return errors.New("its key has no bytes but zeros, so anybody could sign; paste the secret that the provider shows")
+	case len(bytes.TrimSpace(key)) == 0:
+		return errors.New("its key is white space only, so anybody could sign; paste the secret that the provider shows")
+	}
+	return nil
 }
 
 // check fails on a format that does not exist.
@@ -106,6 +123,9 @@ func (f SecretFormat) key(secret string) ([]byte, error) {
 	}
 	if len(key) == 0 {
 		return nil, errors.New("nothing is left of it after its prefix")
+	}
+	if err := weakKey(key); err != nil {
+		return nil, err
 	}
 	if f.Hash != "" {
 		h := hashes[f.Hash]()

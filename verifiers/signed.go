@@ -210,9 +210,7 @@ func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (E
 	if err := m.match(ctx); err != nil {
 		return Event{}, err
 	}
-	if s.readsJSON && !s.signsJSON && !in.validJSON() {
-		return Event{}, refuse(MalformedBody, "it is not JSON")
-	}
+	in.strict = s.readsJSON && !s.signsJSON
 	if err := s.facts.address(in); err != nil {
 		return Event{}, err
 	}

@@ -86,8 +86,14 @@ func (t Token) Verifier(secrets ...string) (Verifier, error) {
 	v.signsJSON = v.from == "json" || anyReads(v.facts.required, fromJSON)
 	v.readsJSON = v.facts.reads(fromJSON)
 	keys, err := keysOf(secrets, func(secret string) ([]byte, error) {
-		if t.From == "basic" && !strings.Contains(secret, ":") {
-			return nil, errors.New("it has no colon; write it as user:password")
+		if t.From == "basic" {
+			user, password, colon := strings.Cut(secret, ":")
+			switch {
+			case !colon:
+				return nil, errors.New("it has no colon; write it as user:password")
+			case strings.TrimSpace(user+password) == "":
+				return nil, errors.New("it has neither a user nor a password beside its colon; write it as user:password")
+			}
 		}
 		return []byte(t.sent(secret)), nil
 	})
@@ -146,9 +152,7 @@ func (v *tokenVerifier) verify(ctx context.Context, in *reading) (Event, error) 
 	if err := v.facts.require(in); err != nil {
 		return Event{}, err
 	}
-	if v.readsJSON && !v.signsJSON && !in.validJSON() {
-		return Event{}, refuse(MalformedBody, "it is not JSON")
-	}
+	in.strict = v.readsJSON && !v.signsJSON
 	if err := v.facts.address(in); err != nil {
 		return Event{}, err
 	}

@@ -9,6 +9,8 @@ import (
 	"strings"
 	"time"
 	"unsafe"
+
+	"github.com/tidwall/gjson"
 )
 
 // This file is for schemes that data cannot describe: a type of one's own that
@@ -56,6 +58,10 @@ func PublicKeys(text string) ([]crypto.PublicKey, error) {
 // ValidJSON tells whether a body is one JSON value that every parser reads alike:
 // no value may be taken from a body before.
 func ValidJSON(body []byte) bool { return validJSON(stringOf(body)) }
+
+// JSONText returns a JSON string unescaped, so that different strings stay
+// different: half a surrogate pair becomes three bytes, not U+FFFD.
+func JSONText(r gjson.Result) string { return jsonText(r) }
 
 // DecodeText decodes a signature: encoding is hex, base64, base64url or
 // base64_hex, and what is accepted of them is what [Signature] accepts.
@@ -258,9 +264,7 @@ func (f *FactReader) read(in *reading, ev *Event) error {
 	if err := f.facts.require(in); err != nil {
 		return err
 	}
-	if f.json && !in.validJSON() {
-		return refuse(MalformedBody, "it is not JSON")
-	}
+	in.strict = f.json
 	if err := f.facts.address(in); err != nil {
 		return err
 	}

@@ -7,6 +7,7 @@ import (
 	"encoding/json"
 	"net/http"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -156,6 +157,9 @@ func TestWycheproofPublicKey(t *testing.T) {
 	}
 }
 
+// zeroKey is a shared key of zeros, which is refused: anybody could sign with it.
+var zeroKey = regexp.MustCompile(`"k":\s*"A+=*"`)
+
 // The vectors' payloads are hardly ever claims, so each web signature is checked
 // twice: as it is, where nothing but claims is accepted, and with its payload
 // moved to the body.
@@ -164,7 +168,8 @@ func TestWycheproofJSONWebSignature(t *testing.T) {
 		for _, test := range g.Tests {
 			attached, detached := webSignatures(t, g.JWK)
 			if attached == nil {
-				if test.Result == "valid" && !strings.Contains(string(g.JWK), `"alg":"PS`) && !strings.Contains(string(g.JWK), `"ES521"`) {
+				if test.Result == "valid" && !strings.Contains(string(g.JWK), `"alg":"PS`) && !strings.Contains(string(g.JWK), `"ES521"`) &&
+					!zeroKey.Match(g.JWK) {
 					t.Errorf("test %d (%s %s): its key is refused", test.TcID, g.Comment, test.Comment)
 				}
 				continue

@@ -155,8 +155,8 @@ func adyenItems(body []byte) ([]adyenItem, error) {
 }
 
 // The fields that cannot hold a colon, since they could otherwise be cut elsewhere
-// and mean something else under the same signature. Only the merchant's own
-// reference may.
+// and mean something else under the same signature. One reference may: that of a
+// report where the event is one, else the merchant's own.
 var (
 	adyenPlain  = regexp.MustCompile(`^[^:]*$`)
 	adyenAmount = regexp.MustCompile(`^-?[0-9]*$`)
@@ -195,7 +195,7 @@ func adyenItemOf(v gjson.Result) (item adyenItem, err error) {
 		value gjson.Result
 		like  *regexp.Regexp
 	}{
-		{&item.pspReference, "pspReference", fields["pspReference"], adyenPlain},
+		{&item.pspReference, "pspReference", fields["pspReference"], nil},
 		{&item.originalReference, "originalReference", fields["originalReference"], adyenPlain},
 		{&item.merchantAccount, "merchantAccountCode", fields["merchantAccountCode"], adyenPlain},
 		{&item.merchantReference, "merchantReference", fields["merchantReference"], nil},
@@ -207,7 +207,7 @@ func adyenItemOf(v gjson.Result) (item adyenItem, err error) {
 		switch f.value.Type {
 		case gjson.Null: // absent, or null: nothing between the colons
 		case gjson.String:
-			*f.to = f.value.Str
+			*f.to = verifiers.JSONText(f.value)
 		case gjson.Number, gjson.True, gjson.False:
 			*f.to = f.value.Raw
 		default:
@@ -216,6 +216,13 @@ func adyenItemOf(v gjson.Result) (item adyenItem, err error) {
 		if f.like != nil && !f.like.MatchString(*f.to) {
 			return item, verifiers.Refuse(verifiers.MalformedBody, "%s is not of its form", f.name)
 		}
+	}
+	single := item.pspReference
+	if item.eventCode == "REPORT_AVAILABLE" { // a report is known by its name
+		single = item.merchantReference
+	}
+	if strings.Contains(single, ":") {
+		return item, verifiers.Refuse(verifiers.MalformedBody, "a reference has a colon in it where the signed text could be cut in two ways")
 	}
 	return item, nil
 }

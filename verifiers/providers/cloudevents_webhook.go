@@ -12,8 +12,8 @@ func cloudEventsWebhook() verifiers.Provider {
 			"https://github.com/cloudevents/spec/blob/main/cloudevents/http-webhook.md",
 			"https://github.com/cloudevents/spec/blob/main/cloudevents/bindings/http-protocol-binding.md",
 		},
-		Why: "The specification authorises by a token, in the Authorization header or in the URL, and signs nothing. An event's attributes stand in headers (ce-id) or in the body (id); " +
-			"for senders whose bodies are not JSON, event_id and event_type have to name the headers alone.",
+		Why: "The specification authorises by a token, in the Authorization header or in the URL, and signs nothing. An event's attributes stand in headers (ce-id) or in the body (id). " +
+			"Where the headers have them, the body may be anything, or empty.",
 		Confirmed: true,
 		Scheme: verifiers.Token{
 			From:  "bearer",

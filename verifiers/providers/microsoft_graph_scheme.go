@@ -138,7 +138,7 @@ func (v *graphVerifier) known(notification gjson.Result) error {
 	if state.Type != gjson.String || state.Str == "" {
 		return verifiers.Refuse(verifiers.MissingSignature, "a notification without a clientState")
 	}
-	sum, equal := sha256.Sum256([]byte(state.Str)), 0
+	sum, equal := sha256.Sum256([]byte(verifiers.JSONText(state))), 0
 	for _, want := range v.states {
 		equal |= subtle.ConstantTimeCompare(sum[:], want)
 	}
@@ -182,7 +182,7 @@ func (v *graphVerifier) checkTokens(ctx context.Context, tokens gjson.Result, ev
 func graphIdentity(notifications []gjson.Result) (id, kind string) {
 	whole, ids := true, sha256.New()
 	for i, n := range notifications {
-		one := n.Get("id").Str
+		one := verifiers.JSONText(n.Get("id"))
 		whole = whole && one != ""
 		fmt.Fprintf(ids, "%d %s\n", len(one), one)
 		of := n.Get("changeType").Str

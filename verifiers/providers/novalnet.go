@@ -107,7 +107,7 @@ var novalnetFields = []struct {
 	like         *regexp.Regexp
 }{
 	{"event", "tid", regexp.MustCompile(`^[0-9]+$`)},
-	{"event", "type", regexp.MustCompile(`^[A-Z_]+$`)},
+	{"event", "type", regexp.MustCompile(`^[A-Z][A-Z0-9_]*$`)}, // such as PAYMENT_REMINDER_1
 	{"result", "status", regexp.MustCompile(`^(SUCCESS|FAILURE)$`)},
 	{"transaction", "amount", regexp.MustCompile(`^[0-9]*$`)},
 	{"transaction", "currency", regexp.MustCompile(`^([A-Z]{3})?$`)},
@@ -140,7 +140,7 @@ func novalnetParts(body []byte) (content, checksum string, err error) {
 		text := ""
 		switch v := objects[f.object][f.name]; v.Type {
 		case gjson.String:
-			text = v.Str
+			text = verifiers.JSONText(v)
 		case gjson.Number:
 			text = v.Raw
 		}

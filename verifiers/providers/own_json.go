@@ -31,11 +31,18 @@ func minifiedJSON(text string) string {
 func phpJSON(text string) string {
 	return rewrittenJSON(text, func(b []byte, raw string) []byte {
 		b = append(b, '"')
-		for _, c := range gjson.Parse(raw).Str {
+		for text := verifiers.JSONText(gjson.Parse(raw)); text != ""; {
+			if half, ok := halfPair(text); ok {
+				b = fmt.Appendf(b, `\u%04x`, half)
+				text = text[3:]
+				continue
+			}
+			c, size := utf8.DecodeRuneInString(text)
+			text = text[size:]
 			switch {
 			case c == '/':
 				b = append(b, `\/`...)
-			case c < 0x80:
+			case c < utf8.RuneSelf:
 				b = appendPlain(b, byte(c))
 			default:
 				for _, unit := range utf16.AppendRune(nil, c) {
@@ -93,13 +100,27 @@ func appendPlain(b []byte, c byte) []byte {
 	return append(b, c)
 }
 
+// halfPair returns the surrogate that a text begins with, as [verifiers.JSONText]
+// writes one without its other half.
+func halfPair(text string) (unit int, ok bool) {
+	if len(text) < 3 || text[0] != 0xED || text[1] < 0xA0 {
+		return 0, false
+	}
+	return 0xD000 | int(text[1]&0x3F)<<6 | int(text[2]&0x3F), true
+}
+
 // appendJSString writes a string as JSON.stringify does.
 func appendJSString(b []byte, s string) []byte {
 	b = append(b, '"')
 	for i := 0; i < len(s); i++ {
-		if s[i] < utf8.RuneSelf {
+		half, isHalf := halfPair(s[i:])
+		switch {
+		case isHalf:
+			b = fmt.Appendf(b, `\u%04x`, half)
+			i += 2
+		case s[i] < utf8.RuneSelf:
 			b = appendPlain(b, s[i])
-		} else {
+		default:
 			b = append(b, s[i])
 		}
 	}
@@ -149,7 +170,7 @@ func (w *jsWriter) value(v gjson.Result, depth int) error {
 	case v.IsArray():
 		return w.array(v, depth)
 	case v.Type == gjson.String:
-		w.b = appendJSString(w.b, v.Str)
+		w.b = appendJSString(w.b, verifiers.JSONText(v))
 	case v.Type == gjson.Number:
 		w.b = append(w.b, jsNumber(v.Raw)...)
 	default:
@@ -189,9 +210,10 @@ func (w *jsWriter) object(v gjson.Result, depth int) error {
 	seen := map[string]bool{}
 	clash := false
 	v.ForEach(func(key, value gjson.Result) bool {
-		clash = seen[key.Str] || key.Str == "__proto__"
-		seen[key.Str] = true
-		all = append(all, member{key.Str, value})
+		name := verifiers.JSONText(key)
+		clash = seen[name] || name == "__proto__"
+		seen[name] = true
+		all = append(all, member{name, value})
 		return !clash
 	})
 	if clash {

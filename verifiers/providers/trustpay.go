@@ -115,7 +115,7 @@ func trustpayValues(values []string, v gjson.Result, depth int) ([]string, error
 	case gjson.Number:
 		values = append(values, strconv.FormatFloat(v.Num, 'f', 2, 64))
 	case gjson.String:
-		values = append(values, v.Str)
+		values = append(values, verifiers.JSONText(v))
 	default:
 		values = append(values, v.Raw)
 	}

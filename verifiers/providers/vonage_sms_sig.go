@@ -192,7 +192,7 @@ func vonageJSON(body []byte) (fields []verifiers.Pair, err error) {
 			object = gjson.Result{}
 			return false
 		}
-		fields = append(fields, verifiers.Pair{Name: key.Str, Value: value.Str})
+		fields = append(fields, verifiers.Pair{Name: verifiers.JSONText(key), Value: verifiers.JSONText(value)})
 		return true
 	})
 	if !object.IsObject() {
