@@ -88,12 +88,22 @@ func TestAttackNoJSON(t *testing.T) {
 				r.Body = change(r.Body)
 				return string(r.Body) != before
 			}, func(t *testing.T, p verifiers.Provider, ev verifiers.Event, err error) {
-				if err == nil {
+				if err == nil && !elsewhereThanJSON(p, ev) {
 					t.Errorf("it is accepted: %+v", ev)
 				}
 			})
 		})
 	}
+}
+
+// elsewhereThanJSON tells whether all that an event says of itself stands before
+// JSON is asked, as in headers. The body then need not be JSON.
+func elsewhereThanJSON(p verifiers.Provider, ev verifiers.Event) bool {
+	facts := reflect.ValueOf(p.Scheme).FieldByName("Facts").Interface().(verifiers.Facts)
+	asks := func(templates []string, found string) bool {
+		return len(templates) > 0 && (found == "" || strings.Contains(templates[0], "{json:")) && strings.Contains(strings.Join(templates, ""), "{json:")
+	}
+	return !asks(facts.EventID, ev.ID) && !asks(facts.EventType, ev.Type) && !strings.Contains(facts.Timestamp.From, "{json:")
 }
 
 // beside adds a member or an item of any spelling.
