@@ -92,7 +92,7 @@ func (*Alert) String() string { return "webhook_gateway_alert" }
 // Provision settles the defaults and starts the goroutine that posts.
 func (a *Alert) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	target, err := caddy.NewReplacer().ReplaceOrErr(a.URL, true, true)
+	target, err := resolve(a.URL)
 	if err != nil {
 		return fmt.Errorf("the alert's URL: %w", err)
 	}

@@ -43,6 +43,7 @@ type secretListing struct {
 	Where    string `json:"where,omitempty"`
 	Optional bool   `json:"optional,omitempty"`
 	Learnt   bool   `json:"learnt,omitempty"`
+	Prefix   string `json:"prefix,omitempty"`
 }
 
 type optionListing struct {

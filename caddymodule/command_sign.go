@@ -10,6 +10,7 @@ import (
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -78,9 +79,7 @@ func (s *signing) request(now time.Time) (*verifiers.Request, error) {
 	}
 	id := cmp.Or(s.id, row.Sample.NewID())
 	r := row.Sample.Request(s.url, now, id)
-	if len(row.Methods) > 0 {
-		r.Method = row.Methods[0]
-	}
+	r.Method = methodOf(row, cmp.Or(len(s.body), len(r.Body)))
 	if s.body != nil {
 		r.Body = s.body
 	} else {
@@ -90,6 +89,15 @@ func (s *signing) request(now time.Time) (*verifiers.Request, error) {
 		return nil, fmt.Errorf("provider %s: %w%s", row.Name, err, s.provider.secretHint(err))
 	}
 	return r, nil
+}
+
+// methodOf returns the method of a request with so much of a body. What some
+// providers also send by GET has no body then.
+func methodOf(row verifiers.Provider, body int) string {
+	if len(row.Methods) > 0 && (body == 0 || !slices.Contains(row.Methods, http.MethodPost)) {
+		return row.Methods[0]
+	}
+	return http.MethodPost
 }
 
 // address makes a sample's request out to whom the options name, where the

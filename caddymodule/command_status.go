@@ -93,7 +93,7 @@ func (r *statusReport) print(w io.Writer) error {
 			return err
 		}
 	}
-	for i, line := range r.needs() {
+	for i, line := range append(r.unrouted(), r.needs()...) {
 		if i == 0 {
 			fmt.Fprintln(w)
 		}
@@ -152,6 +152,17 @@ func (f *apiForward) state(now time.Time) string {
 		return "circuit probing"
 	}
 	return "ok"
+}
+
+// unrouted names the endpoints of which events went to no forward.
+func (r *statusReport) unrouted() (lines []string) {
+	for _, e := range r.Endpoints {
+		if e.Unrouted > 0 {
+			lines = append(lines, fmt.Sprintf("%s: %s matched no forward and went nowhere: caddy webhook events --endpoint %s --state unrouted",
+				e.Name, plural(e.Unrouted, "event", "events"), e.Name))
+		}
+	}
+	return lines
 }
 
 // needs says what does not go away by itself, with the command for it.

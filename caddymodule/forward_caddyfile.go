@@ -21,6 +21,10 @@ func parseForward(h httpcaddyfile.Helper) (*Forward, error) {
 	name := d.Token()
 	var upstreams []caddyfile.Token
 	for d.NextArg() {
+		if hasPath(d.Val()) {
+			return nil, d.Err("an upstream is a host and a port, without a path. For a path, write a block of two lines: " +
+				"`forward {`, `rewrite * <path>`, `reverse_proxy <scheme>://<host>`, `}`")
+		}
 		upstreams = append(upstreams, d.Token())
 	}
 	f := new(Forward)
@@ -68,6 +72,11 @@ func (f *Forward) unmarshalOption(d *caddyfile.Dispenser) error {
 		if len(patterns) == 0 || slices.Contains(patterns, "") {
 			return d.Err("on which event types? Write `on <pattern...>`, such as `on payment.* refund.created`")
 		}
+		for _, pattern := range patterns {
+			if strings.HasPrefix(pattern, "!") {
+				return d.Err(negatedOn)
+			}
+		}
 		f.On = append(f.On, patterns...)
 		return nil
 	case "when":
@@ -92,6 +101,26 @@ func (f *Forward) unmarshalWhen(d *caddyfile.Dispenser) error {
 		return nil
 	}
 	return oneArg(d, &f.When)
+}
+
+// negatedOn is the error of a pattern that is meant to exclude types.
+const negatedOn = "on has no negation: a type that starts with ! is seldom meant. Write an expression, such as " +
+	"`when !{http.webhook_gateway.event_type}.startsWith(\"payment.\")`"
+
+// hasPath tells whether an upstream is a URL with more than a host. Sockets have
+// paths by nature, and what a placeholder stands for is not known yet.
+func hasPath(upstream string) bool {
+	scheme, rest, found := strings.Cut(upstream, "://")
+	if !found {
+		scheme, rest = "", upstream
+	}
+	if strings.HasPrefix(scheme+rest, "unix") || strings.HasPrefix(rest, "fd/") || strings.Contains(upstream, "{") {
+		return false
+	}
+	if !found && strings.Contains(strings.SplitN(rest, "/", 2)[0], "+") {
+		return false
+	}
+	return strings.ContainsAny(rest, "/?#")
 }
 
 // proxyTo is the handler that `forward <upstream...>` is short for.

@@ -122,6 +122,12 @@ func (f *Forward) provision(ctx caddy.Context, h *Handler) error {
 	if f.Wait < 0 {
 		return errors.New("wait is a positive duration, such as `wait 2s`")
 	}
+	if strings.Contains(f.Name, "{") {
+		return errors.New("its name has a placeholder, which stays as it is; write the name itself, since deliveries and metrics go by it")
+	}
+	if slices.ContainsFunc(f.On, func(pattern string) bool { return strings.HasPrefix(pattern, "!") }) {
+		return errors.New(negatedOn)
+	}
 	if slices.Contains(f.On, "") {
 		return errors.New("on has an empty pattern; events without a type match *")
 	}

@@ -252,6 +252,9 @@ func (h *Handler) adopt(mod any) error {
 	if h.Name == "" {
 		h.Name = h.row.Name
 	}
+	if strings.Contains(h.Name, "{") {
+		return fmt.Errorf("endpoint name %q: placeholders stay as they are in a name; write the name itself, since deduplication, deliveries and metrics go by it", h.Name)
+	}
 	if badName(h.Name) {
 		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes", h.Name)
 	}
@@ -330,8 +333,8 @@ func (h *Handler) settleDedupe() error {
 	switch d.Replays {
 	case "":
 		h.refuse = h.row.Dedupe.UniqueBodies
-	case "refuse":
-		h.refuse = true
+	case "refuse": // which says that no two events have the same body
+		h.refuse, h.rule.UniqueContent = true, true
 	case "allow":
 		h.refuse = false
 	default:
@@ -375,7 +378,7 @@ func (h *Handler) settlePublicURL() error {
 	if h.PublicURL == "" {
 		return nil
 	}
-	s, err := caddy.NewReplacer().ReplaceOrErr(h.PublicURL, true, true)
+	s, err := resolve(h.PublicURL)
 	if err != nil {
 		return fmt.Errorf("public_url: %w", err)
 	}

@@ -10,8 +10,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -54,7 +52,7 @@ const keySize = 32
 // encryptionKey reads a key in base64 or hex. Its errors never show it.
 func encryptionKey(text string) ([]byte, error) {
 	const hint = "it has to be 32 bytes in base64 or hex, such as `openssl rand -base64 32` prints"
-	s, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
+	s, err := resolve(text)
 	if err != nil {
 		return nil, fmt.Errorf("%w; %s", err, hint)
 	}

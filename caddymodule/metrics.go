@@ -159,7 +159,7 @@ var (
 	descDeliveries = storeDesc("backlog_deliveries", "Deliveries that wait, retries included.", "endpoint", "forward")
 	descAge        = storeDesc("backlog_age_seconds", "Age of the oldest event that waits for delivery.", "endpoint", "forward")
 	descDead       = storeDesc("dead_letters", "Deliveries given up and kept.", "endpoint", "forward")
-	descCircuit    = storeDesc("circuit_open", "1 while an upstream is left alone after failures, and while it is probed.", "endpoint", "forward")
+	descCircuit    = storeDesc("circuit_open", "1 while events wait for an upstream that is left alone after failures, or probed. 0 where nothing waits.", "endpoint", "forward")
 	descBytes      = storeDesc("backlog_bytes", "Bytes of waiting events and dead letters.")
 	descLimit      = storeDesc("backlog_limit_bytes", "The limit on backlog_bytes.")
 	descAvailable  = storeDesc("store_available", "1 while events can be kept; 0 while the disk is full or faulty.")
@@ -197,7 +197,7 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 		if run := s.latest.Load(); run != nil {
 			for name, w := range run.delivering {
 				circuits[name] = 0
-				if w.Health().Circuit != queue.CircuitClosed {
+				if w.Health().Circuit != queue.CircuitClosed && stats.Destinations[name].Waiting > 0 {
 					circuits[name] = 1
 				}
 			}

@@ -104,8 +104,6 @@ func (p *Provider) Provision(ctx caddy.Context) (err error) {
 	if p.app, err = appOf(ctx); err != nil {
 		return err
 	}
-	repl := caddy.NewReplacer()
-	resolve := func(s string) (string, error) { return repl.ReplaceOrErr(s, true, true) }
 	secrets := make([]string, len(p.Secrets))
 	for i, s := range p.Secrets {
 		if secrets[i], err = resolve(s); err != nil {

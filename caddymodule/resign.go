@@ -7,8 +7,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/hookwicket/hookwicket/verifiers"
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
@@ -39,10 +37,9 @@ func (c *SignWith) resigner() (*resigner, error) {
 }
 
 func newResigner(configured []string) (*resigner, error) {
-	repl := caddy.NewReplacer()
 	s := &resigner{scheme: standardScheme}
 	for i, text := range configured {
-		secret, err := repl.ReplaceOrErr(text, true, true)
+		secret, err := resolve(text)
 		if err == nil && strings.TrimSpace(secret) == "" {
 			err = errors.New("it is empty; is the variable or file it comes from set?")
 		}

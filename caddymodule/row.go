@@ -31,6 +31,7 @@ func (h *Handler) settleRow() error {
 			}
 		}
 	}
+	h.warnOfScheme()
 	if s, ok := h.row.Scheme.(interface{ Unaddressed() []string }); ok {
 		if missing := s.Unaddressed(); len(missing) > 0 {
 			h.logger.Warn("a request that the provider has signed for somebody else, or for another endpoint, would be accepted "+

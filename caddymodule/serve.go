@@ -263,6 +263,10 @@ func dropped(v queue.Verdict, id queue.Identity) bool {
 
 // took counts and logs an event that gets the provider's success.
 func (h *Handler) took(verdict queue.Verdict, about *facts) {
+	replay := verdict == queue.Replayed
+	if replay && !h.refuse {
+		verdict = queue.New
+	}
 	h.metrics.outcome(verdict).Inc()
 	about.tell(verdict.String())
 	h.metrics.accepting.Observe(time.Since(about.receivedAt).Seconds())
@@ -270,9 +274,9 @@ func (h *Handler) took(verdict queue.Verdict, about *facts) {
 	switch {
 	case verdict == queue.Duplicate:
 		level, text = zapcore.InfoLevel, "duplicate dropped"
-	case verdict == queue.Replayed && h.refuse:
-		level, text = zapcore.WarnLevel, "replay dropped: known content under a fresh event ID"
 	case verdict == queue.Replayed:
+		level, text = zapcore.WarnLevel, "replay dropped: known content under a fresh event ID"
+	case replay:
 		level, text = zapcore.InfoLevel, "known content under a fresh event ID accepted"
 	}
 	if line := h.logger.Check(level, text); line != nil {

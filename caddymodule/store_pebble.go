@@ -35,7 +35,7 @@ func (*PebbleStore) CaddyModule() caddy.ModuleInfo {
 
 // Provision resolves placeholders in the path.
 func (s *PebbleStore) Provision(caddy.Context) error {
-	path, err := caddy.NewReplacer().ReplaceOrErr(s.Path, true, true)
+	path, err := resolve(s.Path)
 	if err != nil {
 		return err
 	}

@@ -56,6 +56,10 @@ type SecretInfo struct {
 	// Learnt: the provider hands it over in a handshake that enrols. Until then
 	// an endpoint without a secret refuses every event.
 	Learnt bool
+
+	// Prefix is what every secret of the provider begins with; another one is
+	// probably the wrong value. Empty: there is none.
+	Prefix string
 }
 
 // Option is a value that a scheme needs besides secrets, as {option:NAME}. It is

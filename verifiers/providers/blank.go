@@ -7,7 +7,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 const blankWindow = pastWeek
 
 const blankWhy = "Only what the endpoint configures is used: with no event_id nothing is deduplicated, " +
-	"unless it is said that bodies are unique."
+	"unless `replays refuse` says that no two events have the same body."
 
 func init() { register(genericHMAC) }
 

@@ -16,7 +16,7 @@ func gitlabSigning() verifiers.Provider {
 		"https://gitlab.com/gitlab-org/gitlab/-/merge_requests/231325")
 	p.Why = "A webhook may have a secret token besides; X-Gitlab-Token is then sent too and is not needed here. " +
 		"The event's name stands in a header that is not signed."
-	p.Secret = verifiers.SecretInfo{Name: "signing token", Where: "GitLab > Settings > Webhooks > the webhook > Signing token; it starts with whsec_"}
+	p.Secret = verifiers.SecretInfo{Name: "signing token", Where: "GitLab > Settings > Webhooks > the webhook > Signing token; it starts with whsec_", Prefix: "whsec_"}
 	p.Retries = verifiers.Retries{Deadline: 10 * time.Second}
 	p.MaxBody, p.Largest = gitlabBody, gitlabLargest
 	p.Sample = verifiers.Sample{

@@ -35,7 +35,7 @@ func paddle() verifiers.Provider {
 				EventType: []string{"{json:event_type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "endpoint secret key", Where: "Developer tools > Notifications > the destination; it starts with pdl_ntfset_"},
+		Secret: verifiers.SecretInfo{Name: "endpoint secret key", Where: "Developer tools > Notifications > the destination; it starts with pdl_ntfset_", Prefix: "pdl_ntfset_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

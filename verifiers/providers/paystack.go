@@ -15,7 +15,7 @@ func paystack() verifiers.Provider {
 		Docs:      []string{"https://paystack.com/docs/payments/webhooks/"},
 		Why:       "The key is the API's secret key, so a new API key is a new webhook secret: give both while you change over.",
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "secret key", Where: "the dashboard, Settings > API Keys & Webhooks; it starts with sk_"},
+		Secret:    verifiers.SecretInfo{Name: "secret key", Where: "the dashboard, Settings > API Keys & Webhooks; it starts with sk_", Prefix: "sk_"},
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,

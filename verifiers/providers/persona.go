@@ -24,7 +24,7 @@ func persona() verifiers.Provider {
 			"wbhsec_… is the key.",
 		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the dashboard, Webhooks > the webhook; it starts with wbhsec_"},
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the dashboard, Webhooks > the webhook; it starts with wbhsec_", Prefix: "wbhsec_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

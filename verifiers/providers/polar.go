@@ -14,6 +14,7 @@ func polar() verifiers.Provider {
 		"https://github.com/polarsource/polar/blob/main/server/polar/webhook/tasks.py")
 	p.Why = "The whole secret, as text, is the key."
 	p.Scheme = standardRaw([]string{"{json:type}"}, "webhook-")
+	p.Secret.Prefix = ""
 	p.Secret.Where = "Polar > Settings > Webhooks > the endpoint > Secret"
 	p.Retries = verifiers.Retries{Deadline: 10 * time.Second, Attempts: 10}
 	p.Sample.IDPrefix = ""

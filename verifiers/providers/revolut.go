@@ -28,7 +28,7 @@ func revolut() verifiers.Provider {
 		Why:       "The same for Business and Merchant accounts. While two signing secrets are active the header has two signatures.",
 		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the webhook's details; it starts with wsk_"},
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the webhook's details; it starts with wsk_", Prefix: "wsk_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

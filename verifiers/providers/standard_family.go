@@ -19,7 +19,7 @@ func standardSender(name, title string, types []string, docs ...string) verifier
 		Docs:      docs,
 		Confirmed: true,
 		Scheme:    standardTyped(types, "webhook-"),
-		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the webhook's settings; it starts with whsec_"},
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the webhook's settings; it starts with whsec_", Prefix: "whsec_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

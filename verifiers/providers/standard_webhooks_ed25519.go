@@ -25,6 +25,6 @@ func standardWebhooksEd25519() verifiers.Provider {
 			EventType: []string{"{json:type}"},
 		},
 	}
-	p.Secret = verifiers.SecretInfo{Name: "public key", Where: "the sender's page for the endpoint; it starts with whpk_"}
+	p.Secret = verifiers.SecretInfo{Name: "public key", Where: "the sender's page for the endpoint; it starts with whpk_", Prefix: "whpk_"}
 	return p
 }

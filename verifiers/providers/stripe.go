@@ -34,7 +34,7 @@ func stripe() verifiers.Provider {
 				EventType: []string{"{json:type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "Stripe Dashboard > Developers > Webhooks > the endpoint > Signing secret; it starts with whsec_"},
+		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "Stripe Dashboard > Developers > Webhooks > the endpoint > Signing secret; it starts with whsec_", Prefix: "whsec_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -21,7 +21,7 @@ func supabaseAuthHooks() verifiers.Provider {
 	s.Content = "{header:*id}.{timestamp}.{body}"
 	s.EventID, s.EventType = nil, []string{"{json:metadata.name}"}
 	p.Scheme = s
-	p.Secret = verifiers.SecretInfo{Name: "secret", Where: "Supabase > Authentication > Hooks > the hook; it starts with v1,whsec_"}
+	p.Secret = verifiers.SecretInfo{Name: "secret", Where: "Supabase > Authentication > Hooks > the hook; it starts with v1,whsec_", Prefix: "v1,whsec_"}
 	p.Synchronous = "Supabase Auth waits for the answer and acts on its body: it decides whether the person may sign in and what the token says."
 	p.Dedupe = verifiers.Dedupe{
 		By:  verifiers.ByNothing,

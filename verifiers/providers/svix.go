@@ -21,7 +21,7 @@ func svix() verifiers.Provider {
 			"all three have to come from one set.",
 		Confirmed: true,
 		Scheme:    standardScheme("svix-", "webhook-"),
-		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the endpoint in the App Portal > Signing Secret; it starts with whsec_"},
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the endpoint in the App Portal > Signing Secret; it starts with whsec_", Prefix: "whsec_"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -32,7 +32,7 @@ func tailscale() verifiers.Provider {
 				EventType: []string{"{json:0.type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "admin console > Webhooks, shown once when the endpoint is added or rotated; it starts with tskey-webhook-"},
+		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "admin console > Webhooks, shown once when the endpoint is added or rotated; it starts with tskey-webhook-", Prefix: "tskey-webhook-"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
