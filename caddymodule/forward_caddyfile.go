@@ -22,7 +22,7 @@ func parseForward(h httpcaddyfile.Helper) (*Forward, error) {
 	var upstreams []caddyfile.Token
 	for d.NextArg() {
 		if hasPath(d.Val()) {
-			return nil, d.Err("an upstream is a host and a port, without a path. For a path, write a block of two lines: " +
+			return nil, d.Err("an upstream is a host and a port, without a path. For a path, write a block, with each of these on a line: " +
 				"`forward {`, `rewrite * <path>`, `reverse_proxy <scheme>://<host>`, `}`")
 		}
 		upstreams = append(upstreams, d.Token())
@@ -105,7 +105,7 @@ func (f *Forward) unmarshalWhen(d *caddyfile.Dispenser) error {
 
 // negatedOn is the error of a pattern that is meant to exclude types.
 const negatedOn = "on has no negation: a type that starts with ! is seldom meant. Write an expression, such as " +
-	"`when !{http.webhook_gateway.event_type}.startsWith(\"payment.\")`"
+	"`when \"!{http.webhook_gateway.event_type}.startsWith('payment.')\"`"
 
 // hasPath tells whether an upstream is a URL with more than a host. Sockets have
 // paths by nature, and what a placeholder stands for is not known yet.

@@ -123,7 +123,7 @@ func TestProvidersHandshakes(t *testing.T) {
 	} {
 		key := "s3cret-" + provider
 		if provider == "discord" {
-			key = strings.Repeat("ab", 32)
+			key = "fc51cd8e6218a1a38da47ed00230f0580816ed13ba3303ac5deb911548908025" // of RFC 8032
 		}
 		fmt.Fprintf(&site, "webhook_gateway /%s %s {\n\tsecret %s\n\t%s\n\tforward %s\n}\n", provider, provider, key, lines, up.addr)
 	}
@@ -364,7 +364,7 @@ func TestRowWarnings(t *testing.T) {
 	if n := len(g.logs.lines(`"level":"warn"`, "unconfirmed", `"provider":"test-unconfirmed"`)); n != 1 {
 		t.Errorf("%d warnings of an unconfirmed provider", n)
 	}
-	if n := len(g.logs.lines(`"level":"warn"`, "unconfirmed")); n != 1 {
+	if n := len(g.logs.lines(`"level":"warn"`, "signing is unconfirmed")); n != 1 {
 		t.Errorf("%d warnings in all", n)
 	}
 	g.logs.await(t, `"level":"warn"`, "for whom it has to be with `account`", `"endpoint":"test-options"`)
