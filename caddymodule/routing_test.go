@@ -89,6 +89,17 @@ func TestRoutingByType(t *testing.T) {
 	}
 }
 
+// TestRoutingNegated has the expression that the error of a negated pattern names.
+func TestRoutingNegated(t *testing.T) {
+	_, expression, _ := strings.Cut(negatedOn, "`when ")
+	_, send := routed(t, "when "+strings.TrimSuffix(expression, "`"))
+	for kind, want := range map[string]string{"payment.created": "", "refund.created": "f0", "": "f0"} {
+		if got := send(kind, ""); got != want {
+			t.Errorf("%q went to %q, want %q", kind, got, want)
+		}
+	}
+}
+
 // TestRoutingByExpression: values of the body have types, and matchers see the
 // request as it came.
 func TestRoutingByExpression(t *testing.T) {
