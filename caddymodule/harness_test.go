@@ -225,7 +225,7 @@ func (r reply) String() string {
 func (g *gateway) send(r *http.Request) reply {
 	g.t.Helper()
 	a, err := g.exchange(r)
-	if errors.Is(err, syscall.ECONNRESET) && r.GetBody != nil {
+	if (errors.Is(err, syscall.ECONNRESET) || errors.Is(err, io.EOF)) && r.GetBody != nil {
 		// It was still with the listener of a configuration that has gone.
 		r.Body, _ = r.GetBody()
 		a, err = g.exchange(r)
