@@ -22,7 +22,9 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	answer := apiStatus{
 		Now: time.Now().UTC(), Since: processBegan.UTC(), Listeners: outcomes.listeners(),
 		Store: apiStore{
-			Location: o.shared.location, Available: stats.Available, Cause: stats.Cause, BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
+			Location: o.shared.location, Available: stats.Available, Cause: stats.Cause,
+			DiskFull: stats.Full, DiskFree: ifCounted(stats.Free), DiskNeeded: stats.Needed,
+			BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
 			RetainedBytes: ifCounted(stats.Retained), DedupeKeys: ifCounted(stats.Keys), Damaged: stats.Damaged,
 		},
 		Limits: apiLimits{

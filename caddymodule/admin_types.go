@@ -23,6 +23,9 @@ type apiStore struct {
 	Location      string `json:"location" doc:"What is open, such as pebble:/var/lib/caddy/webhook_gateway."`
 	Available     bool   `json:"available" doc:"False while the disk is full or faulty, or files of the store are damaged; senders get 503 then."`
 	Cause         string `json:"cause,omitempty" doc:"Why the store is not available, and what to do, where that is known."`
+	DiskFull      bool   `json:"disk_full" doc:"The disk or its quota is full; senders get 503, deliveries go on as far as they can."`
+	DiskFree      *int64 `json:"disk_free_bytes,omitempty" doc:"Bytes free on the store's disk, without its reserve. Absent while unknown, as under a quota."`
+	DiskNeeded    int64  `json:"disk_needed_bytes" doc:"While disk_full: the free bytes at which events are accepted again. Otherwise 0."`
 	BacklogBytes  int64  `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
 	BacklogLimit  int64  `json:"backlog_limit_bytes" doc:"max_backlog; 0: no limit."`
 	RetainedBytes *int64 `json:"retained_bytes,omitempty" doc:"Bytes of what has ended and is kept. Absent while it is being counted."`

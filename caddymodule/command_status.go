@@ -173,6 +173,10 @@ func (r *statusReport) needs() []string {
 	switch {
 	case !s.Available && s.Cause != "":
 		say("The store is not available, and senders get 503: %s", printable(s.Cause))
+	case s.DiskFull && s.DiskNeeded > 0 && s.DiskFree != nil:
+		say("The disk is full: %s free, %s needed; senders get 503. Deliveries make room; else free space on the disk, or enlarge it.", inBytes(*s.DiskFree), inBytes(s.DiskNeeded))
+	case s.DiskFull && s.DiskNeeded > 0:
+		say("The disk or its quota is full: %s have to be free; senders get 503. Deliveries make room; else free space, or raise the quota.", inBytes(s.DiskNeeded))
 	case !s.Available:
 		say("The disk is full or faulty: senders get 503.")
 	}

@@ -185,6 +185,9 @@ type Stats struct {
 	Retained     int64  // bytes of what has ended and is kept; -1: being counted
 	Available    bool   // false while the disk is full or faulty, or files are damaged
 	Cause        string // why it is not available, as far as that is known
+	Full         bool   // the disk or its quota is full; events are refused
+	Free         int64  // bytes free on the disk; -1: unknown, as with a quota
+	Needed       int64  // while Full: the free bytes at which events are accepted again
 	Keys         int64  // dedupe keys remembered, approximately; -1: unknown
 	Damaged      int64  // records set aside because they cannot be read
 	Destinations map[string]DestinationStats

@@ -66,7 +66,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 // record writes an identity in one commit with the message. Where there is a
 // message, it decides first whether the identity was seen.
 func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) (queue.Verdict, *write, error) {
-	if s.disk.full() {
+	if s.disk.full() || s.space.shut.Load() {
 		return 0, nil, unavailable(errDiskFull)
 	}
 	if err := ctx.Err(); err != nil {
@@ -109,7 +109,12 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		return 0, nil, unavailable(err)
 	}
 	w := &write{store: s, held: held, id: id}
-	if err := w.build(db, id, now, m, to); err != nil {
+	if !s.space.take(roughSize(m)) {
+		err = unavailable(errDiskFull)
+	} else {
+		err = w.build(db, id, now, m, to)
+	}
+	if err != nil {
 		w.finish(err)
 		db.leave()
 		return 0, nil, err
@@ -124,6 +129,14 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		return 0, nil, err
 	}
 	return verdict, w, nil
+}
+
+// roughSize is about how many bytes the records of an acceptance take.
+func roughSize(m *queue.Message) int64 {
+	if m == nil {
+		return 256
+	}
+	return int64(len(m.Body)) + 2048
 }
 
 var errDiskFull = errors.New("the disk is full")

@@ -148,6 +148,9 @@ func (s *Store) setStanding(batch *pebble.Batch, id queue.ID, lane laneID, st *s
 func (c *change) done() {
 	c.store.tally(c.lane, c.id, &c.from, -1)
 	c.store.tally(c.lane, c.id, &c.to, 1)
+	if c.to.stage == stageGone {
+		c.store.garbage.add(c.id, c.from.size)
+	}
 }
 
 // tally counts a delivery where it stands, or no more. The lane is locked.

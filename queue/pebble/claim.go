@@ -304,6 +304,9 @@ func (c *claim) end(what string, a queue.Attempt, to func(*change)) error {
 }
 
 func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
+	if c.store.space.scarce.Load() {
+		return unavailable(errDiskFull) // what is left is for the removal of others
+	}
 	db, err := c.store.enter()
 	if err != nil {
 		return err

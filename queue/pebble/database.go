@@ -118,6 +118,7 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*dat
 }
 
 func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
+	sizes := db.fence.disk.space.current()
 	po := &pebble.Options{
 		FS:                 db.fence,
 		Cache:              cache,
@@ -125,7 +126,7 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		Logger:             logger{db, o},
 		// Small enough that a few of them fit into the promised memory, large
 		// enough that a message which is delivered at once never leaves memory.
-		MemTableSize:                o.memTableSize,
+		MemTableSize:                o.memTableOf(sizes),
 		MemTableStopWritesThreshold: memTables,
 		MaxOpenFiles:                500,
 		// Spread the writing instead of leaving it all to the sync.
@@ -135,6 +136,12 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		LBaseMaxBytes:              256 << 20,
 		L0StopWritesThreshold:      1000,
 		CompactionConcurrencyRange: func() (int, int) { return 1, 2 },
+		// With small files a compaction needs little space besides what it frees.
+		MaxManifestFileSize: sizes.manifest,
+	}
+	po.TargetFileSizes[0] = sizes.table
+	if sizes.memTable < maxMemTable {
+		po.Cleaner = cleaner{} // old logs would take the space of four memtables
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -144,7 +151,8 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
 			// A damaged file cannot be compacted, but what it holds elsewhere is there.
-			if !errors.Is(err, pebble.ErrCancelledCompaction) && !isCorruption(err) {
+			// Only compactions report that there is no space: they are repeated.
+			if !errors.Is(err, pebble.ErrCancelledCompaction) && !isCorruption(err) && !noSpace(err) {
 				db.fail(err)
 			}
 		},
@@ -152,6 +160,16 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	}
 	return po
 }
+
+// cleaner deletes old files. Pebble keeps old logs for reuse unless the cleaner is
+// one that archives, which the embedded marker says. Clean and String are those of
+// DeleteCleaner, because it is embedded less deep.
+type cleaner struct {
+	pebble.DeleteCleaner
+	archives
+}
+
+type archives struct{ pebble.ArchiveCleaner }
 
 // corrupt is told of each damaged block that is met, on the goroutine that reads.
 func (db *database) corrupt(log *slog.Logger, info pebble.DataCorruptionInfo) {

@@ -23,6 +23,7 @@ var errFenced = errors.New("the database was given up")
 // disk knows whether writes are waiting for space. It outlives the databases
 // that are opened on it one after another.
 type disk struct {
+	space   space
 	waiting atomic.Int32
 	mu      sync.Mutex
 	filled  chan struct{} // closed while a write waits for space
@@ -58,7 +59,7 @@ func (d *disk) leave() {
 // fence is the file system of one database. It does three things that Pebble
 // cannot do for itself.
 //
-// A write that finds no space waits and goes on where it stopped, since Pebble
+// A write that finds no space takes it from the reserve, or else waits and goes on where it stopped, since Pebble
 // takes every failed write to its log or manifest for the end of the process.
 // Failed syncs are not repeated: after one, the kernel may have dropped the
 // very pages that the second call would report as safe.
@@ -80,6 +81,8 @@ type fence struct {
 	// serving: the database is open. Until then Pebble handles errors well on the
 	// goroutine that opens it, which gets them, but not on the others.
 	serving atomic.Bool
+	// crowded is the time until which compactions rest, since one found no space.
+	crowded atomic.Int64
 
 	// Every change holds mu for reading, so that whoever shuts the fence can wait
 	// for those under way.
@@ -144,6 +147,9 @@ func (f *fence) try(op func() error) error {
 func (f *fence) retry(op func() error) error {
 	return f.change(func() error {
 		err := op()
+		for noSpace(err) && f.disk.space.give(!f.serving.Load()) {
+			err = op()
+		}
 		if err == nil || !noSpace(err) {
 			return err
 		}
@@ -163,6 +169,7 @@ func (f *fence) wait(op func() error) error {
 		case <-f.shut:
 			return errFenced
 		}
+		f.disk.space.give(!f.serving.Load()) // it may have been made again
 		if err := op(); err == nil || !noSpace(err) {
 			return err
 		}
@@ -192,6 +199,9 @@ func (f *fence) open(open func() (vfs.File, error)) (vfs.File, error) {
 }
 
 func (f *fence) Create(name string, category vfs.DiskWriteCategory) (vfs.File, error) {
+	if category == compaction {
+		return f.createYielding(name)
+	}
 	return f.open(func() (vfs.File, error) { return f.FS.Create(name, category) })
 }
 
@@ -241,13 +251,89 @@ func (f *fence) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil 
 
 func (f *fence) Unwrap() vfs.FS { return f.FS }
 
+// compaction is the category of the files that Pebble makes in compactions.
+const compaction vfs.DiskWriteCategory = "pebble-compaction"
+
+// compactionRest is the pause after a compaction that found no space. Pebble would
+// repeat it at once.
+const compactionRest = 250 * time.Millisecond
+
+// createYielding creates a file of a compaction. A compaction is the only writer
+// that fails when there is no space: Pebble then deletes its files, and their
+// space serves the writers that wait.
+func (f *fence) createYielding(name string) (vfs.File, error) {
+	if rest := time.Until(time.Unix(0, f.crowded.Load())); rest > 0 && f.serving.Load() {
+		timer := time.NewTimer(min(rest, compactionRest))
+		defer timer.Stop()
+		select {
+		case <-timer.C:
+		case <-f.shut:
+		}
+	}
+	var file vfs.File
+	err := f.yield(func() (err error) {
+		file, err = f.FS.Create(name, compaction)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if file == nil {
+		file = vfs.NewMemFile(nil) // vanished: it is never written to
+	}
+	return &fencedFile{File: file, fence: f, yields: true}, nil
+}
+
+// yield runs an operation of a compaction once.
+func (f *fence) yield(op func() error) error {
+	var full error
+	err := f.change(func() error {
+		err := op()
+		if noSpace(err) {
+			full, err = err, nil
+		}
+		return err
+	})
+	if full != nil {
+		f.crowded.Store(time.Now().Add(compactionRest).UnixNano())
+		return full
+	}
+	return err
+}
+
+// yieldCheck is how much a compaction writes between two looks at the free space.
+const yieldCheck = 128 << 10
+
+// writeYielding writes to a file of a compaction.
+func (f *fencedFile) writeYielding(p []byte) (n int, err error) {
+	err = f.fence.yield(func() (err error) {
+		if f.unchecked += len(p); f.unchecked > yieldCheck {
+			f.unchecked = 0
+			if !f.fence.disk.space.allowed() {
+				return syscall.ENOSPC
+			}
+		}
+		n, err = f.File.Write(p)
+		return err
+	})
+	if err == nil {
+		n = len(p)
+	}
+	return n, err
+}
+
 // fencedFile is a file that was opened for writing.
 type fencedFile struct {
 	vfs.File
-	fence *fence
+	fence     *fence
+	yields    bool // it belongs to a compaction
+	unchecked int  // bytes written since the last look at the free space
 }
 
 func (f *fencedFile) Write(p []byte) (n int, err error) {
+	if f.yields {
+		return f.writeYielding(p)
+	}
 	err = f.fence.retry(func() error {
 		m, err := f.File.Write(p[n:])
 		n += m

@@ -50,6 +50,16 @@ func (s *Store) SetMaxRetained(bytes int64) {
 	s.history.recorded(0)
 }
 
+// maxRetained is the limit on the bytes of ended deliveries. On a small disk it is a
+// share of the disk. 0 or less: none.
+func (s *Store) maxRetained() int64 {
+	limit, share := s.history.limit.Load(), s.space.retained.Load()
+	if limit <= 0 || share > 0 && share < limit {
+		return share
+	}
+	return limit
+}
+
 // retain counts a delivery that has ended and stays, or goes. What stays is
 // swept when its time comes.
 func (s *Store) retain(l *lane, st *standing, sign int64) {
@@ -59,7 +69,7 @@ func (s *Store) retain(l *lane, st *standing, sign int64) {
 	}
 	l.lower(st.ended)
 	due := later(st.ended, l.retention.Load())
-	if limit := s.history.limit.Load(); limit > 0 && bytes > limit && s.history.counted.Load() {
+	if limit := s.maxRetained(); limit > 0 && bytes > limit && s.history.counted.Load() {
 		due = 0
 	}
 	s.history.recorded(due)
@@ -201,11 +211,16 @@ func (r *retiring) aged(ctx context.Context, now int64) error {
 // the limit, so that it need not come back for each that ends.
 func (r *retiring) crowded(ctx context.Context) error {
 	h := &r.store.history
-	limit := h.limit.Load()
+	limit := r.store.maxRetained()
 	if limit <= 0 || !h.counted.Load() || h.bytes.Load() <= limit {
 		return nil
 	}
-	target := limit - limit/64
+	return r.crowdedTo(ctx, limit-limit/64)
+}
+
+// crowdedTo removes the oldest until there are no more than so many bytes.
+func (r *retiring) crowdedTo(ctx context.Context, target int64) error {
+	h := &r.store.history
 	lanes := r.store.allLanes()
 	for h.bytes.Load()-r.bytes > target {
 		l, until := oldest(lanes)
@@ -317,6 +332,7 @@ func (r *retiring) commit(ctx context.Context, why reason) error {
 		if err == nil {
 			for i := range removed {
 				s.retain(removed[i].lane, &removed[i].st, -1)
+				s.garbage.add(removed[i].id, removed[i].st.size)
 			}
 		}
 		unlock()
@@ -397,8 +413,8 @@ func (s *Store) sweepGone(ctx context.Context, now int64) error {
 		return unavailable(err)
 	}
 	cut := now - int64(goneAge)
-	if size > goneSize {
-		cut = max(cut, now-int64(float64(now-first)*goneSize/float64(size)))
+	if limit := uint64(s.space.current().gone); size > limit {
+		cut = max(cut, now-int64(float64(now-first)*float64(limit)/float64(size)))
 	}
 	s.history.gone.Store(later(now, int64(gonePause)))
 	if first >= cut {

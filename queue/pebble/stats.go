@@ -18,7 +18,7 @@ func (s *Store) Stats() queue.Stats {
 	st := queue.Stats{
 		Bytes:     s.bytes.Load(),
 		Limit:     max(s.limit.Load(), 0),
-		Available: s.current.Load() != nil && !s.disk.full(),
+		Available: s.current.Load() != nil && !s.disk.full() && !s.space.shut.Load(),
 		Keys:      -1,
 		Retained:  -1,
 		Damaged:   s.damage.total(),
@@ -30,6 +30,7 @@ func (s *Store) Stats() queue.Stats {
 		}
 		s.mu.Unlock()
 	}
+	st.Full, st.Free, st.Needed = s.space.stats(s.disk.full())
 	if s.counted.Load() {
 		st.Keys = max(s.keys.Load(), 0)
 	}

@@ -10,6 +10,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"math"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -50,7 +51,7 @@ type Options struct {
 	// Logger receives what a person should know. Default: none.
 	Logger *slog.Logger
 
-	memTableSize uint64 // default 16 MiB
+	memTableSize uint64 // default 16 MiB, or less where the disk is small
 	cacheSize    int64  // default 72 MiB, for blocks, bloom filters and the memtables
 	freshSize    int64  // default 16 MiB, for messages not yet claimed
 	stallLimit   time.Duration
@@ -77,13 +78,10 @@ func (o Options) withDefaults() Options {
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
 	}
-	if o.memTableSize == 0 {
-		o.memTableSize = 16 << 20
-	}
 	set(&o.MaxBacklog, DefaultMaxBacklog)
 	set(&o.MaxRetained, DefaultMaxRetained)
 	set((*int64)(&o.Retention), int64(queue.DefaultRetention))
-	set(&o.cacheSize, int64(memTables*o.memTableSize)+24<<20)
+	set(&o.cacheSize, int64(memTables*o.memTableOf(sizesOf(math.MaxInt64)))+24<<20)
 	set(&o.freshSize, 16<<20)
 	if o.stallLimit == 0 {
 		o.stallLimit = 2 * time.Second
@@ -91,10 +89,19 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
+// memTableOf is the size of a memtable on a disk with such shares.
+func (o Options) memTableOf(disk sizes) uint64 {
+	if o.memTableSize > 0 {
+		return o.memTableSize
+	}
+	return disk.memTable
+}
+
 // Store is a [queue.Store] in a folder.
 type Store struct {
 	options Options
 	disk    *disk
+	space   *space // of the disk
 	lock    io.Closer // nil while a damaged folder is watched; changes under mu
 	cache   *pebble.Cache
 	flights flights
@@ -109,6 +116,7 @@ type Store struct {
 	counted atomic.Bool  // the keys on disk are in keys, too
 	sweeper sweeper
 	history history
+	garbage garbage
 	secrets chan struct{} // holds one while they are changed
 	pausing chan struct{} // holds one while a lane is paused or resumed
 
@@ -170,6 +178,9 @@ func Open(o Options) (*Store, error) {
 	}
 	closeFolder(o.FS, o.Dir, o.Logger)
 	s.cache = pebble.NewCache(o.cacheSize)
+	s.space = &s.disk.space
+	s.space.init(o)
+	s.space.begin()
 	started := make(chan error, 1)
 	s.background.Go(func() { started <- s.start() })
 	select {
@@ -194,6 +205,7 @@ func Open(o Options) (*Store, error) {
 			}
 		})
 	}
+	s.background.Go(s.spaceLoop)
 	s.background.Go(func() { s.sweepLoop(&s.sweeper, sweepPause, s.sweepKeys) })
 	s.background.Go(func() { s.sweepLoop(&s.history.sweeper, retirePause, s.retire) })
 	return s, nil

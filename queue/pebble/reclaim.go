@@ -1,0 +1,221 @@
+package pebble
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"syscall"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+const (
+	reclaimPause = 250 * time.Millisecond
+	// reclaimRest is the pause before little garbage is compacted.
+	reclaimRest = 2 * time.Second
+	// removedSize is roughly what a removed delivery leaves besides its message:
+	// the records of its stages, and a tombstone for each.
+	removedSize = 600
+	// wholeSize is the size of a store up to which all of it is compacted.
+	wholeSize = 256 << 20
+)
+
+// garbage estimates how much of the files belongs to removed messages. Pebble frees
+// that space in compactions only.
+type garbage struct {
+	mu            sync.Mutex
+	bytes         int64
+	first, newest queue.ID // of the removed messages
+}
+
+func (g *garbage) add(id queue.ID, size int64) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	if g.bytes == 0 || bytes.Compare(id[:], g.first[:]) < 0 {
+		g.first = id
+	}
+	if g.bytes == 0 || bytes.Compare(id[:], g.newest[:]) > 0 {
+		g.newest = id
+	}
+	g.bytes += size + removedSize
+}
+
+func (g *garbage) size() int64 {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	return g.bytes
+}
+
+// take returns what has gathered, and begins anew.
+func (g *garbage) take() (bytes int64, first, newest queue.ID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	bytes, first, newest = g.bytes, g.first, g.newest
+	g.bytes = 0
+	return bytes, first, newest
+}
+
+// putBack undoes take after a compaction that failed.
+func (g *garbage) putBack(bytes int64, first, newest queue.ID) {
+	if bytes == 0 {
+		return
+	}
+	g.add(first, 0)
+	g.add(newest, bytes-2*removedSize)
+}
+
+// reclaimer frees space on the disk where it is short: it removes ended deliveries
+// before their retention is over, and compacts what was removed.
+type reclaimer struct {
+	store  *Store
+	last   time.Time // the last compaction
+	failed int       // compactions in a row that found no space
+	fresh  bool      // none has succeeded: the garbage of an earlier run is unknown
+}
+
+// reclaimLoop runs until ctx ends, which is when the store closes.
+func (s *Store) reclaimLoop(ctx context.Context) {
+	r := reclaimer{store: s, fresh: true}
+	timer := time.NewTimer(reclaimPause)
+	defer timer.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-timer.C:
+		}
+		if lack := s.space.lack(); lack > 0 {
+			if err := r.round(ctx, lack); err != nil && ctx.Err() == nil && !noSpace(err) && !errors.Is(err, queue.ErrUnavailable) {
+				s.options.Logger.Warn("freeing space on the queue's disk", "error", err)
+			}
+			s.space.poke()
+		}
+		timer.Reset(reclaimPause)
+	}
+}
+
+// round tries to free so many bytes.
+func (r *reclaimer) round(ctx context.Context, lack int64) error {
+	s := r.store
+	// After each compaction that found no space twice as much is removed, because
+	// then the next compaction takes less.
+	if more := lack<<min(r.failed, 10) - s.garbage.size(); more > 0 {
+		if err := s.retireMore(ctx, more); err != nil {
+			return err
+		}
+	}
+	size := s.garbage.size()
+	if rested := time.Since(r.last) > reclaimRest; !r.fresh && size < lack/2 && (size == 0 || !rested) {
+		return nil
+	}
+	r.last = time.Now()
+	size, first, newest := s.garbage.take()
+	s.space.spend.Store(size > 0 || r.fresh)
+	err := s.compact(ctx, size, first, newest)
+	s.space.spend.Store(false)
+	s.space.compacted(err)
+	if err == nil {
+		r.fresh, r.failed = false, 0
+		s.options.Logger.Debug("compacted the queue's files, as the disk is nearly full", "removed", size, "took", time.Since(r.last))
+		return nil
+	}
+	s.garbage.putBack(size, first, newest)
+	if noSpace(err) {
+		r.failed++
+		// A compaction frees more than it takes, but it takes first.
+		if size > 0 || r.fresh {
+			s.space.give(false)
+		}
+	}
+	return err
+}
+
+// retireMore removes the oldest of the ended deliveries, of about so many bytes.
+func (s *Store) retireMore(ctx context.Context, bytes int64) error {
+	select {
+	case s.history.turn <- struct{}{}:
+		defer func() { <-s.history.turn }()
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+	if !s.history.counted.Load() {
+		return nil
+	}
+	r := retiring{store: s}
+	return r.crowdedTo(ctx, max(s.history.bytes.Load()-bytes, 0))
+}
+
+// compact rewrites the files that contain removed messages. Of a large store it
+// rewrites only the range of those messages, and only where they are a good part
+// of it: the rest is left to Pebble.
+func (s *Store) compact(ctx context.Context, size int64, first, newest queue.ID) error {
+	db, err := s.enter()
+	if err != nil {
+		return err
+	}
+	// A database that failed is closed when it has no users, and its writes hang
+	// until then. Therefore this does not wait for the compaction in that case.
+	defer db.leave()
+	ctx, cancel := context.WithCancel(ctx)
+	done := make(chan error, 1)
+	db.loops.Go(func() {
+		done <- guarded(func() error { return db.compactRemoved(ctx, size, first, newest) })
+	})
+	defer cancel()
+	crowded := db.fence.crowded.Load()
+	check := time.NewTicker(compactionLimit)
+	defer check.Stop()
+	late := time.NewTimer(compactionLate)
+	defer late.Stop()
+	for {
+		select {
+		case err = <-done:
+			return err
+		case <-db.failing:
+			return unavailable(nil)
+		case <-ctx.Done():
+			return context.Cause(ctx)
+		case <-late.C:
+			return errCompactionLate
+		case <-check.C:
+			// Pebble prefers compactions of its own, also those that find no space.
+			if db.fence.crowded.Load() != crowded {
+				return errDiskCrowded
+			}
+		}
+	}
+}
+
+// compactionLimit is how long a compaction is waited for while others find no space.
+const compactionLimit = 500 * time.Millisecond
+
+// compactionLate is how long a compaction is waited for in any case. The next round
+// begins another, with what was removed meanwhile.
+const compactionLate = 5 * time.Second
+
+var errCompactionLate = fmt.Errorf("the compaction goes on: %w", queue.ErrUnavailable)
+
+var errDiskCrowded = fmt.Errorf("compactions find no space: %w", syscall.ENOSPC)
+
+func (db *database) compactRemoved(ctx context.Context, size int64, first, newest queue.ID) error {
+	m := db.Metrics()
+	if m.DiskSpaceUsage() <= wholeSize {
+		return db.Compact(ctx, []byte{0}, []byte{0xff}, true)
+	}
+	if size == 0 {
+		return nil
+	}
+	var lower, upper keyBuffer
+	from, to := messageKey(&lower, first), append(messageKey(&upper, newest), 0)
+	usage, err := db.EstimateDiskUsage(from, to)
+	if err != nil || int64(usage) > 8*size {
+		return err
+	}
+	if err := db.Compact(ctx, from, to, true); err != nil {
+		return err
+	}
+	return db.Compact(ctx, append([]byte{kindAttempt}, first[:]...), append(append([]byte{kindAttempt}, newest[:]...), 0xff), true)
+}

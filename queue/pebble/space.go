@@ -1,0 +1,585 @@
+package pebble
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"math"
+	"math/rand/v2"
+	"runtime"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/cockroachdb/pebble/v2/vfs"
+)
+
+// sizes are the store's shares of its disk. Each share has a lower limit, for the
+// smallest disks, and an upper limit, so that a large disk loses little.
+type sizes struct {
+	part     int64 // of the reserve, which has three
+	margin   int64 // stays free beside the reserve; below it no event is accepted
+	memTable uint64
+	table    int64 // of one file of the lowest level
+	manifest int64
+	retained int64 // of ended deliveries
+	gone     int64 // of the records of removed messages
+}
+
+// Defaults for a disk of unknown size. They are also the upper limits.
+const (
+	maxMemTable = 16 << 20
+	maxTable    = 2 << 20
+	maxPart     = 64 << 20
+	maxManifest = 128 << 20
+)
+
+// minCapacity is the smallest disk for which shares are computed.
+const minCapacity = 4 << 20
+
+func sizesOf(capacity int64) sizes {
+	share := func(part, least, most int64) int64 { return min(max(capacity/part, least), most) }
+	return sizes{
+		part:     share(12, 256<<10, maxPart),
+		margin:   share(16, 256<<10, maxPart),
+		memTable: uint64(share(48, 128<<10, maxMemTable)),
+		table:    share(384, 32<<10, maxTable),
+		manifest: share(64, 128<<10, maxManifest),
+		retained: share(4, 1<<20, math.MaxInt64),
+		gone:     share(16, 1<<20, goneSize),
+	}
+}
+
+// space decides what may still be written to the disk.
+//
+// Three reserve files occupy room that only the store can give back. A write that
+// finds no space deletes the first file, and from then on no event is accepted.
+// Outcomes of deliveries go on, since they make room. The next write that finds no
+// space deletes the second file, and from then on outcomes wait too. Only the
+// removal of ended deliveries and compaction go on, until the files are back. The
+// third file is deleted when the store is opened, because opening takes space.
+//
+// Where the file system tells its free space, events are refused before any write
+// fails. A quota does not show there, and another program may be faster.
+//
+// The zero value refuses nothing. mu is never held while a write waits for space.
+type space struct {
+	fs  vfs.FS
+	dir string
+	log *slog.Logger
+
+	known  atomic.Bool  // the disk's size is known, so that there is a reserve
+	room   atomic.Int64 // bytes that may be accepted until the next look
+	shut   atomic.Bool  // no event is accepted
+	scarce atomic.Bool  // no outcome is written either
+	spend  atomic.Bool  // compactions may take what was given back of the reserve
+	early  chan struct{}
+	// retained is the limit on the bytes of ended deliveries; 0: none.
+	retained atomic.Int64
+
+	mu       sync.Mutex
+	sizes    sizes
+	capacity int64
+	held     [parts]bool
+	stuck    int       // compactions in a row that found no space
+	given    bool      // parts were given back since the start
+	without  bool      // the reserve cannot be made
+	retry    time.Time // no attempt to make it before
+	learnt   bool      // the capacity is that of a quota
+	blind    bool      // writes find less space than the file system tells of: a quota
+	free     int64     // at the last look, without the reserve
+	told     bool      // the log says that events are refused
+	wanted   int64     // the size of an event that was refused for its size
+}
+
+// parts is the number of the reserve's files. The last is for opening.
+const (
+	parts   = 3
+	working = parts - 1
+)
+
+// mostStuck is the number of compactions without space after which outcomes are
+// written all the same: waiting for compactions does not help then.
+const mostStuck = 8
+
+// spacePause is the time between two looks at the free space.
+const spacePause = 250 * time.Millisecond
+
+func (s *space) init(o Options) {
+	s.fs, s.dir, s.log = o.FS, o.Dir, o.Logger
+	s.early = make(chan struct{}, 1)
+	s.room.Store(math.MaxInt64)
+	s.sizes = s.sizesOf(math.MaxInt64)
+}
+
+// slowPart limits the parts where they have to be written out, which takes time at
+// each start.
+const slowPart = 16 << 20
+
+func (s *space) sizesOf(capacity int64) sizes {
+	z := sizesOf(capacity)
+	if !s.preallocates() {
+		z.part = min(z.part, slowPart)
+	}
+	return z
+}
+
+func (s *space) file(i int) string {
+	return s.fs.PathJoin(s.dir, fmt.Sprint("RESERVE-", i+1))
+}
+
+// begin frees the reserve of an earlier run, because opening needs space. Where
+// there is plenty it makes a new one at once.
+func (s *space) begin() {
+	for i := range parts {
+		_ = s.fs.Remove(s.file(i))
+	}
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	if err != nil || usage.TotalBytes == 0 {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.known.Store(true)
+	s.capacity = int64(min(usage.TotalBytes, math.MaxInt64))
+	if n := s.recorded(); n > 0 && n < s.capacity {
+		s.capacity, s.learnt = n, true
+	}
+	s.sizes = s.sizesOf(s.capacity)
+	s.free = int64(min(usage.AvailBytes, math.MaxInt64))
+	if s.free >= s.needed() {
+		s.fit()
+	}
+	s.retained.Store(s.sizes.retained)
+	s.decide()
+}
+
+// fit makes the reserve of a store that has none yet. A quota may be smaller than
+// the disk, which only shows when the reserve is made.
+func (s *space) fit() {
+	if s.learnt {
+		s.remakeLearnt()
+		return
+	}
+	err := s.fill()
+	if err == nil {
+		s.without = false
+		return
+	}
+	if !noSpace(err) {
+		s.giveUp(err)
+		return
+	}
+	if err := s.learn(); err != nil {
+		s.giveUp(err)
+	}
+}
+
+// learn estimates a quota: the capacity is halved until the reserve fits.
+func (s *space) learn() error {
+	free, capacity := s.free, s.capacity
+	for {
+		for i := range parts {
+			if s.held[i] {
+				_ = s.fs.Remove(s.file(i))
+				s.held[i] = false
+			}
+		}
+		s.free, capacity = free, capacity/2
+		s.sizes = s.sizesOf(capacity)
+		if err := s.fill(); err == nil {
+			break
+		} else if !noSpace(err) || capacity < minCapacity {
+			return err
+		}
+	}
+	// What fits lies between one and two reserves of this capacity.
+	for i := range parts {
+		_ = s.fs.Remove(s.file(i))
+		s.held[i] = false
+	}
+	s.free = free
+	s.capacity = s.used() + parts*sizesOf(capacity).part + sizesOf(capacity).part/2
+	s.sizes = s.sizesOf(s.capacity)
+	s.learnt = true
+	if err := s.record(); err != nil {
+		return err
+	}
+	return s.fill()
+}
+
+// remakeLearnt makes the reserve where a quota was learnt before. If much more
+// fits, the quota has grown and is learnt again.
+func (s *space) remakeLearnt() {
+	more := s.capacity + s.capacity/2 - s.used()
+	if more > 0 && s.allocate(s.file(0), more) == nil {
+		_ = s.fs.Remove(s.file(0))
+		if err := s.learn(); err == nil {
+			return
+		}
+	}
+	switch err := s.fill(); {
+	case err == nil:
+		s.without = false
+	case noSpace(err):
+		s.given, s.blind = true, true // in an earlier run
+	default:
+		s.giveUp(err)
+	}
+}
+
+// used is the size of the store's files.
+func (s *space) used() (bytes int64) {
+	names, _ := s.fs.List(s.dir)
+	for _, name := range names {
+		if info, err := s.fs.Stat(s.fs.PathJoin(s.dir, name)); err == nil && !info.IsDir() {
+			bytes += info.Size()
+		}
+	}
+	return bytes
+}
+
+// quotaFile holds the capacity that was learnt, as a decimal number.
+const quotaFile = "QUOTA"
+
+func (s *space) record() error {
+	f, err := s.fs.Create(s.fs.PathJoin(s.dir, quotaFile), vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintln(f, s.capacity)
+	return errors.Join(err, f.Sync(), f.Close())
+}
+
+// recorded returns the capacity that was learnt in an earlier run, or 0.
+func (s *space) recorded() (capacity int64) {
+	f, err := s.fs.Open(s.fs.PathJoin(s.dir, quotaFile))
+	if err != nil {
+		return 0
+	}
+	defer f.Close()
+	_, _ = fmt.Fscanln(f, &capacity)
+	return capacity
+}
+
+// fill makes the missing parts. The last comes first: it is the last to be given.
+func (s *space) fill() error {
+	for i := parts - 1; i >= 0; i-- {
+		if s.held[i] {
+			continue
+		}
+		if s.free < s.sizes.part+s.sizes.part/2 {
+			return nil
+		}
+		if err := s.make(i); err != nil {
+			return err
+		}
+		s.held[i] = true
+		s.free -= s.sizes.part
+	}
+	return nil
+}
+
+// remake makes the missing parts as far as there is space.
+func (s *space) remake() {
+	if !s.given && s.held == [parts]bool{} && s.free >= parts*s.sizes.part+s.sizes.margin {
+		s.fit()
+		return
+	}
+	switch err := s.fill(); {
+	case err == nil:
+		s.blind, s.without = false, s.without && !s.whole()
+	case noSpace(err):
+		s.blind = true
+	default:
+		s.giveUp(err)
+	}
+}
+
+// reserveRetry is the pause after an attempt to make the reserve that failed for
+// another reason than space.
+const reserveRetry = 30 * time.Second
+
+// giveUp goes on without a reserve for a while.
+func (s *space) giveUp(err error) {
+	if !s.without {
+		s.log.Error("the queue's reserve of disk space cannot be made; it goes on without", "bytes", parts*s.sizes.part, "error", err)
+	}
+	s.without, s.retry = true, time.Now().Add(reserveRetry)
+}
+
+// make writes a part. Once a part was given back, there has to be half a part more
+// space: otherwise the part would be given back at the next write.
+func (s *space) make(i int) error {
+	if s.given {
+		if err := s.allocate(s.file(i), s.sizes.part+s.sizes.part/2); err != nil {
+			return err
+		}
+		if err := s.fs.Remove(s.file(i)); err != nil {
+			return err
+		}
+	}
+	return s.allocate(s.file(i), s.sizes.part)
+}
+
+// preallocates reports whether space can be taken without writing.
+func (s *space) preallocates() bool { return s.fs == vfs.Default && runtime.GOOS == "linux" }
+
+// allocate makes a file of a size. It leaves nothing behind after an error.
+func (s *space) allocate(name string, size int64) (err error) {
+	f, err := s.fs.Create(name, vfs.WriteCategoryUnspecified)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		if e := f.Close(); err == nil {
+			err = e
+		}
+		if err != nil {
+			_ = s.fs.Remove(name)
+		}
+	}()
+	if s.preallocates() {
+		if err := f.Preallocate(0, size); err == nil || noSpace(err) {
+			return err
+		}
+	}
+	// Random bytes take their space also where the file system compresses.
+	chunk := make([]byte, 256<<10)
+	source := rand.NewChaCha8([32]byte{})
+	for size > 0 {
+		n := min(size, int64(len(chunk)))
+		_, _ = source.Read(chunk[:n])
+		if _, err := f.Write(chunk[:n]); err != nil {
+			return err
+		}
+		size -= n
+	}
+	return f.Sync() // some file systems find out only now
+}
+
+// give gives a part of the reserve back, because a write found no space. It
+// returns false when there is none left. The last part is for opening alone.
+func (s *space) give(opening bool) bool {
+	if !s.known.Load() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.shut.Store(true)
+	s.room.Store(0)
+	s.given = true
+	s.poke()
+	for i := range parts {
+		if !s.held[i] || i >= working && !opening {
+			continue
+		}
+		s.held[i] = false
+		if i == working-1 {
+			s.scarce.Store(true)
+		}
+		if err := s.fs.Remove(s.file(i)); err != nil {
+			s.log.Error("giving back the queue's reserve of disk space", "error", err)
+			continue
+		}
+		return true
+	}
+	return false
+}
+
+func (s *space) poke() {
+	select {
+	case s.early <- struct{}{}:
+	default:
+	}
+}
+
+// take reports whether an event of so many bytes may be written. It costs no look
+// at the disk.
+func (s *space) take(n int64) bool {
+	if !s.known.Load() {
+		return true
+	}
+	if s.shut.Load() {
+		return false
+	}
+	n *= 2 // once in the log, and again in a table before the log goes
+	if s.room.Add(-n) >= 0 {
+		return true
+	}
+	s.room.Add(n)
+	s.mu.Lock()
+	s.wanted = max(s.wanted, n)
+	s.mu.Unlock()
+	s.poke()
+	return false
+}
+
+// look reads the free space, makes the reserve again where that is possible, and
+// decides what is accepted. busy: a write waits for space.
+func (s *space) look(busy bool) {
+	if !s.known.Load() {
+		return
+	}
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if err != nil {
+		s.free = 0
+	} else {
+		s.free = int64(min(usage.AvailBytes, math.MaxInt64))
+	}
+	if !busy && !s.whole() && !time.Now().Before(s.retry) {
+		s.remake()
+	}
+	if busy {
+		s.shut.Store(true)
+		return
+	}
+	s.retained.Store(s.sizes.retained)
+	s.decide()
+}
+
+// whole reports whether all of the reserve is there.
+func (s *space) whole() bool { return s.held == [parts]bool{true, true, true} }
+
+// decide opens and shuts. Opening needs half a margin more, so that it lasts.
+func (s *space) decide() {
+	least := s.needed()
+	if !s.shut.Load() {
+		least -= s.sizes.margin / 2
+	}
+	shut := s.free < least || s.given && !s.whole() && !s.without
+	switch {
+	case s.without:
+		s.scarce.Store(s.free < s.sizes.part/4)
+	default:
+		missing := !s.held[working-1] && (s.given || s.free < s.sizes.part)
+		s.scarce.Store((missing || s.stuck > 0 && !s.whole()) && s.stuck < mostStuck)
+	}
+	if shut != s.shut.Swap(shut) || shut != s.told {
+		s.tell(shut)
+	}
+	room := s.free - least
+	if shut {
+		room = 0
+	} else if room >= s.wanted {
+		s.wanted = 0
+	}
+	s.room.Store(room)
+}
+
+// tell writes to the log that events are refused, or accepted again.
+func (s *space) tell(shut bool) {
+	s.told = shut
+	if shut {
+		s.log.Error("the disk is full; events are refused until there is space", "free", s.free, "needed", s.needed())
+	} else {
+		s.log.Info("the disk has space again; events are accepted")
+	}
+}
+
+// needed is the free space at which events are accepted again.
+func (s *space) needed() int64 {
+	n := s.sizes.margin + s.sizes.margin/2
+	for _, held := range s.held {
+		if !held && !s.without {
+			n += s.sizes.part
+		}
+	}
+	return n
+}
+
+// stats are those of [queue.Stats]. busy: a write waits for space.
+func (s *space) stats(busy bool) (full bool, free, needed int64) {
+	free = -1
+	full = busy || s.shut.Load()
+	if !s.known.Load() {
+		return full, free, 0
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.blind && !s.learnt {
+		free = s.free
+	}
+	if full {
+		needed = s.needed()
+	}
+	return full, free, needed
+}
+
+// lack is how much has to be freed. It is positive before events are refused.
+func (s *space) lack() int64 {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if !s.known.Load() {
+		return 0
+	}
+	free := s.free
+	if s.blind {
+		free = 0
+	}
+	if !s.shut.Load() && s.wanted == 0 && free > 2*s.sizes.margin {
+		return 0
+	}
+	return max(s.needed()+s.sizes.margin+min(s.wanted, s.capacity/2)-free, 0)
+}
+
+// current returns the sizes for a database that is opened.
+func (s *space) current() sizes {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.sizes
+}
+
+// compacted says how a compaction ended that was to free space.
+func (s *space) compacted(err error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if noSpace(err) {
+		// What is left is for the next compaction, not for outcomes.
+		s.stuck++
+		s.scarce.Store(s.stuck < mostStuck)
+	} else if err == nil {
+		s.stuck = 0
+	}
+}
+
+// allowed reports whether a compaction may write on. It must leave space for the
+// writes that cannot fail. What was given back of the reserve is for compactions
+// that free space.
+func (s *space) allowed() bool {
+	if !s.known.Load() {
+		return true
+	}
+	usage, err := s.fs.GetDiskUsage(s.dir)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.given && !s.whole() && !s.without && !s.spend.Load() {
+		return false
+	}
+	return err != nil || int64(min(usage.AvailBytes, math.MaxInt64)) > s.sizes.part/4
+}
+
+// spaceLoop looks at the free space, and frees some where it is short.
+func (s *Store) spaceLoop() {
+	if !s.space.known.Load() {
+		return
+	}
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.background.Go(func() { s.reclaimLoop(ctx) })
+	timer := time.NewTimer(0)
+	defer timer.Stop()
+	for {
+		select {
+		case <-s.closing:
+			return
+		case <-s.space.early:
+		case <-timer.C:
+		}
+		s.space.look(s.disk.full())
+		timer.Reset(spacePause)
+	}
+}
