@@ -453,7 +453,7 @@ func (s *space) decide() {
 	shut := s.free < least || s.given && !s.whole() && !s.without
 	switch {
 	case s.without:
-		s.scarce.Store(s.free < s.sizes.part/4)
+		s.scarce.Store((s.free < s.sizes.part || s.stuck > 0) && s.stuck < mostStuck)
 	default:
 		missing := !s.held[working-1] && (s.given || s.free < s.sizes.part)
 		s.scarce.Store((missing || s.stuck > 0 && !s.whole()) && s.stuck < mostStuck)
@@ -484,7 +484,7 @@ func (s *space) tell(shut bool) {
 func (s *space) needed() int64 {
 	n := s.sizes.margin + s.sizes.margin/2
 	for _, held := range s.held {
-		if !held && !s.without {
+		if !held { // without a reserve as much has to stay free
 			n += s.sizes.part
 		}
 	}
