@@ -233,7 +233,7 @@ func writeClosed(files vfs.FS, dir string) error {
 	}
 	var b bytes.Buffer
 	for _, name := range f.names {
-		if name == lockName || name == closedName {
+		if name == lockName || name == closedName || name == quotaFile || strings.HasPrefix(name, reserveStart) {
 			continue
 		}
 		info, err := files.Stat(files.PathJoin(dir, name))

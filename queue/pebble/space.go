@@ -93,6 +93,9 @@ type space struct {
 	wanted   int64     // the size of an event that was refused for its size
 }
 
+// reserveStart begins the names of the reserve's files.
+const reserveStart = "RESERVE-"
+
 // parts is the number of the reserve's files. The last is for opening.
 const (
 	parts   = 3
@@ -126,7 +129,7 @@ func (s *space) sizesOf(capacity int64) sizes {
 }
 
 func (s *space) file(i int) string {
-	return s.fs.PathJoin(s.dir, fmt.Sprint("RESERVE-", i+1))
+	return s.fs.PathJoin(s.dir, fmt.Sprint(reserveStart, i+1))
 }
 
 // begin frees the reserve of an earlier run, because opening needs space. Where

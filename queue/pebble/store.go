@@ -101,7 +101,7 @@ func (o Options) memTableOf(disk sizes) uint64 {
 type Store struct {
 	options Options
 	disk    *disk
-	space   *space // of the disk
+	space   *space    // of the disk
 	lock    io.Closer // nil while a damaged folder is watched; changes under mu
 	cache   *pebble.Cache
 	flights flights
