@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 	"time"
 
@@ -49,5 +50,41 @@ func TestCircuit(t *testing.T) {
 	}
 	if n := len(up.got); n != 13 {
 		t.Errorf("%d attempts, want 13", n)
+	}
+}
+
+// TestCircuitOfNothing: an open circuit holds nothing back where nothing waits, and
+// the next event is what would be held back.
+func TestCircuitOfNothing(t *testing.T) {
+	up := newUpstream(t)
+	up.status(503)
+	s := by("stripe")
+	g := start(t, setup{site: s.directive("forward {\n retry off\n concurrency 1\n circuit {\n consecutive 2\n open 1h\n}\n reverse_proxy " + up.addr + "\n}")})
+	for i := range 2 {
+		g.expect(200, s.request(g, fmt.Sprint("evt_", i), time.Now()))
+	}
+	g.logs.await(t, "left alone")
+	until(t, "two dead letters", func() bool { return g.destination("stripe").DeadLetters == 2 })
+	const gauge = "caddy_webhook_gateway_circuit_open endpoint=stripe forward="
+	if h := g.health("stripe"); h.Circuit != queue.CircuitOpen || gather(t)[gauge] != 0 {
+		t.Errorf("%+v, and the metric is %v where nothing waits", h, gather(t)[gauge])
+	}
+	g.expect(200, s.request(g, "evt_2", time.Now()))
+	if got := gather(t)[gauge]; got != 1 || g.destination("stripe").Waiting != 1 {
+		t.Errorf("the metric is %v where an event waits", got)
+	}
+}
+
+func TestStatusOfCircuitsAndRouting(t *testing.T) {
+	open := &apiCircuit{State: queue.CircuitOpen}
+	for waiting, want := range map[int64]string{0: "idle, circuit was open", 1: "circuit open"} {
+		if got := (&apiForward{Circuit: open, Waiting: waiting}).state(time.Now()); got != want {
+			t.Errorf("%d wait: %q", waiting, got)
+		}
+	}
+	var text strings.Builder
+	r := statusReport{Endpoints: []apiEndpoint{{Name: "all", Unrouted: 0}, {Name: "some", Unrouted: 2}}}
+	if err := r.print(&text); err != nil || !strings.Contains(text.String(), "some: 2 events matched no forward") || strings.Contains(text.String(), "all: ") {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 }

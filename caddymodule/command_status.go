@@ -144,6 +144,8 @@ func (f *apiForward) state(now time.Time) string {
 		return "paused"
 	case c == nil:
 		return "no worker"
+	case f.Waiting == 0 && c.State != queue.CircuitClosed: // nothing is held back
+		return "idle, circuit was open"
 	case c.State == queue.CircuitOpen && c.Probe.After(now):
 		return "circuit open, probe " + ago(c.Probe, now)
 	case c.State == queue.CircuitOpen:
