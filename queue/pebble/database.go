@@ -145,7 +145,7 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
-		po.Levels[i].BlockSize = 32 << 10
+		po.Levels[i].BlockSize = o.blockSize
 		po.Levels[i].Compression = func() *sstable.CompressionProfile { return sstable.NoCompression }
 	}
 	po.EventListener = &pebble.EventListener{

@@ -21,7 +21,9 @@ import (
 func manyFiles(t *testing.T, count int, crash bool) *vfs.MemFS {
 	t.Helper()
 	mem := vfs.NewCrashableMem()
-	s, err := Open(small(mem))
+	o := small(mem)
+	o.blockSize = 4 << 10
+	s, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -170,6 +172,7 @@ func testDamagedFile(t *testing.T, files *vfs.MemFS, name string, count int, unk
 	report, checkErr := checkFS(files, "queue", nil, nil, time.Now())
 	var log lockedBuffer
 	o := small(files)
+	o.blockSize = 4 << 10
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s, err := Open(o)
 	if err != nil {

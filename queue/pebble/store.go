@@ -52,6 +52,7 @@ type Options struct {
 	Logger *slog.Logger
 
 	memTableSize uint64 // default 16 MiB, or less where the disk is small
+	blockSize    int    // default 32 KiB; Pebble takes its square in time to describe a broken one
 	cacheSize    int64  // default 72 MiB, for blocks, bloom filters and the memtables
 	freshSize    int64  // default 16 MiB, for messages not yet claimed
 	stallLimit   time.Duration
@@ -77,6 +78,9 @@ func (o Options) withDefaults() Options {
 	}
 	if o.Logger == nil {
 		o.Logger = slog.New(slog.DiscardHandler)
+	}
+	if o.blockSize == 0 {
+		o.blockSize = 32 << 10
 	}
 	set(&o.MaxBacklog, DefaultMaxBacklog)
 	set(&o.MaxRetained, DefaultMaxRetained)
