@@ -3,6 +3,7 @@ package verifiers
 import (
 	"encoding/binary"
 	"math/bits"
+	"strings"
 )
 
 // maxDepth bounds how deep JSON may be nested. Deeper documents count as
@@ -236,4 +237,73 @@ func skipWord(b []byte, i int, word string) int {
 
 func isHex(c byte) bool {
 	return '0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'f'
+}
+
+// Members visits the members of a JSON object, or the items of an array, each as it
+// is spelled: the name in its quotes, or "", and the value without space around it.
+// The text has to be valid. Nothing is copied, and no value is looked into.
+func Members(text string, visit func(quoted, value string) bool) {
+	b := bytesOf(text)
+	i := skipSpace(b, 0)
+	if i >= len(b) || b[i] != '{' && b[i] != '[' {
+		return
+	}
+	isObject := b[i] == '{'
+	for i = skipSpace(b, i+1); i < len(b) && b[i] != '}' && b[i] != ']'; {
+		quoted := ""
+		if isObject {
+			end := skipString(b, i+1)
+			if b[i] != '"' || end < 0 {
+				return
+			}
+			quoted = text[i:end]
+			if i = skipSpace(b, end); i >= len(b) || b[i] != ':' {
+				return
+			}
+			i = skipSpace(b, i+1)
+		}
+		end := skipValue(b, i)
+		if end < 0 || !visit(quoted, text[i:end]) {
+			return
+		}
+		if i = skipSpace(b, end); i < len(b) && b[i] == ',' {
+			i = skipSpace(b, i+1)
+		}
+	}
+}
+
+// skipValue returns the index after a value of valid JSON, or -1.
+func skipValue(b []byte, i int) int {
+	depth := 0
+	for i < len(b) {
+		switch b[i] {
+		case '"':
+			if i = skipString(b, i+1); i < 0 {
+				return -1
+			}
+		case '{', '[':
+			depth++
+			i++
+		case '}', ']':
+			depth--
+			i++
+		case ',', ':', ' ', '\t', '\r', '\n':
+			if depth == 0 {
+				return -1
+			}
+			i++
+			continue
+		default:
+			for i++; i < len(b) && strings.IndexByte(",:]} \t\r\n", b[i]) < 0; {
+				i++
+			}
+		}
+		if depth == 0 {
+			return i
+		}
+		if depth < 0 {
+			return -1
+		}
+	}
+	return -1
 }

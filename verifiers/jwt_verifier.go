@@ -147,6 +147,9 @@ func (v *jwtVerifier) payload(in *reading) ([]byte, error) {
 	}
 	in.repeated = false
 	payload := contentBuffer{in, []byte{}} // which is not no payload
+	if !in.grow(4 * len(in.body)) {        // the library writes the payload in base64, and that again
+		return nil, in.fault
+	}
 	if absent := v.detached.writeTo(&payload, in); absent != nil {
 		return nil, absence(in, absent)
 	}
@@ -278,12 +281,12 @@ func (in *reading) numericDate(claim string) (time.Time, error) {
 func (c *condition) holdsFor(in *reading) bool {
 	if len(c.of.parts) == 1 && c.of.parts[0].name == "claim" && !c.absent {
 		if found := gjson.Get(in.claims, c.of.parts[0].arg); found.IsArray() {
-			for _, item := range found.Array() {
-				if item.Type == gjson.String && c.accepts(item.Str) {
-					return true
-				}
-			}
-			return false
+			accepted := false
+			found.ForEach(func(_, item gjson.Result) bool {
+				accepted = item.Type == gjson.String && c.accepts(item.Str)
+				return !accepted
+			})
+			return accepted
 		}
 	}
 	return c.holds(in)

@@ -126,7 +126,7 @@ func (in *reading) json(path string) (string, bool) {
 	if !in.docFound && in.isForm() {
 		return "", false
 	}
-	if in.pieces && repeatedMember(gjson.Parse(doc), path) {
+	if in.pieces && repeatedMember(doc, path) {
 		in.repeated = true
 		return "", false
 	}
@@ -140,32 +140,47 @@ func (in *reading) json(path string) (string, bool) {
 // repeatedMember tells whether a JSON path passes a name that an object has more
 // than once, or also in other letters, which some parsers take for the same. Who
 // may add to a body could so have one value verified and another one read.
-func repeatedMember(value gjson.Result, path string) bool {
+func repeatedMember(value, path string) bool {
 	name, rest, more := cutPath(path)
-	var next gjson.Result
-	n, index := 0, -1
-	isObject := value.IsObject()
-	if i, err := strconv.Atoi(name); err == nil && strconv.Itoa(i) == name {
-		index = i
-	}
-	value.ForEach(func(key, member gjson.Result) bool {
-		switch {
-		case !isObject:
-			if n == index {
+	next, n := "", 0
+	start := skipSpace(bytesOf(value), 0)
+	switch {
+	case strings.HasPrefix(value[start:], "{"):
+		Members(value, func(quoted, member string) bool {
+			if namesMember(quoted, name) {
 				next = member
+				n++
 			}
-			n++
-			return n <= index
-		case strings.EqualFold(key.Str, name):
-			next = member
-			n++
+			return n < 2
+		})
+	default:
+		index, err := strconv.Atoi(name)
+		if err != nil || strconv.Itoa(index) != name {
+			return false
 		}
-		return true
-	})
-	if isObject && n > 1 {
-		return true
+		at := 0
+		Members(value, func(_, item string) bool {
+			if at == index {
+				next = item
+			}
+			at++
+			return at <= index
+		})
 	}
-	return more && next.Exists() && repeatedMember(next, rest)
+	return n > 1 || more && next != "" && repeatedMember(next, rest)
+}
+
+// namesMember tells whether a member's name, in its quotes, is a name, in whatever
+// letters.
+func namesMember(quoted, name string) bool {
+	inner := quoted[1 : len(quoted)-1]
+	switch {
+	case strings.IndexByte(inner, '\\') < 0:
+		return strings.EqualFold(inner, name)
+	case len(inner) > 6*len(name): // an escape has six bytes, and a letter no fewer than one
+		return false
+	}
+	return strings.EqualFold(gjson.Parse(quoted).Str, name)
 }
 
 // cutPath parts the first name of a JSON path from the rest.

@@ -55,6 +55,10 @@ func PublicKeys(text string) ([]crypto.PublicKey, error) {
 	return keys, nil
 }
 
+// NamesMember tells whether a member's name, in its quotes as [Members] has it, is a
+// name, also where letters are in another case or written as escapes.
+func NamesMember(quoted, name string) bool { return namesMember(quoted, name) }
+
 // ValidJSON tells whether a body is one JSON value that every parser reads alike:
 // no value may be taken from a body before.
 func ValidJSON(body []byte) bool { return validJSON(stringOf(body)) }

@@ -2,6 +2,7 @@ package providers
 
 import (
 	"bytes"
+	"crypto/hmac"
 	"crypto/sha1"
 	"encoding/base64"
 	"encoding/xml"
@@ -159,11 +160,13 @@ func braintreeFields(r *verifiers.Request) (signature, payload string, err error
 // or, as Braintree's own library has it, the payload with a line end that it lost.
 func braintreeSigned(names []string, keys [][]byte, pairs, payload string) (string, error) {
 	known := false
+	type text struct{ key, lost int }
+	sums := map[text][]byte{} // computed once, however many signatures there are
 	for i, pair := range strings.SplitN(pairs, "&", maxBraintreePairs+1) {
 		if i == maxBraintreePairs {
 			return "", verifiers.Refuse(verifiers.MalformedSignature, "more than %d signatures", maxBraintreePairs)
 		}
-		name, text, ok := strings.Cut(pair, "|")
+		name, sent, ok := strings.Cut(pair, "|")
 		if !ok {
 			continue
 		}
@@ -172,13 +175,17 @@ func braintreeSigned(names []string, keys [][]byte, pairs, payload string) (stri
 				continue
 			}
 			known = true
-			signature, err := decoded("hex", text)
+			signature, err := decoded("hex", sent)
 			if err != nil {
 				return "", err
 			}
-			for _, lost := range []string{"", "\n"} {
-				if signedBy(sha1.New, keys[k:k+1], signature, payload, lost) {
-					return payload + lost, nil
+			for lost := range 2 {
+				end := "\n"[:lost]
+				if sums[text{k, lost}] == nil {
+					sums[text{k, lost}] = sumOf(sha1.New, keys[k], payload, end)
+				}
+				if hmac.Equal(signature, sums[text{k, lost}]) {
+					return payload + end, nil
 				}
 			}
 		}

@@ -3,7 +3,6 @@ package providers
 import (
 	"crypto/sha256"
 	"errors"
-	"fmt"
 	"net/textproto"
 	"slices"
 	"strconv"
@@ -72,6 +71,7 @@ const (
 	contentfulTopic     = "x-contentful-topic"
 
 	maxSignedHeaders = 64
+	maxContentfulURL = 8 << 10 // bytes, of which escaping makes several times as many
 )
 
 // Timed tells that requests carry a time: the scheme wants it.
@@ -173,6 +173,9 @@ func contentfulContent(r *verifiers.Request, names []string) (string, error) {
 			return "", verifiers.Refuse(verifiers.MalformedSignature, "the header %s is not signed", name)
 		}
 	}
+	if err := grow(r, 2*len(r.Body)); err != nil {
+		return "", err
+	}
 	return r.Method + "\n" + path + "\n" + strings.Join(lines, ";") + "\n" + string(r.Body), nil
 }
 
@@ -183,6 +186,9 @@ func contentfulContent(r *verifiers.Request, names []string) (string, error) {
 func contentfulPath(rawURL string) (string, error) {
 	path := verifiers.PathOf(rawURL)
 	_, query, ok := strings.Cut(rawURL, "?")
+	if len(rawURL) > maxContentfulURL {
+		return "", verifiers.Refuse(verifiers.MalformedSignature, "the URL is longer than %d bytes", maxContentfulURL)
+	}
 	if strings.ContainsAny(query, "?#") {
 		return "", verifiers.Refuse(verifiers.MalformedSignature, "the URL has more than one question mark, or a fragment")
 	}
@@ -200,7 +206,8 @@ func encodeURI(s string) string {
 			'0' <= c && c <= '9' || 'a' <= c|0x20 && c|0x20 <= 'z') {
 			b.WriteByte(c)
 		} else {
-			fmt.Fprintf(&b, "%%%02X", c)
+			const digits = "0123456789ABCDEF"
+			b.Write([]byte{'%', digits[c>>4], digits[c&15]})
 		}
 	}
 	return b.String()

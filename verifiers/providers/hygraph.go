@@ -85,6 +85,9 @@ func (s hygraphScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		if err != nil {
 			return verifiers.Event{}, err
 		}
+		if err := grow(r, 2*jsStringSize(r.Body)); err != nil {
+			return verifiers.Event{}, err
+		}
 		content, err := hygraphContent(r.Body, environment, stamp)
 		if err != nil {
 			return verifiers.Event{}, err
@@ -117,10 +120,11 @@ func hygraphContent(body []byte, environment, stamp string) (string, error) {
 	if !utf8.Valid(body) || !utf8.ValidString(environment) {
 		return "", verifiers.Refuse(verifiers.MalformedBody, "it is not UTF-8")
 	}
-	b := make([]byte, 0, len(body)+len(body)/8+64)
-	b = appendJSString(append(b, `{"Body":`...), string(body))
-	b = appendJSString(append(b, `,"EnvironmentName":`...), environment)
-	return string(b) + `,"TimeStamp":` + stamp + `}`, nil
+	b := make([]byte, 0, jsStringSize(body)+6*len(environment)+64)
+	b = appendJSBytes(append(b, `{"Body":`...), body)
+	b = appendJSBytes(append(b, `,"EnvironmentName":`...), []byte(environment))
+	b = append(append(append(b, `,"TimeStamp":`...), stamp...), '}')
+	return string(b), nil
 }
 
 // Sign adds the signature, for the environment master.

@@ -105,8 +105,8 @@ func (v *graphVerifier) Verify(ctx context.Context, r *verifiers.Request) (ev ve
 	if !found["value"].IsArray() {
 		return ev, verifiers.Refuse(verifiers.MissingSignature, "no list of notifications, each with a clientState")
 	}
-	notifications := found["value"].Array()
-	if len(notifications) == 0 || len(notifications) > maxNotifications {
+	notifications, ok := itemsOf(found["value"], maxNotifications)
+	if len(notifications) == 0 || !ok {
 		return ev, verifiers.Refuse(verifiers.MissingSignature, "no notifications, or too many")
 	}
 	for _, n := range notifications {
@@ -126,6 +126,19 @@ func (v *graphVerifier) Verify(ctx context.Context, r *verifiers.Request) (ev ve
 	ev.ID, ev.Type = graphIdentity(notifications)
 	ev.Signed.ID, ev.Signed.Type = ev.ID != "", ev.Type != ""
 	return ev, nil
+}
+
+// itemsOf returns the items of an array, and whether there are no more than most.
+func itemsOf(array gjson.Result, most int) (items []gjson.Result, ok bool) {
+	verifiers.Members(array.Raw, func(_, value string) bool {
+		if len(items) == most {
+			most = -1
+			return false
+		}
+		items = append(items, gjson.Parse(value))
+		return true
+	})
+	return items, most >= 0
 }
 
 // known tells whether a notification has a clientState of the endpoint's.
@@ -154,8 +167,8 @@ func (v *graphVerifier) checkTokens(ctx context.Context, tokens gjson.Result, ev
 	if tokens.Type == gjson.Null {
 		return nil // notifications without resource data have none
 	}
-	all := tokens.Array()
-	if !tokens.IsArray() || len(all) > maxGraphTokens {
+	all, ok := itemsOf(tokens, maxGraphTokens)
+	if !tokens.IsArray() || !ok {
 		return verifiers.Refuse(verifiers.MalformedSignature, "validationTokens is not a list, or too long a one")
 	}
 	for _, token := range all {

@@ -96,6 +96,9 @@ func (s midtransSNAPBIScheme) Verifier(secrets ...string) (verifiers.Verifier, e
 		if !verifiers.ValidJSON(r.Body) {
 			return verifiers.Event{}, verifiers.Refuse(verifiers.MalformedBody, "it is not JSON")
 		}
+		if err := grow(r, 3*len(r.Body)); err != nil {
+			return verifiers.Event{}, err
+		}
 		body := minifiedJSON(string(r.Body))
 		for _, path := range s.paths(r.URL) {
 			if rsaSigned(keys, crypto.SHA256, midtransSNAPBIContent(r.Method, path, body, stamp), signature) {

@@ -77,9 +77,12 @@ func (s nowpaymentsScheme) Verifier(secrets ...string) (verifiers.Verifier, erro
 		if !verifiers.ValidJSON(r.Body) {
 			return verifiers.Event{}, verifiers.Refuse(verifiers.MalformedBody, "it is not JSON")
 		}
-		written := *r
+		if err := growSorted(r, len(nowpaymentsWriters)); err != nil {
+			return verifiers.Event{}, err
+		}
+		written, document := *r, string(r.Body)
 		for i, w := range nowpaymentsWriters {
-			content, err := w.sorted(string(r.Body))
+			content, err := w.sorted(document)
 			if err != nil {
 				return verifiers.Event{}, err
 			}

@@ -35,6 +35,14 @@ func told(facts *verifiers.FactReader, r *verifiers.Request, ev verifiers.Event)
 	return ev, nil
 }
 
+// grow asks whether n more bytes may be made out of a request.
+func grow(r *verifiers.Request, n int) error {
+	if r.Grow == nil {
+		return nil
+	}
+	return r.Grow(int64(n))
+}
+
 // asText makes the bytes of a secret its key.
 func asText(secret string) ([]byte, error) { return []byte(secret), nil }
 
@@ -76,10 +84,10 @@ func decoded(encoding, text string) ([]byte, error) {
 // beside what it covers. parts returns it, and the spellings of the content that it
 // may have been made of: the first identifies the event.
 func inBody(keys [][]byte, facts *verifiers.FactReader, encoding string,
-	parts func(body []byte) (signature string, contents []string, err error),
+	parts func(r *verifiers.Request) (signature string, contents []string, err error),
 ) verifiers.Verifier {
 	return verifierFunc(func(r *verifiers.Request) (verifiers.Event, error) {
-		text, contents, err := parts(r.Body)
+		text, contents, err := parts(r)
 		if err != nil {
 			return verifiers.Event{}, err
 		}
@@ -137,16 +145,16 @@ func members(object gjson.Result, names ...string) (map[string]gjson.Result, err
 		return nil, verifiers.Refuse(verifiers.MalformedBody, "there is no object where one has to be")
 	}
 	found, ambiguous := map[string]gjson.Result{}, ""
-	object.ForEach(func(key, value gjson.Result) bool {
+	verifiers.Members(object.Raw, func(quoted, value string) bool {
 		for _, name := range names {
-			if !strings.EqualFold(key.Str, name) {
+			if !verifiers.NamesMember(quoted, name) {
 				continue
 			}
-			if _, twice := found[name]; twice || key.Str != name {
+			if _, twice := found[name]; twice || gjson.Parse(quoted).Str != name {
 				ambiguous = name
 				return false
 			}
-			found[name] = value
+			found[name] = gjson.Parse(value)
 		}
 		return true
 	})

@@ -1,8 +1,8 @@
 package providers
 
 import (
+	"bytes"
 	"cmp"
-	"fmt"
 	"slices"
 	"strconv"
 	"strings"
@@ -17,9 +17,27 @@ import (
 // Some providers sign JSON that they, or their library, write anew. What follows
 // writes it as JavaScript and PHP do. It takes text that is known to be valid.
 
-// maxNesting bounds how deep a document may be that has to be read level by level,
-// before it is known who sent it.
-const maxNesting = 32
+// Limits on a document that has to be sorted before it is known who sent it: its
+// depth, its members and items in all, and its bytes. The providers that sign so
+// send some dozens of values.
+const (
+	maxNesting = 32
+	maxValues  = 1000
+	maxSorted  = 256 << 10
+)
+
+// growSorted asks for the memory to sort a request's document so many times.
+func growSorted(r *verifiers.Request, times int) error {
+	if len(r.Body) > maxSorted {
+		return verifiers.Refuse(verifiers.BodyTooLarge, "JSON that has to be sorted may have %d bytes", maxSorted)
+	}
+	values := min(bytes.Count(r.Body, []byte(","))+1, maxValues)
+	return grow(r, times*(5*len(r.Body)+64*values))
+}
+
+func errTooManyValues() error {
+	return verifiers.Refuse(verifiers.MalformedBody, "it has more than %d values", maxValues)
+}
 
 // minifiedJSON leaves out the white space between tokens.
 func minifiedJSON(text string) string {
@@ -45,8 +63,10 @@ func phpJSON(text string) string {
 			case c < utf8.RuneSelf:
 				b = appendPlain(b, byte(c))
 			default:
-				for _, unit := range utf16.AppendRune(nil, c) {
-					b = fmt.Appendf(b, `\u%04x`, unit)
+				var units [2]uint16
+				for _, unit := range utf16.AppendRune(units[:0], c) {
+					const digits = "0123456789abcdef"
+					b = append(b, '\\', 'u', digits[unit>>12], digits[unit>>8&15], digits[unit>>4&15], digits[unit&15])
 				}
 			}
 		}
@@ -95,7 +115,8 @@ func appendPlain(b []byte, c byte) []byte {
 		return append(b, `\t`...)
 	}
 	if c < ' ' {
-		return fmt.Appendf(b, `\u%04x`, c)
+		const digits = "0123456789abcdef"
+		return append(b, '\\', 'u', '0', '0', digits[c>>4], digits[c&15])
 	}
 	return append(b, c)
 }
@@ -107,6 +128,32 @@ func halfPair(text string) (unit int, ok bool) {
 		return 0, false
 	}
 	return 0xD000 | int(text[1]&0x3F)<<6 | int(text[2]&0x3F), true
+}
+
+// jsStringSize is how long a string is that JSON.stringify writes.
+func jsStringSize(s []byte) int {
+	size := 2
+	var plain [6]byte
+	for _, c := range s {
+		size++
+		if c < ' ' || c == '"' || c == '\\' {
+			size += len(appendPlain(plain[:0], c)) - 1
+		}
+	}
+	return size
+}
+
+// appendJSBytes is appendJSString for bytes.
+func appendJSBytes(b, s []byte) []byte {
+	b = append(b, '"')
+	for _, c := range s {
+		if c < utf8.RuneSelf {
+			b = appendPlain(b, c)
+		} else {
+			b = append(b, c)
+		}
+	}
+	return append(b, '"')
 }
 
 // appendJSString writes a string as JSON.stringify does.
@@ -147,7 +194,8 @@ type jsWriter struct {
 	deep    bool // sorts at every level, not only the first
 	indexed bool // makes arrays objects with their indices for names
 
-	b []byte
+	b      []byte
+	values int // written so far
 }
 
 // sorted returns the document. It fails where a reader's choice would decide what
@@ -162,13 +210,16 @@ func (w jsWriter) sorted(document string) (string, error) {
 }
 
 func (w *jsWriter) value(v gjson.Result, depth int) error {
+	w.values++
 	switch {
+	case w.values > maxValues:
+		return errTooManyValues()
 	case depth > maxNesting:
 		return verifiers.Refuse(verifiers.MalformedBody, "it is nested deeper than %d levels", maxNesting)
 	case v.IsObject():
-		return w.object(v, depth)
+		return w.object(v.Raw, depth)
 	case v.IsArray():
-		return w.array(v, depth)
+		return w.array(v.Raw, depth)
 	case v.Type == gjson.String:
 		w.b = appendJSString(w.b, verifiers.JSONText(v))
 	case v.Type == gjson.Number:
@@ -179,44 +230,44 @@ func (w *jsWriter) value(v gjson.Result, depth int) error {
 	return nil
 }
 
-func (w *jsWriter) array(v gjson.Result, depth int) error {
+func (w *jsWriter) array(text string, depth int) error {
 	brackets, i := "[]", 0
 	if w.indexed {
 		brackets = "{}"
 	}
 	w.b = append(w.b, brackets[0])
 	var err error
-	v.ForEach(func(_, item gjson.Result) bool {
+	verifiers.Members(text, func(_, item string) bool {
 		if i > 0 {
 			w.b = append(w.b, ',')
 		}
 		if w.indexed {
-			w.b = fmt.Appendf(w.b, `"%d":`, i)
+			w.b = append(strconv.AppendInt(append(w.b, '"'), int64(i), 10), `":`...)
 		}
 		i++
-		err = w.value(item, depth+1)
+		err = w.value(gjson.Parse(item), depth+1)
 		return err == nil
 	})
 	w.b = append(w.b, brackets[1])
 	return err
 }
 
-func (w *jsWriter) object(v gjson.Result, depth int) error {
-	type member struct {
-		name  string
-		value gjson.Result
-	}
+func (w *jsWriter) object(text string, depth int) error {
+	type member struct{ name, value string }
 	var all []member
-	seen := map[string]bool{}
-	clash := false
-	v.ForEach(func(key, value gjson.Result) bool {
-		name := verifiers.JSONText(key)
-		clash = seen[name] || name == "__proto__"
-		seen[name] = true
-		all = append(all, member{name, value})
-		return !clash
+	verifiers.Members(text, func(quoted, value string) bool {
+		all = append(all, member{verifiers.JSONText(gjson.Parse(quoted)), value})
+		return w.values+len(all) <= maxValues
 	})
-	if clash {
+	if w.values+len(all) > maxValues {
+		return errTooManyValues()
+	}
+	names := make([]string, len(all))
+	for i, m := range all {
+		names[i] = m.name
+	}
+	slices.Sort(names)
+	if slices.Contains(names, "__proto__") || len(slices.Compact(names)) < len(all) {
 		return verifiers.Refuse(verifiers.MalformedBody, "a member is there more than once")
 	}
 	byName := depth == 0 || w.deep
@@ -227,7 +278,7 @@ func (w *jsWriter) object(v gjson.Result, depth int) error {
 			w.b = append(w.b, ',')
 		}
 		w.b = append(appendJSString(w.b, m.name), ':')
-		if err := w.value(m.value, depth+1); err != nil {
+		if err := w.value(gjson.Parse(m.value), depth+1); err != nil {
 			return err
 		}
 	}

@@ -73,9 +73,12 @@ func (s treezorScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	if err != nil {
 		return nil, err
 	}
-	return inBody(keys, facts, "base64", func(body []byte) (string, []string, error) {
-		payload, signature, err := treezorParts(body)
+	return inBody(keys, facts, "base64", func(r *verifiers.Request) (string, []string, error) {
+		payload, signature, err := treezorParts(r.Body)
 		if err != nil {
+			return "", nil, err
+		}
+		if err := grow(r, 8*len(payload)); err != nil {
 			return "", nil, err
 		}
 		// As it was sent comes second, for numbers that PHP would write in another way.

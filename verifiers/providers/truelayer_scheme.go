@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"bytes"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -100,8 +101,14 @@ func (v *truelayerVerifier) Verify(ctx context.Context, r *verifiers.Request) (v
 		}
 	}
 	for _, path := range truelayerPaths(r.URL) {
+		if err := ctx.Err(); err != nil {
+			return verifiers.Event{}, err
+		}
 		payload, err := truelayerPayload(r, path, token.headers)
 		if err != nil {
+			return verifiers.Event{}, err
+		}
+		if err := grow(r, 5*len(payload)); err != nil { // with what the library writes in base64
 			return verifiers.Event{}, err
 		}
 		signature, err := jose.ParseDetached(token.text, payload, []jose.SignatureAlgorithm{jose.ES512})
@@ -143,6 +150,9 @@ func truelayerTokenOf(r *verifiers.Request) (t truelayerToken, err error) {
 	stamped := false
 	for name := range strings.SplitSeq(found["tl_headers"].Str, ",") {
 		if name = strings.TrimSpace(name); name != "" {
+			if len(t.headers) == maxSignedHeaders || slices.ContainsFunc(t.headers, func(n string) bool { return strings.EqualFold(n, name) }) {
+				return t, malformed("the token covers a header twice, or too many")
+			}
 			t.headers = append(t.headers, name)
 			stamped = stamped || strings.EqualFold(name, "X-Tl-Webhook-Timestamp")
 		}
@@ -230,15 +240,18 @@ func truelayerPaths(url string) []string {
 // truelayerPayload makes what was signed. A header that is there more than once, or
 // not at all, leaves open what was.
 func truelayerPayload(r *verifiers.Request, path string, headers []string) ([]byte, error) {
-	payload := strings.ToUpper(r.Method) + " " + path + "\n"
+	var payload bytes.Buffer
+	payload.WriteString(strings.ToUpper(r.Method) + " " + path + "\n")
 	for _, name := range headers {
 		values := r.Header[http.CanonicalHeaderKey(name)]
 		if len(values) != 1 {
 			return nil, verifiers.Refuse(verifiers.MalformedSignature, "a header that is signed is not there exactly once")
 		}
-		payload += name + ": " + values[0] + "\n"
+		payload.WriteString(name + ": " + values[0] + "\n")
 	}
-	return append([]byte(payload), r.Body...), nil
+	payload.Grow(len(r.Body))
+	payload.Write(r.Body)
+	return payload.Bytes(), nil
 }
 
 // Sign adds the signature, with a private P-521 key. Such a request is for an

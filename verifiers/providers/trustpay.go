@@ -67,8 +67,11 @@ func (s trustpayScheme) Verifier(secrets ...string) (verifiers.Verifier, error) 
 	if err != nil {
 		return nil, err
 	}
-	return inBody(keys, facts, "hex", func(body []byte) (string, []string, error) {
-		content, signature, err := trustpayParts(body)
+	return inBody(keys, facts, "hex", func(r *verifiers.Request) (string, []string, error) {
+		if err := growSorted(r, 1); err != nil {
+			return "", nil, err
+		}
+		content, signature, err := trustpayParts(r.Body)
 		return signature, []string{content}, err
 	}), nil
 }
@@ -87,9 +90,9 @@ func trustpayParts(body []byte) (content, signature string, err error) {
 		return "", "", verifiers.Refuse(verifiers.MissingSignature, "no Signature")
 	}
 	var values []string
-	root.ForEach(func(key, value gjson.Result) bool {
-		if key.Str != "Signature" {
-			values, err = trustpayValues(values, value, 1)
+	verifiers.Members(root.Raw, func(quoted, value string) bool {
+		if !verifiers.NamesMember(quoted, "Signature") { // of which there is one, in this case
+			values, err = trustpayValues(values, gjson.Parse(value), 1)
 		}
 		return err == nil
 	})
@@ -102,14 +105,17 @@ func trustpayParts(body []byte) (content, signature string, err error) {
 
 // trustpayValues appends the values in v. Numbers have two decimals.
 func trustpayValues(values []string, v gjson.Result, depth int) ([]string, error) {
+	if len(values) >= maxValues {
+		return nil, errTooManyValues()
+	}
 	if depth > maxNesting {
 		return nil, verifiers.Refuse(verifiers.MalformedBody, "it is nested deeper than %d levels", maxNesting)
 	}
 	var err error
 	switch v.Type {
 	case gjson.JSON:
-		v.ForEach(func(_, item gjson.Result) bool {
-			values, err = trustpayValues(values, item, depth+1)
+		verifiers.Members(v.Raw, func(_, item string) bool {
+			values, err = trustpayValues(values, gjson.Parse(item), depth+1)
 			return err == nil
 		})
 	case gjson.Number:
