@@ -107,13 +107,19 @@ func jsonText(r gjson.Result) string {
 	}
 	b := make([]byte, 0, len(r.Raw))
 	for raw := strings.TrimSuffix(strings.TrimPrefix(r.Raw, `"`), `"`); raw != ""; {
-		if len(raw) < 6 || raw[0] != '\\' || raw[1] != 'u' {
-			n := 1
-			if raw[0] == '\\' {
-				n = 2
+		plain := strings.IndexByte(raw, '\\')
+		if plain < 0 || plain+1 == len(raw) {
+			plain = len(raw)
+		}
+		if b, raw = append(b, raw[:plain]...), raw[plain:]; raw == "" {
+			break
+		}
+		if len(raw) < 6 || raw[1] != 'u' {
+			c := raw[1]
+			if i := strings.IndexByte("bfnrt", c); i >= 0 {
+				c = "\b\f\n\r\t"[i]
 			}
-			b = append(b, gjson.Parse(`"`+raw[:n]+`"`).Str...)
-			raw = raw[n:]
+			b, raw = append(b, c), raw[2:]
 			continue
 		}
 		unit := escapedUnit(raw)

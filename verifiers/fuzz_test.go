@@ -2,7 +2,11 @@ package verifiers
 
 import (
 	"encoding/json"
+	"io"
+	"mime/multipart"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -16,6 +20,21 @@ func mustFacts(t testing.TB, f Facts) facts {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// quick fails on work that takes far longer than others of its size. It is done
+// again where the machine may have been busy.
+func quick(t *testing.T, size int, work func()) {
+	t.Helper()
+	most, best := 250*time.Millisecond+time.Duration(size)*5*time.Microsecond, time.Hour
+	for range 3 {
+		start := time.Now()
+		work()
+		if best = min(best, time.Since(start)); best < most {
+			return
+		}
+	}
+	t.Errorf("%d bytes take %v", size, best)
 }
 
 // FuzzSignature parses values as headers, under every format at once.
@@ -39,7 +58,10 @@ func FuzzSignature(f *testing.F) {
 			var in reading
 			var found candidates
 			in.start(&Request{Header: http.Header{"X-Sig": {value}}})
-			err = s.find(&in, &found)
+			quick(t, len(value), func() {
+				in.start(in.r)
+				err = s.find(&in, &found)
+			})
 			if err == nil && (len(found.list) == 0 || len(found.list) > maxSignatures || len(in.params) > maxItems) {
 				t.Errorf("%d signatures and %d params without an error", len(found.list), len(in.params))
 			}
@@ -78,7 +100,9 @@ func FuzzTemplate(f *testing.F) {
 		in.start(&Request{Method: "POST", URL: url, Header: http.Header{"X": {body}}, Body: []byte(body)})
 		in.claims, in.options, in.documents = `{"X":"y"}`, map[string]string{"X": "y"}, documents
 		var written strings.Builder
-		value, ok := tmpl.in(&in)
+		var value string
+		var ok bool
+		quick(t, len(text)*(1+len(body)+len(url)), func() { value, ok = tmpl.in(&in) })
 		absent := tmpl.writeTo(&written, &in)
 		if ok != (absent == nil) || ok && value != written.String() {
 			t.Errorf("%q and %q, %v", value, written.String(), absent)
@@ -136,7 +160,9 @@ func FuzzVerify(f *testing.F) {
 			r.Header.Set("Content-Encoding", "gzip")
 		}
 		for i, v := range all {
-			ev, err := v.Verify(t.Context(), r)
+			var ev Event
+			var err error
+			quick(t, len(body)+len(url)+len(sig), func() { ev, err = v.Verify(t.Context(), r) })
 			if err != nil && ReasonOf(err) == "" {
 				t.Errorf("scheme %d: an error without a reason: %v", i, err)
 			}
@@ -187,4 +213,88 @@ func TestValidJSON(t *testing.T) {
 	if validJSON(strings.Repeat("[", 16<<20)) || time.Since(start) > time.Second {
 		t.Error("a body of brackets")
 	}
+}
+
+// FuzzMultipart compares with the standard library: what is read here, it reads in
+// the same way.
+func FuzzMultipart(f *testing.F) {
+	for _, seed := range []string{
+		"--x\r\nContent-Disposition: form-data; name=\"a\"\r\n\r\n1\r\n--x\r\nContent-Disposition: form-data; name=\"b\"; filename=\"c\"\r\n\r\n\r\n--x--\r\n",
+		"--x\nContent-Disposition: form-data; name=a\n\n1\n--x--", "--x \r\n\r\n--x--", "--x\r\n\r\n\r\n--xy\r\n--x \t\r\nA: b\r\n\r\n--x-- \r\nz",
+		"--x\r\nA:b\r\n c\r\n\r\n1\r\n--x--", "--x\r\n\r\n1\n--x--\r\n--x--", "--\r\n\r\n\r\n----", "--x\r\r\n\r\n--x--",
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, body string) {
+		if !strings.HasPrefix(body, "--") {
+			return
+		}
+		var got []param
+		quick(t, len(body), func() { got = multipartFields(body) })
+		if got == nil {
+			return
+		}
+		line, _, _ := strings.Cut(body, "\n")
+		reader := multipart.NewReader(strings.NewReader(body), strings.TrimRight(line[2:], " \t\r"))
+		var want []param
+		for {
+			part, err := reader.NextRawPart()
+			if err == io.EOF {
+				break
+			}
+			if err != nil {
+				t.Fatalf("%q is read, but %v", body, err)
+			}
+			value, err := io.ReadAll(part)
+			if err != nil {
+				t.Fatalf("%q is read, but %v", body, err)
+			}
+			if part.FileName() == "" {
+				want = append(want, param{part.FormName(), string(value)})
+			}
+		}
+		if !slices.Equal(got, want) {
+			t.Errorf("%q has %q, want %q", body, got, want)
+		}
+	})
+}
+
+// FuzzField compares the walk in place with decoding each pair.
+func FuzzField(f *testing.F) {
+	for _, seed := range []string{"a=1&a=2", "a.b=1", "a_b=1", "+a.b=%31", "a%2Eb=1;a.b=2", "a;a.b", "x=1;a%20b;y", "%zz=1&a.b=%zz", "a.b%00c=1", "a.b;x=1", "=&;"} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, text string) {
+		const name = "a.b"
+		want, n := "", 0
+		alike := func(key string) bool {
+			key, err := url.QueryUnescape(key)
+			if err != nil {
+				return false
+			}
+			key, _, _ = strings.Cut(strings.TrimLeft(key, " "), "\x00")
+			return strings.NewReplacer(".", "_", " ", "_").Replace(key) == "a_b"
+		}
+		for pair := range strings.SplitSeq(text, "&") {
+			key, value, _ := strings.Cut(pair, "=")
+			if alike(key) {
+				if plain, _ := url.QueryUnescape(key); plain == name {
+					want = value
+				}
+				n++
+			}
+			for i, part := range strings.Split(pair, ";") {
+				part, _, _ := strings.Cut(part, "=")
+				if (i > 0 || len(part) < len(key)) && alike(part) {
+					n++
+				}
+			}
+		}
+		var got string
+		var count int
+		quick(t, len(text), func() { got, count = field(text, name) })
+		if count != min(n, 2) || n == 1 && got != want {
+			t.Errorf("%q has %q, %d times; want %q, %d times", text, got, count, want, n)
+		}
+	})
 }

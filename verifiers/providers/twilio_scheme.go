@@ -171,10 +171,17 @@ func twilioURLs(received string) []string {
 	return urls
 }
 
+// maxTwilioQuery bounds a query that is rewritten, in bytes. One that is longer is
+// verified as it was received.
+const maxTwilioQuery = 8 << 10
+
 // rewrittenQuery decodes a URL's query and encodes it anew as Node does. It leaves
 // one with repeated names alone, which Node would also sort.
 func rewrittenQuery(u string) (string, bool) {
 	base, query, ok := strings.Cut(u, "?")
+	if len(query) > maxTwilioQuery { // of which escaping makes several times as many bytes
+		return "", false
+	}
 	if !ok || query == "" || strings.Contains(query, "#") {
 		return "", false
 	}

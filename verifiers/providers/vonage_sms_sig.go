@@ -166,6 +166,9 @@ func vonageFields(r *verifiers.Request) (fields []verifiers.Pair, place string, 
 		fields, err = verifiers.QueryOf(r.URL)
 		place = "query"
 	case verifiers.ValidJSON(r.Body):
+		if err := grow(r, 3*len(r.Body)); err != nil {
+			return nil, "", err
+		}
 		fields, err = vonageJSON(r.Body)
 		place = "json"
 	default:
@@ -186,17 +189,16 @@ func vonageFields(r *verifiers.Request) (fields []verifiers.Pair, place string, 
 
 // vonageJSON returns the members of an object, which Vonage signs if they are text.
 func vonageJSON(body []byte) (fields []verifiers.Pair, err error) {
-	object := gjson.ParseBytes(body)
-	object.ForEach(func(key, value gjson.Result) bool {
-		if value.Type != gjson.String {
-			object = gjson.Result{}
-			return false
+	whole, object := true, string(body)
+	verifiers.Members(object, func(quoted, value string) bool {
+		whole = quoted != "" && value[0] == '"' && len(fields) < verifiers.MaxFields
+		if whole {
+			fields = append(fields, verifiers.Pair{Name: verifiers.JSONText(gjson.Parse(quoted)), Value: verifiers.JSONText(gjson.Parse(value))})
 		}
-		fields = append(fields, verifiers.Pair{Name: verifiers.JSONText(key), Value: verifiers.JSONText(value)})
-		return true
+		return whole
 	})
-	if !object.IsObject() {
-		return nil, verifiers.Refuse(verifiers.MalformedBody, "it is not an object of strings")
+	if !whole || !gjson.Parse(object).IsObject() {
+		return nil, verifiers.Refuse(verifiers.MalformedBody, "it is not an object of strings, or has more than %d", verifiers.MaxFields)
 	}
 	return fields, nil
 }
