@@ -35,6 +35,8 @@ func (p *place) identity(in *reading) (string, bool) {
 		switch {
 		case !ok:
 			return "", false
+		case len(value) > maxFact: // and so would all of it be
+			return value, true
 		case n == 1:
 			writeEscaped(&text, value, p.ends)
 		case i == last:

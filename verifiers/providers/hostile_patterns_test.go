@@ -73,6 +73,7 @@ func hostileDocuments(n int) []hostileText {
 		{name: "names turned", text: "{" + strings.TrimSuffix(numbered(`"%[1]d%[1]d":0,`, n), ",") + "}"},
 		{name: "one name", text: "{" + strings.TrimSuffix(repeated(`"a":0,`, n/6*6), ",") + "}"},
 		{name: "escaped", text: `"` + repeated(`\u0041`, n/6*6) + `"`},
+		{name: "half pairs", text: `"` + repeated(`\ud800n`, n/7*7) + `"`},
 		{name: "escaped names", text: "{" + strings.TrimSuffix(repeated(`"\u0041":"\n",`, n/14*14), ",") + "}"},
 		{name: "digits", text: repeated("1", n)},
 		{name: "exponent", text: "1e" + repeated("9", n)},

@@ -33,7 +33,7 @@ func growSorted(r *verifiers.Request, times int) error {
 		return verifiers.Refuse(verifiers.BodyTooLarge, "JSON that has to be sorted may have %d bytes", maxSorted)
 	}
 	values := min(bytes.Count(r.Body, []byte(","))+1, maxValues)
-	return grow(r, times*(5*len(r.Body)+64*values))
+	return grow(r, times*(9*len(r.Body)+64*values))
 }
 
 func errTooManyValues() error {

@@ -71,12 +71,15 @@ func (s twilioScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 // with a shared key: key=<ID>,algorithm=HMAC_SHA256.
 const twilioSettings = "X-Twilio-Webhooks-Signature-Settings"
 
+// maxTwilioSettings bounds the header, in bytes.
+const maxTwilioSettings = 1 << 10
+
 // twilioHash returns the hash of a signature: that of the settings, else SHA-1. The
 // header is not signed, but each hash needs a secret of the endpoint.
 func twilioHash(r *verifiers.Request) (func() hash.Hash, error) {
 	settings := r.Header[twilioSettings]
-	if len(settings) > 1 {
-		return nil, verifiers.Refuse(verifiers.MalformedSignature, "%s is there more than once", twilioSettings)
+	if len(settings) > 1 || len(settings) == 1 && len(settings[0]) > maxTwilioSettings {
+		return nil, verifiers.Refuse(verifiers.MalformedSignature, "%s is there more than once, or longer than %d bytes", twilioSettings, maxTwilioSettings)
 	}
 	algorithm := ""
 	for part := range strings.SplitSeq(strings.Join(settings, ""), ",") {
