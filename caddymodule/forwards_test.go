@@ -20,7 +20,7 @@ func TestFanOut(t *testing.T) {
 	g := start(t, setup{store: m.line(), app: "retention off", site: by("stripe").directive(lines(
 		"name fan",
 		"forward "+well.addr,
-		"forward "+ill.addr+" {\n as ill\n}",
+		"forward {\n as ill\n retry {\n backoff 1h\n }\n reverse_proxy "+ill.addr+"\n}",
 		"forward "+gone.addr+" {\n as gone\n}",
 	))})
 	ill.status(503)
