@@ -39,7 +39,7 @@ func (o *opened) look(ctx context.Context, id queue.ID) (*queue.Inspection, erro
 	}
 	received := time.UnixMilli(int64(id[0])<<40 | int64(id[1])<<32 | int64(id[2])<<24 | int64(id[3])<<16 | int64(id[4])<<8 | int64(id[5]))
 	if kept := o.longestRetention(); time.Since(received) > kept {
-		return nil, apiFailure(http.StatusNotFound, "there is no message %s; it would have been received at %s, and what has ended is kept for %s, so that it may have gone",
+		return nil, apiFailure(http.StatusNotFound, "there is no message %s; its ID is of %s, and ended events are kept for %s, so it may have gone",
 			id, received.UTC().Format(time.RFC3339), orNothing(kept))
 	}
 	return nil, apiFailure(http.StatusNotFound, "there is no message %s", id)

@@ -28,7 +28,7 @@ type apiStore struct {
 	DiskNeeded    int64  `json:"disk_needed_bytes" doc:"While disk_full: the free bytes at which events are accepted again. Otherwise 0."`
 	BacklogBytes  int64  `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
 	BacklogLimit  int64  `json:"backlog_limit_bytes" doc:"max_backlog; 0: no limit."`
-	RetainedBytes *int64 `json:"retained_bytes,omitempty" doc:"Bytes of what has ended and is kept. Absent while it is being counted."`
+	RetainedBytes *int64 `json:"retained_bytes,omitempty" doc:"Bytes of ended events that are kept. Absent while it is being counted."`
 	DedupeKeys    *int64 `json:"dedupe_keys,omitempty" doc:"Dedupe keys remembered, approximately. Absent while unknown."`
 	Damaged       int64  `json:"damaged" doc:"Records set aside because they cannot be read."`
 }
@@ -66,7 +66,7 @@ type apiEndpoint struct {
 	Claimed     int64        `json:"claimed"`
 	DeadLetters int64        `json:"dead_letters"`
 	Oldest      time.Time    `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
-	Retention   *float64     `json:"retention_seconds,omitempty" doc:"How long what has ended is kept; 0: not at all."`
+	Retention   *float64     `json:"retention_seconds,omitempty" doc:"How long ended events are kept; 0: not at all."`
 	Unrouted    int64        `json:"unrouted" doc:"Events since the start of the process that matched no forward."`
 	Requests    apiRequests  `json:"requests"`
 	Forwards    []apiForward `json:"forwards"`

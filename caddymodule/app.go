@@ -27,7 +27,7 @@ func init() {
 // Limits that the gateway keeps.
 const (
 	defaultMaxBacklog  = 10 << 30         // bytes waiting on disk
-	defaultMaxRetained = 1 << 30          // bytes of what has ended
+	defaultMaxRetained = 1 << 30          // bytes of ended events
 	defaultMaxInFlight = 256 << 20        // bytes of requests in memory, all together
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
@@ -50,7 +50,7 @@ const (
 //			store pebble <folder>
 //			max_backlog <size>
 //			max_in_flight <size>
-//			retention <age>|off [<size>]     # of what has ended; default: 24h 1GiB
+//			retention <age>|off [<size>]     # of ended events; default: 24h 1GiB
 //			encrypt <key...>                 # what is kept; the first one seals
 //			redact header|json <what...>     # from what people see
 //			events <name...>|all|none        # that Caddy is told of
@@ -72,7 +72,7 @@ type App struct {
 	// Default: 256 MiB.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 
-	// Retention says how long what has ended is kept.
+	// Retention says how long ended events are kept.
 	Retention *Retention `json:"retention,omitempty"`
 
 	// Encrypt are keys for what is kept: 32 bytes each, in base64 or hex, from
@@ -127,7 +127,7 @@ type StoreModule interface {
 // StoreSettings are what a store keeps to, and with what.
 type StoreSettings struct {
 	MaxBacklog  int64         // bytes that wait or lie as dead letters
-	MaxRetained int64         // bytes of what has ended
+	MaxRetained int64         // bytes of ended events
 	Retention   time.Duration // of destinations that Retain was not told of; negative: none
 	Keys        [][]byte      // 32 bytes each; the first seals, all open
 }

@@ -35,11 +35,15 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	provider := h.Val()
 	mod, err := caddy.GetModule("webhook_gateway.verifiers." + provider)
 	if err != nil {
+		if h.NextArg() && slices.Contains(providerNames(), h.Val()) {
+			return nil, h.Errf("%q is no matcher: that is a path such as /%s, or a name such as @%s", provider, h.Val(), h.Val())
+		}
 		return nil, h.Errf("unknown provider %q%s; `caddy webhook providers` lists them, and `hmac { … }` describes any other",
 			provider, didYouMean(provider, providerNames()))
 	}
 	if h.NextArg() {
-		return nil, h.ArgErr()
+		return nil, h.Errf("%q after the provider %s is too much; write `webhook_gateway [<matcher>] <provider> { … }`, "+
+			"with a matcher such as /%s or @name", h.Val(), provider, provider)
 	}
 	guest := mod.New()
 	handler := new(Handler)
@@ -222,6 +226,9 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 		return d.Err("which store? The one that needs no server is `store pebble [<folder>]`")
 	}
 	name := d.Val()
+	if _, err := caddy.GetModule("webhook_gateway.stores." + name); err != nil {
+		return d.Errf("unknown store %q; write `store pebble [<folder>]`", name)
+	}
 	unmarshaler, err := caddyfile.UnmarshalModule(d, "webhook_gateway.stores."+name)
 	if err != nil {
 		return err

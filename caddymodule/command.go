@@ -55,7 +55,7 @@ func verifierFlags(cmd *cobra.Command) {
 	f.StringArrayP("secret", "s", nil, "the secret that the provider shows for the webhook")
 	f.StringArrayP("option", "o", nil, "an option of the provider, as name=value")
 	f.String("url", "", "the URL as the provider knows it")
-	f.String("now", "", "the time to take for the present, in RFC 3339")
+	f.String("now", "", "the time of receipt, in RFC 3339 (default: now)")
 }
 
 // command is what the flags of verifierFlags amount to.

@@ -31,8 +31,8 @@ func (c *command) causes(h *Handler, r *verifiers.Request, refused error) []stri
 		return []string{cause}
 	}
 	if wrong == verifiers.WrongSignature && len(c.secrets) > 0 {
-		return []string{"Nothing of what commonly goes wrong explains it. Is it the secret of this very endpoint? " +
-			"Test and live, and each webhook, mostly have their own. What is due is " + secretOf(h.row) + "."}
+		return []string{"None of the common causes explains it. Either the request was changed on its way, or the secret is another endpoint's: " +
+			"test mode, live mode and each webhook usually have their own. The gateway needs " + secretOf(h.row) + "."}
 	}
 	return nil
 }

@@ -206,7 +206,7 @@ func report(w io.Writer, outcomes []outcome) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %d were not accepted", failed, len(outcomes))
+		return fmt.Errorf("%d of %s not accepted", failed, plural(int64(len(outcomes)), "request was", "requests were"))
 	}
 	return nil
 }

@@ -113,7 +113,7 @@ func limit(n int64) string {
 func (s apiStore) kept() string {
 	text := ""
 	if s.RetainedBytes != nil {
-		text += ", " + inBytes(*s.RetainedBytes) + " of what has ended"
+		text += ", " + inBytes(*s.RetainedBytes) + " of ended events"
 	}
 	if s.DedupeKeys != nil {
 		text += ", " + plural(*s.DedupeKeys, "dedupe key", "dedupe keys")

@@ -128,8 +128,8 @@ func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result 
 		return // any change would be accepted, and so explain nothing
 	case result.Reason == verifiers.StaleTimestamp, result.Reason == verifiers.FutureTimestamp:
 		limit := h.freshness.Tolerance
-		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed; "+
-			"--now takes the time of receipt for the present.\n",
+		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed. "+
+			"To judge the request as of its receipt, give that time with --now.\n",
 			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(limit.Past), span(limit.Future))
 	case detail(err) != "":
 		fmt.Fprintf(w, "  %-11s %s\n", "detail", detail(err))

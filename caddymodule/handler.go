@@ -41,7 +41,7 @@ func init() {
 //		enrol                            # learn secrets that the provider hands over
 //		<option>   <value...>            # what the provider needs besides
 //		mode       observe|enforce       # default: enforce
-//		retention  <age>|off             # of what has ended; default: 24h
+//		retention  <age>|off             # of ended events; default: 24h
 //		max_backlog <size>               # of this endpoint alone
 //		max_in_flight <size>
 //		redact     header|json <what...> # from what people see
@@ -88,7 +88,7 @@ type Handler struct {
 	// what it would refuse or drop, and lets everything through. Default: enforce.
 	Mode string `json:"mode,omitempty"`
 
-	// Retention is how long what has ended is kept: delivered, cancelled and
+	// Retention is how long ended events are kept: delivered, cancelled and
 	// unrouted events. 0: not at all. Default: the app's.
 	Retention *caddy.Duration `json:"retention,omitempty"`
 

@@ -90,8 +90,13 @@ func (p *Provider) known(name string) string {
 		own[i] = o.Name
 	}
 	meant := didYouMean(name, append(subdirectives(), own...))
-	if meant == "" && len(own) > 0 {
+	switch {
+	case meant != "":
+		return meant
+	case len(own) > 0:
 		return "; of its own, " + p.row.Name + " has " + strings.Join(own, ", ")
+	case len(p.row.Docs) > 0:
+		return "; " + p.row.Name + " has no options of its own. docs/configuration.md lists the subdirectives"
 	}
-	return meant
+	return "; docs/configuration.md lists the subdirectives"
 }

@@ -127,7 +127,7 @@ type Redact struct {
 	JSON []string `json:"json,omitempty"`
 }
 
-// Retention says how long what has ended is kept: delivered, cancelled and
+// Retention says how long ended events are kept: delivered, cancelled and
 // unrouted events with their attempts.
 type Retention struct {
 	// Age is for how long. Default: 24 hours. 0: not at all.
