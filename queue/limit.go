@@ -47,7 +47,7 @@ func (l *Limit) try(s *share) bool {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	return l.grant(s)
+	return l.grantLocked(s)
 }
 
 // take waits for a slot until ctx is done.
@@ -56,7 +56,7 @@ func (l *Limit) take(ctx context.Context, s *share) bool {
 		return ctx.Err() == nil
 	}
 	l.mu.Lock()
-	if l.grant(s) {
+	if l.grantLocked(s) {
 		l.mu.Unlock()
 		return true
 	}
@@ -80,7 +80,7 @@ func (l *Limit) leave(w *waiter) {
 		l.waiting = slices.Delete(l.waiting, i, i+1)
 		return
 	}
-	l.back(w.share)
+	l.backLocked(w.share)
 }
 
 // give returns a slot.
@@ -90,12 +90,12 @@ func (l *Limit) give(s *share) {
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	l.back(s)
+	l.backLocked(s)
 }
 
 // The rest is called with the lock held.
 
-func (l *Limit) grant(s *share) bool {
+func (l *Limit) grantLocked(s *share) bool {
 	if s.taken > 0 && l.free <= l.step*min(s.taken, few) {
 		return false
 	}
@@ -104,14 +104,14 @@ func (l *Limit) grant(s *share) bool {
 	return true
 }
 
-// back returns a slot and hands out what may be had now. Afterwards nobody waits
+// backLocked returns a slot and hands out what may be had now. Afterwards nobody waits
 // who may have a slot, which is why grant need not look at who waits.
-func (l *Limit) back(s *share) {
+func (l *Limit) backLocked(s *share) {
 	s.taken--
 	l.free++
 	if s.taken == 0 { // whose worker may have one more in any case
 		if i := slices.IndexFunc(l.waiting, func(w *waiter) bool { return w.share == s }); i >= 0 {
-			l.admit(i)
+			l.admitLocked(i)
 		}
 	}
 	for l.free > 0 && len(l.waiting) > 0 {
@@ -121,16 +121,16 @@ func (l *Limit) back(s *share) {
 				least = i
 			}
 		}
-		if !l.admit(least) {
+		if !l.admitLocked(least) {
 			return
 		}
 	}
 }
 
-// admit grants a slot to a waiter, if it may have one.
-func (l *Limit) admit(i int) bool {
+// admitLocked grants a slot to a waiter, if it may have one.
+func (l *Limit) admitLocked(i int) bool {
 	w := l.waiting[i]
-	if !l.grant(w.share) {
+	if !l.grantLocked(w.share) {
 		return false
 	}
 	l.waiting = slices.Delete(l.waiting, i, i+1)

@@ -106,7 +106,7 @@ func (w *Worker) enter() (turn int, ok bool) {
 	}
 	w.inFlight++
 	turn, changed := w.breaker.begin(now)
-	w.turned(changed)
+	w.turnedLocked(changed)
 	return turn, true
 }
 
@@ -118,7 +118,7 @@ func (w *Worker) learn(turn int, a Attempt) {
 	}
 	w.mu.Lock()
 	defer w.unlock()
-	w.turned(w.breaker.end(w.now(), turn, evidenceOf(a), reason))
+	w.turnedLocked(w.breaker.end(w.now(), turn, evidenceOf(a), reason))
 	w.nudge()
 }
 
@@ -141,10 +141,10 @@ func (w *Worker) nudge() {
 	}
 }
 
-// turned notes a change of the circuit, to be told by unlock.
-func (w *Worker) turned(changed bool) {
+// turnedLocked notes a change of the circuit, to be told by unlock.
+func (w *Worker) turnedLocked(changed bool) {
 	if changed && w.OnCircuit != nil {
-		w.changes = append(w.changes, w.health())
+		w.changes = append(w.changes, w.healthLocked())
 	}
 }
 
@@ -172,10 +172,10 @@ func (w *Worker) Health() Health {
 	w.init()
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	return w.health()
+	return w.healthLocked()
 }
 
-func (w *Worker) health() Health {
+func (w *Worker) healthLocked() Health {
 	b := &w.breaker
 	return Health{
 		Circuit: b.state, Since: b.since, Probe: b.probe,

@@ -144,17 +144,17 @@ func (s *Store) setStanding(batch *pebble.Batch, id queue.ID, lane laneID, st *s
 	return batch.Set(standingKey(&k, id, lane), st.append(v[:0], s.seal.of(id)), nil)
 }
 
-// done brings the counts up to what is on disk. The lane is locked.
-func (c *change) done() {
-	c.store.tally(c.lane, c.id, &c.from, -1)
-	c.store.tally(c.lane, c.id, &c.to, 1)
+// doneLocked brings the counts up to what is on disk. The lane is locked.
+func (c *change) doneLocked() {
+	c.store.tallyLocked(c.lane, c.id, &c.from, -1)
+	c.store.tallyLocked(c.lane, c.id, &c.to, 1)
 	if c.to.stage == stageGone {
 		c.store.garbage.add(c.id, c.from.size)
 	}
 }
 
-// tally counts a delivery where it stands, or no more. The lane is locked.
-func (s *Store) tally(l *lane, id queue.ID, st *standing, sign int64) {
+// tallyLocked counts a delivery where it stands, or no more. The lane is locked.
+func (s *Store) tallyLocked(l *lane, id queue.ID, st *standing, sign int64) {
 	switch st.stage {
 	case stageGone:
 		return
@@ -165,7 +165,7 @@ func (s *Store) tally(l *lane, id queue.ID, st *standing, sign int64) {
 		} else {
 			l.ages.remove(id, st.order != nil)
 			if l.lines.anyBarred() {
-				l.stir()
+				l.stirLocked()
 			}
 		}
 	case stageDead:

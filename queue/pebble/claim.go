@@ -53,7 +53,7 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 	for {
 		if err := ctx.Err(); err != nil {
 			l.mu.Lock()
-			l.stir() // who was woken just now passes that on
+			l.stirLocked() // who was woken just now passes that on
 			l.mu.Unlock()
 			return nil, context.Cause(ctx)
 		}
@@ -71,7 +71,7 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 		case <-wait:
 		case <-ctx.Done():
 			l.mu.Lock()
-			l.unwait(wait)
+			l.unwaitLocked(wait)
 			l.mu.Unlock()
 			return nil, context.Cause(ctx)
 		}
@@ -87,19 +87,19 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 	}
 	defer db.leave()
 	l.mu.Lock()
-	if r := l.search(); r != nil {
+	if r := l.searchLocked(); r != nil {
 		l.mu.Unlock()
 		found, rest, err := inLine(db, l.id, r)
 		s.setAside(db)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.searched(r, found, rest, err)
+		l.searchedLocked(r, found, rest, err)
 		if err != nil {
 			return nil, nil, unavailable(err)
 		}
 		return nil, nil, nil
 	}
-	if l.starved() {
+	if l.starvedLocked() {
 		l.scanning = true
 		from := l.bound
 		l.mu.Unlock()
@@ -107,16 +107,16 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 		s.setAside(db)
 		l.mu.Lock()
 		defer l.mu.Unlock()
-		l.scanned(found, rest, err)
+		l.scannedLocked(found, rest, err)
 		if err != nil {
 			return nil, nil, unavailable(err)
 		}
 		return nil, nil, nil
 	}
-	c, message := l.next(s.due())
+	c, message := l.nextLocked(s.due())
 	if c == nil {
 		defer l.mu.Unlock()
-		return nil, l.wait(), nil
+		return nil, l.waitLocked(), nil
 	}
 	l.mu.Unlock()
 	c, err = s.fill(db, c, message)
@@ -265,26 +265,26 @@ func (c *claim) Release() error {
 		c.let = true
 		return nil
 	}
-	if err := c.ready(); err != nil {
+	if err := c.readyLocked(); err != nil {
 		return err
 	}
 	if c.phase == holding {
-		c.release()
+		c.releaseLocked()
 	}
 	c.phase = ended
 	return nil
 }
 
-// release puts the delivery back. The lane is locked.
-func (c *claim) release() {
-	c.lane.ended(c)
+// releaseLocked puts the delivery back. The lane is locked.
+func (c *claim) releaseLocked() {
+	c.lane.endedLocked(c)
 	if !c.gone {
-		c.lane.insert(entry{place: c.place})
+		c.lane.insertLocked(entry{place: c.place})
 	}
 }
 
-// ready tells whether a method may go on. The lane is locked.
-func (c *claim) ready() error {
+// readyLocked tells whether a method may go on. The lane is locked.
+func (c *claim) readyLocked() error {
 	switch {
 	case c.phase == ended || c.let:
 		return errEnded
@@ -366,7 +366,7 @@ func (c *claim) startMark() (was place, proceed bool, err error) {
 	l := c.lane
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if err := c.ready(); err != nil {
+	if err := c.readyLocked(); err != nil {
 		return was, false, err
 	}
 	if c.phase == marked {
@@ -374,7 +374,7 @@ func (c *claim) startMark() (was place, proceed bool, err error) {
 		return was, false, nil
 	}
 	if c.gone {
-		l.ended(c)
+		l.endedLocked(c)
 		c.phase = ended
 		return was, false, nil
 	}
@@ -390,16 +390,16 @@ func (c *claim) settle(x *change, err error) {
 	if err != nil {
 		c.phase, c.unsure = holding, true
 		if c.let {
-			c.release()
+			c.releaseLocked()
 			c.phase = ended
 		}
 		return
 	}
 	c.phase = marked
-	l.ended(c)
-	x.done()
+	l.endedLocked(c)
+	x.doneLocked()
 	if x.to.stage == stageWaiting {
-		l.insert(entry{place: x.to.place(c.id)})
+		l.insertLocked(entry{place: x.to.place(c.id)})
 	}
 }
 

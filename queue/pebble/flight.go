@@ -22,7 +22,7 @@ type flightShard struct {
 
 func (f *flights) shard(id queue.ID) *flightShard { return &f.shards[id[15]%64] }
 
-func (s *flightShard) list(x *flight) {
+func (s *flightShard) listLocked(x *flight) {
 	if s.all == nil {
 		s.all = make(map[queue.ID]*flight)
 	}
@@ -31,8 +31,8 @@ func (s *flightShard) list(x *flight) {
 	}
 }
 
-// settle lets go of what nobody needs any more.
-func (s *flightShard) settle(x *flight) {
+// settleLocked lets go of what nobody needs any more.
+func (s *flightShard) settleLocked(x *flight) {
 	if x.kept == 0 && x.size > 0 {
 		x.flights.fresh.give(int(x.size))
 		x.size = 0
@@ -71,7 +71,7 @@ func (f *flights) launch(id queue.ID, record []byte, deliveries int) *flight {
 		s := f.shard(id)
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		s.list(x)
+		s.listLocked(x)
 	}
 	return x
 }
@@ -84,7 +84,7 @@ func (f *flights) board(id queue.ID) *flight {
 	x := s.all[id]
 	if x == nil {
 		x = &flight{flights: f, id: id}
-		s.list(x)
+		s.listLocked(x)
 	}
 	x.claims++
 	return x
@@ -109,7 +109,7 @@ func (x *flight) change(kept, claims int) {
 	defer s.mu.Unlock()
 	x.kept += kept
 	x.claims += claims
-	s.settle(x)
+	s.settleLocked(x)
 }
 
 // open returns the message, which read gets from the disk for the first who asks

@@ -100,27 +100,27 @@ func (l *lane) accepted(e entry, size int64, hold bool, err error) *claim {
 	defer l.mu.Unlock()
 	delete(l.busy, e.id)
 	if err != nil {
-		l.forget(e.place)
+		l.forgetLocked(e.place)
 		return nil
 	}
 	l.waiting++
 	l.bytes += size
 	l.ages.add(e.id, e.order != nil)
 	if hold && !l.paused && l.lines.take(e.place, l.ages.plain()) {
-		return l.claim(e.place)
+		return l.claimLocked(e.place)
 	}
-	l.insert(e)
+	l.insertLocked(e)
 	return nil
 }
 
-// insert puts a delivery that is on disk where it belongs.
-func (l *lane) insert(e entry) {
+// insertLocked puts a delivery that is on disk where it belongs.
+func (l *lane) insertLocked(e entry) {
 	switch {
 	case e.order != nil:
 		l.lines.insert(e.place, e.fresh).drop()
 	case e.before(l.bound):
-		l.put(e)
-		l.trim()
+		l.putLocked(e)
+		l.trimLocked()
 	default:
 		e.fresh.drop()
 		if l.scanning {
@@ -128,23 +128,23 @@ func (l *lane) insert(e entry) {
 		}
 		return
 	}
-	l.stir()
+	l.stirLocked()
 }
 
-func (l *lane) put(e entry) {
+func (l *lane) putLocked(e entry) {
 	if n := len(l.window); n == 0 || l.window[n-1].before(e.position) {
 		l.window = append(l.window, e)
 		return
 	}
-	i, found := l.find(e.position)
+	i, found := l.findLocked(e.position)
 	if !found {
 		l.window = slices.Insert(l.window, i, e)
 	}
 }
 
-// trim keeps the window within its size. During a scan it may not lower the
+// trimLocked keeps the window within its size. During a scan it may not lower the
 // bound that the scan started from.
-func (l *lane) trim() {
+func (l *lane) trimLocked() {
 	if l.scanning || len(l.window) <= windowSize {
 		return
 	}
@@ -158,17 +158,17 @@ func (l *lane) trim() {
 	l.window = l.window[:keep]
 }
 
-// forget gives up what memory knows from p on, to be read from disk again.
-func (l *lane) forget(p place) {
+// forgetLocked gives up what memory knows from p on, to be read from disk again.
+func (l *lane) forgetLocked(p place) {
 	if p.order != nil {
 		l.lines.forget(p).drop()
-		l.stir()
+		l.stirLocked()
 		return
 	}
 	if !p.before(l.bound) {
 		return
 	}
-	i, _ := l.find(p.position)
+	i, _ := l.findLocked(p.position)
 	for _, e := range l.window[i:] {
 		e.fresh.drop()
 	}
@@ -176,16 +176,16 @@ func (l *lane) forget(p place) {
 	l.window = l.window[:i]
 	l.bound = p.position
 	l.void = l.scanning
-	l.stir()
+	l.stirLocked()
 }
 
-func (l *lane) find(p position) (i int, found bool) {
+func (l *lane) findLocked(p position) (i int, found bool) {
 	return slices.BinarySearchFunc(l.window, p, func(e entry, p position) int { return e.compare(p) })
 }
 
-// reset makes the lane start over from the files. Nothing else uses the
+// resetLocked makes the lane start over from the files. Nothing else uses the
 // database meanwhile, so no scan is under way.
-func (l *lane) reset() {
+func (l *lane) resetLocked() {
 	for _, e := range l.window {
 		e.fresh.drop()
 	}
@@ -197,9 +197,9 @@ func (l *lane) reset() {
 	l.first.Store(0)
 }
 
-// foremost is what is due first of all that memory knows: in the window or at the
+// foremostLocked is what is due first of all that memory knows: in the window or at the
 // head of a line.
-func (l *lane) foremost() (e entry, ok bool) {
+func (l *lane) foremostLocked() (e entry, ok bool) {
 	x := l.lines.first(l.ages.plain())
 	switch {
 	case len(l.window) > 0 && (x == nil || l.window[0].due <= x.due):
@@ -210,9 +210,9 @@ func (l *lane) foremost() (e entry, ok bool) {
 	return entry{}, false
 }
 
-// next claims the first delivery if it is due.
-func (l *lane) next(now int64) (*claim, *fresh) {
-	e, ok := l.foremost()
+// nextLocked claims the first delivery if it is due.
+func (l *lane) nextLocked(now int64) (*claim, *fresh) {
+	e, ok := l.foremostLocked()
 	if !ok || l.paused || e.due > now {
 		return nil, nil
 	}
@@ -224,43 +224,43 @@ func (l *lane) next(now int64) (*claim, *fresh) {
 			l.window = nil // an idle lane keeps no memory
 		}
 	}
-	c := l.claim(e.place)
-	l.stir()
+	c := l.claimLocked(e.place)
+	l.stirLocked()
 	return c, e.fresh
 }
 
-// claim marks a delivery busy that nobody else can find any more.
-func (l *lane) claim(p place) *claim {
+// claimLocked marks a delivery busy that nobody else can find any more.
+func (l *lane) claimLocked(p place) *claim {
 	c := &claim{lane: l, place: p}
 	l.busy[p.id] = c
 	l.claimed++
 	return c
 }
 
-// starved: only the disk knows what comes next.
-func (l *lane) starved() bool {
+// starvedLocked: only the disk knows what comes next.
+func (l *lane) starvedLocked() bool {
 	return len(l.window) == 0 && l.bound != end && !l.scanning && !l.paused
 }
 
-// search begins to look for the head of a line; nil: all are known.
-func (l *lane) search() *search {
+// searchLocked begins to look for the head of a line; nil: all are known.
+func (l *lane) searchLocked() *search {
 	if l.paused || !l.lines.toSearch() {
 		return nil
 	}
 	r := l.lines.search()
-	l.stir()
+	l.stirLocked()
 	return r
 }
 
-// searched ends it.
-func (l *lane) searched(r *search, found []position, rest bool, err error) {
+// searchedLocked ends it.
+func (l *lane) searchedLocked(r *search, found []position, rest bool, err error) {
 	l.lines.searched(r, found, rest, err, func(id queue.ID) bool { _, busy := l.busy[id]; return busy })
-	l.stir()
+	l.stirLocked()
 }
 
-// scanned ends a scan that found these deliveries and would go on at rest. A
+// scannedLocked ends a scan that found these deliveries and would go on at rest. A
 // void one has begun after a place that was forgotten meanwhile.
-func (l *lane) scanned(found []position, rest position, err error) {
+func (l *lane) scannedLocked(found []position, rest position, err error) {
 	if err == nil && !l.void {
 		for _, p := range found {
 			if _, busy := l.busy[p.id]; busy {
@@ -269,22 +269,22 @@ func (l *lane) scanned(found []position, rest position, err error) {
 			if _, gone := l.departed[p]; gone {
 				continue
 			}
-			l.put(entry{place: place{position: p}})
+			l.putLocked(entry{place: place{position: p}})
 		}
 		l.bound = rest
 		for _, e := range l.arrived {
 			if e.before(rest) {
-				l.put(e)
+				l.putLocked(e)
 			}
 		}
 	}
 	l.scanning, l.void, l.arrived, l.departed = false, false, nil, nil
-	l.trim()
-	l.stir()
+	l.trimLocked()
+	l.stirLocked()
 }
 
-// ended takes a claim out of the busy ones.
-func (l *lane) ended(c *claim) {
+// endedLocked takes a claim out of the busy ones.
+func (l *lane) endedLocked(c *claim) {
 	if l.busy[c.id] == c {
 		delete(l.busy, c.id)
 	}
@@ -295,7 +295,7 @@ func (l *lane) ended(c *claim) {
 	}
 	if c.order != nil {
 		l.lines.release(*c.order)
-		l.stir() // for who waits to look up the next of the line
+		l.stirLocked() // for who waits to look up the next of the line
 		return
 	}
 	if l.scanning {
@@ -306,24 +306,24 @@ func (l *lane) ended(c *claim) {
 	}
 }
 
-// stir wakes one waiter if there is something for it to do, or sees to it that
+// stirLocked wakes one waiter if there is something for it to do, or sees to it that
 // one is woken when there will be.
-func (l *lane) stir() {
+func (l *lane) stirLocked() {
 	if len(l.waiters) == 0 || l.paused {
 		return
 	}
-	if l.starved() || l.lines.toSearch() {
-		l.wake()
+	if l.starvedLocked() || l.lines.toSearch() {
+		l.wakeLocked()
 		return
 	}
-	e, ok := l.foremost()
+	e, ok := l.foremostLocked()
 	if !ok {
 		return
 	}
 	due := e.due
 	wait := time.Duration(due - l.clock())
 	if wait <= 0 {
-		l.wake()
+		l.wakeLocked()
 		return
 	}
 	if l.timer == nil {
@@ -338,10 +338,10 @@ func (l *lane) tick() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.armed = 0
-	l.stir()
+	l.stirLocked()
 }
 
-func (l *lane) wake() {
+func (l *lane) wakeLocked() {
 	w := l.waiters[0]
 	l.waiters[0] = nil
 	l.waiters = l.waiters[1:]
@@ -352,23 +352,23 @@ func (l *lane) wakeAll() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	for len(l.waiters) > 0 {
-		l.wake()
+		l.wakeLocked()
 	}
 }
 
-// wait enters the queue of those who wait.
-func (l *lane) wait() chan struct{} {
+// waitLocked enters the queue of those who wait.
+func (l *lane) waitLocked() chan struct{} {
 	w := make(chan struct{})
 	l.waiters = append(l.waiters, w)
-	l.stir()
+	l.stirLocked()
 	return w
 }
 
-// unwait leaves it. Who was woken just now passes that on.
-func (l *lane) unwait(w chan struct{}) {
+// unwaitLocked leaves it. Who was woken just now passes that on.
+func (l *lane) unwaitLocked(w chan struct{}) {
 	if i := slices.Index(l.waiters, w); i >= 0 {
 		l.waiters = slices.Delete(l.waiters, i, i+1)
 		return
 	}
-	l.stir()
+	l.stirLocked()
 }

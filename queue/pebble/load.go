@@ -209,16 +209,16 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 	var bytes, newest int64
 	for id, l := range s.laneIDs {
 		l.mu.Lock()
-		l.reset()
+		l.resetLocked()
 		if t := counts[id]; t != nil {
 			l.waiting, l.dead, l.bytes, l.ages = t.waiting, t.dead, t.bytes, t.ages
 			l.lines, l.paused = t.lines, t.paused
 			bytes += t.bytes
 			newest = max(newest, t.ages.newest())
-			l.reconcile(t.held)
+			l.reconcileLocked(t.held)
 		} else {
 			l.paused = false
-			l.reconcile(nil)
+			l.reconcileLocked(nil)
 		}
 		l.mu.Unlock()
 	}
@@ -227,9 +227,9 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 	return nil
 }
 
-// reconcile tells the claims that workers hold where their deliveries stand now.
+// reconcileLocked tells the claims that workers hold where their deliveries stand now.
 // The marks of the last moments before a failure may or may not have been kept.
-func (l *lane) reconcile(held map[queue.ID]place) {
+func (l *lane) reconcileLocked(held map[queue.ID]place) {
 	for id, c := range l.busy {
 		if c == nil {
 			continue

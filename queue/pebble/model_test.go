@@ -120,7 +120,7 @@ func (m *model) claim() {
 		m.ok(err)
 		if wait != nil {
 			l.mu.Lock()
-			l.unwait(wait)
+			l.unwaitLocked(wait)
 			l.mu.Unlock()
 			return
 		}

@@ -152,7 +152,7 @@ func (o *operation) hold() error {
 	if err := closer.Close(); err != nil {
 		return unreadable(err)
 	}
-	o.claim = l.grab(p)
+	o.claim = l.grabLocked(p)
 	o.claim.store, o.claim.standing = o.store, o.from
 	return nil
 }
@@ -165,18 +165,18 @@ func unreadable(err error) error {
 	return unavailable(err)
 }
 
-// grab claims a delivery that waits and that nobody holds.
-func (l *lane) grab(p place) *claim {
+// grabLocked claims a delivery that waits and that nobody holds.
+func (l *lane) grabLocked(p place) *claim {
 	if p.order != nil {
 		l.lines.hold(p).drop()
-		return l.claim(p)
+		return l.claimLocked(p)
 	}
-	if i, found := l.find(p.position); found {
+	if i, found := l.findLocked(p.position); found {
 		l.window[i].fresh.drop()
 		l.window = slices.Delete(l.window, i, i+1)
 	}
 	l.arrived = slices.DeleteFunc(l.arrived, func(e entry) bool { return e.position == p.position })
-	return l.claim(p)
+	return l.claimLocked(p)
 }
 
 // join gives the message a delivery that it did not have. One that stood for its
@@ -225,29 +225,29 @@ func (o *operation) finish(err error) {
 	l := o.lane
 	l.mu.Lock()
 	if o.claim != nil {
-		l.ended(o.claim)
+		l.endedLocked(o.claim)
 		o.claim.phase = ended
 	} else if o.begun {
 		delete(l.busy, o.id)
 	}
 	switch {
 	case err == nil:
-		o.done()
+		o.doneLocked()
 		if o.to.stage == stageWaiting {
-			l.insert(entry{place: o.to.place(o.id)})
+			l.insertLocked(entry{place: o.to.place(o.id)})
 		}
 		if o.named {
 			l.named.Store(true)
 		}
 	case o.claim != nil && !o.claim.gone:
-		l.insert(entry{place: o.claim.place})
+		l.insertLocked(entry{place: o.claim.place})
 	case o.begun:
-		l.forget(o.to.place(o.id))
+		l.forgetLocked(o.to.place(o.id))
 	}
 	l.mu.Unlock()
 	if o.other != nil && err == nil {
 		o.other.lane.mu.Lock()
-		o.other.done()
+		o.other.doneLocked()
 		o.other.lane.mu.Unlock()
 	}
 	o.unlock()

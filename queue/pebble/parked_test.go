@@ -54,7 +54,7 @@ func TestKeyComesBack(t *testing.T) {
 				}
 				if parked = wait != nil; parked {
 					l.mu.Lock()
-					l.unwait(wait)
+					l.unwaitLocked(wait)
 					l.mu.Unlock()
 				}
 			}

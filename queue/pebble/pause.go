@@ -55,7 +55,7 @@ func (l *lane) pause(paused bool) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.paused = paused
-	l.stir()
+	l.stirLocked()
 }
 
 // loadPaused reads which lanes are paused.

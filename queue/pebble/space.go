@@ -151,36 +151,36 @@ func (s *space) begin() {
 	}
 	s.sizes = s.sizesOf(s.capacity)
 	s.free = int64(min(usage.AvailBytes, math.MaxInt64))
-	if s.free >= s.needed() {
-		s.fit()
+	if s.free >= s.neededLocked() {
+		s.fitLocked()
 	}
 	s.retained.Store(s.sizes.retained)
-	s.decide()
+	s.decideLocked()
 }
 
-// fit makes the reserve of a store that has none yet. A quota may be smaller than
+// fitLocked makes the reserve of a store that has none yet. A quota may be smaller than
 // the disk, which only shows when the reserve is made.
-func (s *space) fit() {
+func (s *space) fitLocked() {
 	if s.learnt {
-		s.remakeLearnt()
+		s.remakeLearntLocked()
 		return
 	}
-	err := s.fill()
+	err := s.fillLocked()
 	if err == nil {
 		s.without = false
 		return
 	}
 	if !noSpace(err) {
-		s.giveUp(err)
+		s.giveUpLocked(err)
 		return
 	}
-	if err := s.learn(); err != nil {
-		s.giveUp(err)
+	if err := s.learnLocked(); err != nil {
+		s.giveUpLocked(err)
 	}
 }
 
-// learn estimates a quota: the capacity is halved until the reserve fits.
-func (s *space) learn() error {
+// learnLocked estimates a quota: the capacity is halved until the reserve fits.
+func (s *space) learnLocked() error {
 	free, capacity := s.free, s.capacity
 	for {
 		for i := range parts {
@@ -191,7 +191,7 @@ func (s *space) learn() error {
 		}
 		s.free, capacity = free, capacity/2
 		s.sizes = s.sizesOf(capacity)
-		if err := s.fill(); err == nil {
+		if err := s.fillLocked(); err == nil {
 			break
 		} else if !noSpace(err) || capacity < minCapacity {
 			return err
@@ -206,29 +206,29 @@ func (s *space) learn() error {
 	s.capacity = s.used() + parts*sizesOf(capacity).part + sizesOf(capacity).part/2
 	s.sizes = s.sizesOf(s.capacity)
 	s.learnt = true
-	if err := s.record(); err != nil {
+	if err := s.recordLocked(); err != nil {
 		return err
 	}
-	return s.fill()
+	return s.fillLocked()
 }
 
-// remakeLearnt makes the reserve where a quota was learnt before. If much more
+// remakeLearntLocked makes the reserve where a quota was learnt before. If much more
 // fits, the quota has grown and is learnt again.
-func (s *space) remakeLearnt() {
+func (s *space) remakeLearntLocked() {
 	more := s.capacity + s.capacity/2 - s.used()
 	if more > 0 && s.allocate(s.file(0), more) == nil {
 		_ = s.fs.Remove(s.file(0))
-		if err := s.learn(); err == nil {
+		if err := s.learnLocked(); err == nil {
 			return
 		}
 	}
-	switch err := s.fill(); {
+	switch err := s.fillLocked(); {
 	case err == nil:
 		s.without = false
 	case noSpace(err):
 		s.given, s.blind = true, true // in an earlier run
 	default:
-		s.giveUp(err)
+		s.giveUpLocked(err)
 	}
 }
 
@@ -246,7 +246,7 @@ func (s *space) used() (bytes int64) {
 // quotaFile holds the capacity that was learnt, as a decimal number.
 const quotaFile = "QUOTA"
 
-func (s *space) record() error {
+func (s *space) recordLocked() error {
 	f, err := s.fs.Create(s.fs.PathJoin(s.dir, quotaFile), vfs.WriteCategoryUnspecified)
 	if err != nil {
 		return err
@@ -266,8 +266,8 @@ func (s *space) recorded() (capacity int64) {
 	return capacity
 }
 
-// fill makes the missing parts. The last comes first: it is the last to be given.
-func (s *space) fill() error {
+// fillLocked makes the missing parts. The last comes first: it is the last to be given.
+func (s *space) fillLocked() error {
 	for i := parts - 1; i >= 0; i-- {
 		if s.held[i] {
 			continue
@@ -275,7 +275,7 @@ func (s *space) fill() error {
 		if s.free < s.sizes.part+s.sizes.part/2 {
 			return nil
 		}
-		if err := s.make(i); err != nil {
+		if err := s.makeLocked(i); err != nil {
 			return err
 		}
 		s.held[i] = true
@@ -284,19 +284,19 @@ func (s *space) fill() error {
 	return nil
 }
 
-// remake makes the missing parts as far as there is space.
-func (s *space) remake() {
+// remakeLocked makes the missing parts as far as there is space.
+func (s *space) remakeLocked() {
 	if !s.given && s.held == [parts]bool{} && s.free >= parts*s.sizes.part+s.sizes.margin {
-		s.fit()
+		s.fitLocked()
 		return
 	}
-	switch err := s.fill(); {
+	switch err := s.fillLocked(); {
 	case err == nil:
-		s.blind, s.without = false, s.without && !s.whole()
+		s.blind, s.without = false, s.without && !s.wholeLocked()
 	case noSpace(err):
 		s.blind = true
 	default:
-		s.giveUp(err)
+		s.giveUpLocked(err)
 	}
 }
 
@@ -304,17 +304,17 @@ func (s *space) remake() {
 // another reason than space.
 const reserveRetry = 30 * time.Second
 
-// giveUp goes on without a reserve for a while.
-func (s *space) giveUp(err error) {
+// giveUpLocked goes on without a reserve for a while.
+func (s *space) giveUpLocked(err error) {
 	if !s.without {
 		s.log.Error("the queue's reserve of disk space cannot be made; it goes on without", "bytes", parts*s.sizes.part, "error", err)
 	}
 	s.without, s.retry = true, time.Now().Add(reserveRetry)
 }
 
-// make writes a part. Once a part was given back, there has to be half a part more
+// makeLocked writes a part. Once a part was given back, there has to be half a part more
 // space: otherwise the part would be given back at the next write.
-func (s *space) make(i int) error {
+func (s *space) makeLocked(i int) error {
 	if s.given {
 		if err := s.allocate(s.file(i), s.sizes.part+s.sizes.part/2); err != nil {
 			return err
@@ -433,36 +433,36 @@ func (s *space) look(busy bool) {
 	} else {
 		s.free = int64(min(usage.AvailBytes, math.MaxInt64))
 	}
-	if !busy && !s.whole() && !time.Now().Before(s.retry) {
-		s.remake()
+	if !busy && !s.wholeLocked() && !time.Now().Before(s.retry) {
+		s.remakeLocked()
 	}
 	if busy {
 		s.shut.Store(true)
 		return
 	}
 	s.retained.Store(s.sizes.retained)
-	s.decide()
+	s.decideLocked()
 }
 
-// whole reports whether all of the reserve is there.
-func (s *space) whole() bool { return s.held == [parts]bool{true, true, true} }
+// wholeLocked reports whether all of the reserve is there.
+func (s *space) wholeLocked() bool { return s.held == [parts]bool{true, true, true} }
 
-// decide opens and shuts. Opening needs half a margin more, so that it lasts.
-func (s *space) decide() {
-	least := s.needed()
+// decideLocked opens and shuts. Opening needs half a margin more, so that it lasts.
+func (s *space) decideLocked() {
+	least := s.neededLocked()
 	if !s.shut.Load() {
 		least -= s.sizes.margin / 2
 	}
-	shut := s.free < least || s.given && !s.whole() && !s.without
+	shut := s.free < least || s.given && !s.wholeLocked() && !s.without
 	switch {
 	case s.without:
 		s.scarce.Store((s.free < s.sizes.part || s.stuck > 0) && s.stuck < mostStuck)
 	default:
 		missing := !s.held[working-1] && (s.given || s.free < s.sizes.part)
-		s.scarce.Store((missing || s.stuck > 0 && !s.whole()) && s.stuck < mostStuck)
+		s.scarce.Store((missing || s.stuck > 0 && !s.wholeLocked()) && s.stuck < mostStuck)
 	}
 	if shut != s.shut.Swap(shut) || shut != s.told {
-		s.tell(shut)
+		s.tellLocked(shut)
 	}
 	room := s.free - least
 	if shut {
@@ -473,18 +473,18 @@ func (s *space) decide() {
 	s.room.Store(room)
 }
 
-// tell writes to the log that events are refused, or accepted again.
-func (s *space) tell(shut bool) {
+// tellLocked writes to the log that events are refused, or accepted again.
+func (s *space) tellLocked(shut bool) {
 	s.told = shut
 	if shut {
-		s.log.Error("the disk is full; events are refused until there is space", "free", s.free, "needed", s.needed())
+		s.log.Error("the disk is full; events are refused until there is space", "free", s.free, "needed", s.neededLocked())
 	} else {
 		s.log.Info("the disk has space again; events are accepted")
 	}
 }
 
-// needed is the free space at which events are accepted again.
-func (s *space) needed() int64 {
+// neededLocked is the free space at which events are accepted again.
+func (s *space) neededLocked() int64 {
 	n := s.sizes.margin + s.sizes.margin/2
 	for _, held := range s.held {
 		if !held { // without a reserve as much has to stay free
@@ -507,7 +507,7 @@ func (s *space) stats(busy bool) (full bool, free, needed int64) {
 		free = s.free
 	}
 	if full {
-		needed = s.needed()
+		needed = s.neededLocked()
 	}
 	return full, free, needed
 }
@@ -526,7 +526,7 @@ func (s *space) lack() int64 {
 	if !s.shut.Load() && s.wanted == 0 && free > 2*s.sizes.margin {
 		return 0
 	}
-	return max(s.needed()+s.sizes.margin+min(s.wanted, s.capacity/2)-free, 0)
+	return max(s.neededLocked()+s.sizes.margin+min(s.wanted, s.capacity/2)-free, 0)
 }
 
 // current returns the sizes for a database that is opened.
@@ -559,7 +559,7 @@ func (s *space) allowed() bool {
 	usage, err := s.fs.GetDiskUsage(s.dir)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.given && !s.whole() && !s.without && !s.spend.Load() {
+	if s.given && !s.wholeLocked() && !s.without && !s.spend.Load() {
 		return false
 	}
 	return err != nil || int64(min(usage.AvailBytes, math.MaxInt64)) > s.sizes.part/4

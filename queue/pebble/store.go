@@ -488,7 +488,7 @@ func (s *Store) Wake() {
 	defer s.lanesMu.RUnlock()
 	for _, l := range s.lanes {
 		l.mu.Lock()
-		l.stir()
+		l.stirLocked()
 		l.mu.Unlock()
 	}
 	s.sweeper.poke()
