@@ -72,12 +72,12 @@ func (d *damage) record(k, v []byte, err error) {
 // hole is told that what follows a key cannot be read before another.
 func (d *damage) hole(after, next []byte, err error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
 	if d.holes == nil {
 		d.holes = make(map[string][]byte)
 	}
 	d.holes[string(after)] = next
 	d.count++
+	d.mu.Unlock()
 	d.log.Error("a part of the queue cannot be read and is passed over", "after", hex.EncodeToString(after), "error", err)
 }
 
@@ -108,9 +108,10 @@ func (d *damage) past(after []byte) (next []byte, known bool) {
 // noKey is told of a record that nobody can read. It reports the first.
 func (d *damage) noKey(err error) {
 	d.mu.Lock()
-	defer d.mu.Unlock()
-	if !d.sealed {
-		d.sealed = true
+	first := !d.sealed
+	d.sealed = true
+	d.mu.Unlock()
+	if first {
 		d.log.Error("events wait that cannot be read; give the key that they were encrypted with", "error", err)
 	}
 }

@@ -98,7 +98,7 @@ func (o *operation) prepare(decide func(*operation) error) error {
 
 // find reads what there is of the message and its delivery.
 func (o *operation) find() (err error) {
-	o.endpoint, o.sum, err = o.db.summary(o.id, o.lane.endpoint())
+	o.endpoint, o.sum, err = o.db.summary(o.id, o.store.endpoint(o.lane))
 	switch {
 	case errors.Is(err, pebble.ErrNotFound):
 		return o.store.gone(o.db, o.id)

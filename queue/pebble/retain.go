@@ -375,7 +375,7 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 			continue
 		}
 		x.st.stage = st.stage
-		endpoint := x.lane.endpoint()
+		endpoint := s.endpoint(x.lane)
 		if err := batch.SingleDelete(key, nil); err != nil {
 			return nil, err
 		}
@@ -392,8 +392,11 @@ func (st stage) kept() bool {
 	return st == stageDelivered || st == stageCancelled || st == stageUnrouted
 }
 
-// endpoint is where the lane's messages are probably listed.
-func (l *lane) endpoint() laneID {
+// endpoint returns the endpoint in whose list the messages of a lane probably are.
+// It locks lanesMu because a lane that has lost its name can get it back.
+func (s *Store) endpoint(l *lane) laneID {
+	s.lanesMu.RLock()
+	defer s.lanesMu.RUnlock()
 	return laneOf(endpointOf(l.name))
 }
 

@@ -1,8 +1,3 @@
-// Package pebble is the queue's store on the local disk, on top of the Pebble
-// key-value engine.
-//
-// Start with [Open]. One commit makes a message, its deliveries and its dedupe
-// keys durable together, and concurrent commits share their syncs.
 package pebble
 
 import (
