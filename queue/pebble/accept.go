@@ -13,8 +13,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Accept implements [queue.Store]. A message without an ID is given one. It is
-// due since the time in its ID, or at once by the store's clock if that is later.
+// Accept implements [queue.Store]. A message without an ID gets one. Its deliveries are
+// due at the time in the ID, or now by the store's clock if that is earlier.
 func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...queue.Route) (queue.Accepted, error) {
 	verdict, w, err := s.record(ctx, id, m.ReceivedAt, m, to)
 	a := queue.Accepted{Verdict: verdict}
@@ -44,8 +44,8 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	if verdict == queue.New {
 		return verdict, nil
 	}
-	// What can be seen need not be durable yet. It is when its writer lets go of
-	// the stripe, or else it is gone.
+	// A visible key need not be durable. Its writer holds the stripe until it is durable
+	// or the commit has failed.
 	held, err := s.locks.lock(ctx, id.Key, id.Digest)
 	if err != nil {
 		return 0, unavailable(err)
@@ -92,8 +92,8 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		verdict, expiry, err = s.decide(db, id, nanos(now))
 	}
 	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays) {
-		// Whoever recorded it has let go of the stripe, so that it is durable, if the
-		// commit did not fail.
+		// The writer of the key has released the stripe, so the key is durable, unless the
+		// database has failed.
 		failed := db.hasFailed()
 		db.leave()
 		if failed {
@@ -131,7 +131,7 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 	return verdict, w, nil
 }
 
-// roughSize is about how many bytes the records of an acceptance take.
+// roughSize estimates the bytes of the records of an acceptance.
 func roughSize(m *queue.Message) int64 {
 	if m == nil {
 		return 256
@@ -141,8 +141,8 @@ func roughSize(m *queue.Message) int64 {
 
 var errDiskFull = errors.New("the disk is full")
 
-// decide looks an identity up, and returns when the key that decided expires. The
-// stripes of the identity are held, or the answer is only a first look.
+// decide looks an identity up and returns the expiry of the key that decided. Without
+// the stripes of the identity the verdict can be wrong in both directions.
 func (s *Store) decide(db *database, id queue.Identity, now int64) (verdict queue.Verdict, expiry int64, err error) {
 	for _, known := range [...]struct {
 		key     queue.Key
@@ -165,9 +165,9 @@ func (s *Store) decide(db *database, id queue.Identity, now int64) (verdict queu
 	return queue.New, 0, nil
 }
 
-// expiryOf looks a key up. An iterator, unlike Get, consults the bloom filters
-// of the last level too, which is where most of ten million keys are: a new key
-// so costs no read from disk.
+// expiryOf looks a key up. Unlike Get, an iterator uses the bloom filters of the last
+// level too, which contains most of ten million keys. Therefore a new key costs no
+// read from disk.
 func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error) {
 	iter, err := db.NewIter(&pebble.IterOptions{UseL6Filters: true})
 	if err != nil {
@@ -185,11 +185,22 @@ func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error
 }
 
 // write is one acceptance on its way to the disk.
+//
+// Invariants:
+//
+//   - The stripes in held stay locked from the decision until finish. finish runs once,
+//     with the outcome of the commit.
+//   - bytes is in Store.bytes from message on; finish takes it back after an error.
+//   - Each waiting part was announced by lane.begin, and finish ends that by
+//     lane.accepted.
+//
+// finish can run after the caller has left. mu orders it against abandon, so that a
+// claim which is made for a caller that has left is released.
 type write struct {
 	store  *Store
 	held   held
 	batch  *pebble.Batch
-	bytes  int64 // taken from the backlog's limit
+	bytes  int64 // of the message, added to Store.bytes
 	id     queue.Identity
 	keys   int64
 	expiry int64
@@ -197,9 +208,9 @@ type write struct {
 	single [1]part // most messages have one delivery
 
 	mu        sync.Mutex
-	abandoned bool   // nobody waits for the claim
+	abandoned bool   // the caller has left without the claim
 	claim     *claim // of the route with Hold
-	kept      *fresh // its message
+	kept      *fresh // the message of claim
 }
 
 // part is one delivery of a message that is being accepted.
@@ -207,8 +218,8 @@ type part struct {
 	lane     *lane
 	entry    entry
 	standing standing
-	touched  bool // there is a record of where it stands
-	named    bool // the lane's name is in the batch
+	touched  bool // the standing gets a record
+	named    bool // the batch contains the lane's name
 	hold     bool
 }
 
@@ -237,8 +248,8 @@ func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.M
 	return nil
 }
 
-// message adds a message and its deliveries to the batch. Without any it is kept
-// as unrouted, if it is to be kept at all.
+// message adds a message and its deliveries to the batch. A message without a route is
+// kept as unrouted for the retention of its endpoint, and not at all without one.
 func (w *write) message(m *queue.Message, to []queue.Route) error {
 	s := w.store
 	if m.ID == (queue.ID{}) {
@@ -258,7 +269,7 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 	w.parts = w.single[:0]
 	for i, r := range to {
 		if slices.ContainsFunc(to[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
-			continue // a delivery is written once
+			continue // a destination gets one delivery
 		}
 		l, err := s.lane(r.Destination)
 		if err != nil {
@@ -287,13 +298,13 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 	due, now := receiptDue(m.ID), s.due()
 	for i := range w.parts {
 		p := &w.parts[i]
-		// Each delivery carries its share of the message's bytes, so that the sum
-		// over the index is what the messages take.
+		// Each delivery has a share of the message's bytes, so that the sum over the index
+		// is the size of the messages.
 		p.standing.size, p.standing.due = size/int64(len(w.parts)), min(due, now)
 		if i == 0 {
 			p.standing.size += size % int64(len(w.parts))
 		}
-		p.touched = due > now || p.standing.order != nil // only its record tells then where it is
+		p.touched = due > now || p.standing.order != nil // the ID does not imply the index key then
 		p.entry.place = p.standing.place(m.ID)
 		if f != nil {
 			p.entry.fresh = &fresh{flight: f, size: p.standing.size, touched: p.touched}
@@ -303,7 +314,8 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 	return w.records(m, &record)
 }
 
-// records adds what is written of a message and of its deliveries.
+// records adds the records of a message and of its deliveries to the batch. The message
+// comes first, since encoded.put needs an empty batch.
 func (w *write) records(m *queue.Message, record *encoded) error {
 	err := record.put(w.batch)
 	var k keyBuffer
@@ -342,7 +354,7 @@ func (w *write) delivery(p *part) error {
 	return err
 }
 
-// finish lets go of what the acceptance held, once its outcome is known.
+// finish applies the outcome to memory and releases the stripes.
 func (w *write) finish(err error) {
 	s := w.store
 	for i := range w.parts {
@@ -366,7 +378,7 @@ func (w *write) finish(err error) {
 		s.keys.Add(w.keys)
 		s.sweeper.recorded(w.expiry)
 	}
-	if w.keys > 0 { // also after an error: the batch may be on disk all the same
+	if w.keys > 0 { // after an error as well: the batch may be on disk
 		for _, key := range [...]queue.Key{w.id.Key, w.id.Digest} {
 			if key != (queue.Key{}) && s.filter.add(key) {
 				s.loadFilter()
@@ -376,7 +388,7 @@ func (w *write) finish(err error) {
 	w.held.unlock()
 }
 
-// settle tells the lane of a delivery what became of it.
+// settle passes the outcome for one delivery to its lane, and keeps the claim for hand.
 func (w *write) settle(p *part, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -386,21 +398,20 @@ func (w *write) settle(p *part, err error) {
 	}
 }
 
-// abandon is for a caller who leaves before the outcome is known: whatever is
-// held for it waits like the rest.
+// abandon releases the claim of a caller that leaves, and makes settle claim nothing
+// any more.
 func (w *write) abandon() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	w.abandoned = true
 	if w.claim != nil {
 		w.kept.drop()
-		_ = w.claim.Release() // it was not ended yet
+		_ = w.claim.Release() // cannot fail: nothing has ended the claim
 	}
 }
 
-// hand completes the claim that the caller gets; nil: there is none. The message
-// is durable whatever happens here, so that what cannot be read now is delivered
-// like the rest.
+// hand completes the claim for the caller; nil: there is none. The message is durable
+// by now, so a claim that cannot be completed is delivered by a worker later.
 func (w *write) hand() queue.Claim {
 	w.mu.Lock()
 	c := w.claim

@@ -12,21 +12,29 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// change takes a delivery from one stage to another: first on disk, then, when
-// that is known to be there, in the counts.
+// change moves a delivery from one stage to another. build adds the records to a
+// batch. doneLocked updates the counts in memory, after the batch was committed.
+//
+// Invariants:
+//
+//   - from is the standing on disk. Only the holder of the claim, or of the message's
+//     stripe in Store.parts, may build a change.
+//   - A delivery is in exactly one index: that of its stage. leave removes it from the
+//     index of from, arrive adds it to the index of to, in one batch.
+//   - A change to stageGone needs the message's stripe; see lock.
 type change struct {
 	store    *Store
 	lane     *lane
 	id       queue.ID
 	from, to standing
-	touched  bool           // there is a record of where it stands
-	attempt  *queue.Attempt // to be counted
-	endpoint laneID         // the message's, as far as it is known
-	why      reason         // where it goes for good
+	touched  bool           // the standing has a record on disk
+	attempt  *queue.Attempt // to be counted; nil: none
+	endpoint laneID         // a guess at the message's endpoint; summary searches if it is wrong
+	why      reason         // of a removal
 }
 
-// ends makes the change one to the end of a delivery: it stays for the lane's
-// retention, or goes at once.
+// ends sets the stage at the end of a delivery. Without a retention the delivery is
+// removed at once, except a dead letter.
 func (c *change) ends(st stage, why reason) {
 	c.to.stage, c.to.ended, c.why = st, nanos(c.store.now()), why
 	if st != stageDead && c.lane.retention.Load() <= 0 {
@@ -34,13 +42,13 @@ func (c *change) ends(st stage, why reason) {
 	}
 }
 
-// lockLimit is how long a change waits for a message, which another holds for as
-// long as the disk is full: who waited for ever could not be stopped.
+// lockLimit is how long a change waits for the stripe of a message. On a full disk
+// the holder waits for space, and a change without a limit could not be stopped.
 const lockLimit = 5 * time.Second
 
-// lock locks the message where the change may be the end of it: until unlock no
-// other delivery of the message can be removed, as both would find the other
-// still there.
+// lock locks the message if the change removes the delivery. Two removals of one
+// message at a time would each find the other delivery still there, and the message
+// would stay for ever.
 func (c *change) lock() (unlock func(), err error) {
 	if c.to.stage != stageGone {
 		return func() {}, nil
@@ -50,13 +58,13 @@ func (c *change) lock() (unlock func(), err error) {
 	return c.store.lockMessage(ctx, c.id)
 }
 
-// lockMessage keeps others from changing what deliveries a message has.
+// lockMessage locks the set of deliveries of a message.
 func (s *Store) lockMessage(ctx context.Context, id queue.ID) (unlock func(), err error) {
 	held, err := s.parts.lock(ctx, queue.Key(id), queue.Key{})
 	return held.unlock, err
 }
 
-// build adds to the batch what the change takes.
+// build adds the records of the change to the batch.
 func (c *change) build(db *database, batch *pebble.Batch) error {
 	if c.attempt != nil {
 		if err := c.count(batch); err != nil {
@@ -76,7 +84,7 @@ func (c *change) build(db *database, batch *pebble.Batch) error {
 	return c.store.setStanding(batch, c.id, c.lane.id, &c.to)
 }
 
-// count writes the attempt. Where the delivery goes with it nobody could read it.
+// count adds the record of the attempt, unless the delivery is removed with it.
 func (c *change) count(batch *pebble.Batch) error {
 	c.to.attempts++
 	a := *c.attempt
@@ -98,12 +106,13 @@ func (c *change) count(batch *pebble.Batch) error {
 	return nil
 }
 
-// leave takes the delivery out of the index of its stage.
+// leave deletes the delivery from the index of its old stage. SingleDelete is enough
+// where a key is written once.
 func (c *change) leave(batch *pebble.Batch) error {
 	var k keyBuffer
 	switch c.from.stage {
 	case stageWaiting:
-		if c.from.order != nil { // not SingleDelete: each retry writes it again
+		if c.from.order != nil { // not SingleDelete: each retry writes the same key again
 			return batch.Delete(c.from.place(c.id).key(&k, c.lane.id), nil)
 		}
 		return batch.SingleDelete(c.from.place(c.id).key(&k, c.lane.id), nil)
@@ -116,7 +125,7 @@ func (c *change) leave(batch *pebble.Batch) error {
 	}
 }
 
-// arrive enters it into that of its new one.
+// arrive adds the delivery to the index of its new stage.
 func (c *change) arrive(batch *pebble.Batch) error {
 	var k keyBuffer
 	var v [24]byte
@@ -144,7 +153,7 @@ func (s *Store) setStanding(batch *pebble.Batch, id queue.ID, lane laneID, st *s
 	return batch.Set(standingKey(&k, id, lane), st.append(v[:0], s.seal.of(id)), nil)
 }
 
-// doneLocked brings the counts up to what is on disk. The lane is locked.
+// doneLocked updates the counts in memory after the commit. The lane is locked.
 func (c *change) doneLocked() {
 	c.store.tallyLocked(c.lane, c.id, &c.from, -1)
 	c.store.tallyLocked(c.lane, c.id, &c.to, 1)
@@ -153,7 +162,8 @@ func (c *change) doneLocked() {
 	}
 }
 
-// tallyLocked counts a delivery where it stands, or no more. The lane is locked.
+// tallyLocked adds a delivery to the counts of its stage, or removes it with sign -1.
+// The lane is locked.
 func (s *Store) tallyLocked(l *lane, id queue.ID, st *standing, sign int64) {
 	switch st.stage {
 	case stageGone:
@@ -178,21 +188,23 @@ func (s *Store) tallyLocked(l *lane, id queue.ID, st *standing, sign int64) {
 	s.bytes.Add(sign * st.size)
 }
 
-// removal takes deliveries out of the store, and each message with its last
-// delivery. The messages are locked.
+// removal removes deliveries from the store, and each message with its last
+// delivery. The stripes of the messages are held until the batch is committed.
 type removal struct {
 	store *Store
 	db    *database
 	batch *pebble.Batch
 	now   int64
-	gone  map[queue.ID][]laneID // in this batch, whose message stays so far
+	gone  map[queue.ID][]laneID // removed in this batch, while their message stays
 }
 
 func (s *Store) newRemoval(db *database, batch *pebble.Batch) *removal {
 	return &removal{store: s, db: db, batch: batch, now: nanos(s.now())}
 }
 
-// delivery adds the removal of one delivery, which is out of its index already.
+// delivery adds the removal of one delivery to the batch. The caller has removed it
+// from its index. If other deliveries are left, a standing of stageGone stays until
+// the message goes, so that a later removal knows of it.
 func (r *removal) delivery(l *lane, id queue.ID, st *standing, touched bool, endpoint laneID, why reason) error {
 	var k keyBuffer
 	for n := st.oldest(); n <= st.written; n++ {
@@ -221,8 +233,8 @@ func (r *removal) delivery(l *lane, id queue.ID, st *standing, touched bool, end
 	return r.message(id, endpoint, &sum, l, touched, why)
 }
 
-// lost makes up for an entry of the list that is gone or damaged: without it the
-// message could neither stay for its other deliveries nor go with the last.
+// lost rebuilds the destinations of a message whose summary is missing or damaged. It
+// asks every lane, because the message must stay while another delivery is left.
 func (r *removal) lost(id queue.ID) (sum summary, err error) {
 	var k keyBuffer
 	for _, l := range r.store.allLanes() {
@@ -245,7 +257,7 @@ func (r *removal) lost(id queue.ID) (sum summary, err error) {
 	return sum, nil
 }
 
-// others tells whether other deliveries of the message are left.
+// others reports whether other deliveries of the message are left.
 func (r *removal) others(l *lane, id queue.ID, sum *summary) (bool, error) {
 	for _, other := range sum.lanes {
 		if other == l.id || slices.Contains(r.gone[id], other) {
@@ -253,7 +265,7 @@ func (r *removal) others(l *lane, id queue.ID, sum *summary) (bool, error) {
 		}
 		st, found, err := r.store.standing(r.db, id, other)
 		if isDamage(err) || errors.Is(err, errNoKey) {
-			err = nil // it is there, wherever it stands
+			err = nil // unreadable, but there: the message stays
 		}
 		if err != nil || !found || st.stage != stageGone {
 			return true, err
@@ -262,7 +274,7 @@ func (r *removal) others(l *lane, id queue.ID, sum *summary) (bool, error) {
 	return false, nil
 }
 
-// message removes all that is left of a message after its last delivery.
+// message removes the message and its remaining records after its last delivery.
 func (r *removal) message(id queue.ID, endpoint laneID, sum *summary, last *lane, touched bool, why reason) error {
 	var k keyBuffer
 	err := r.batch.SingleDelete(messageKey(&k, id), nil)
@@ -284,7 +296,8 @@ func (r *removal) message(id queue.ID, endpoint laneID, sum *summary, last *lane
 	return errors.Join(err, r.batch.Set(goneKey(&k, id), appendGone(v[:0], r.now, why), nil))
 }
 
-// standing reads where a delivery stands, if that is recorded.
+// standing reads the standing of a delivery. found is false if none is recorded: the
+// delivery waits since its receipt, or does not exist.
 func (s *Store) standing(db *database, id queue.ID, lane laneID) (st standing, found bool, err error) {
 	var k keyBuffer
 	v, closer, err := db.Get(standingKey(&k, id, lane))
@@ -298,9 +311,9 @@ func (s *Store) standing(db *database, id queue.ID, lane laneID) (st standing, f
 	return st, true, errors.Join(err, closer.Close())
 }
 
-// summary finds a message in the list of its endpoint: in the one that is given,
-// or, where it is not there, by a look into each. The error is
-// [pebble.ErrNotFound] if it is in none.
+// summary reads the summary of a message from the list of the given endpoint, or else
+// searches the lists of all endpoints. The error is [pebble.ErrNotFound] if no list
+// contains it.
 func (db *database) summary(id queue.ID, endpoint laneID) (laneID, summary, error) {
 	sum, err := db.summaryIn(endpoint, id)
 	if !errors.Is(err, pebble.ErrNotFound) {

@@ -11,31 +11,40 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// claim is a delivery in the hands of a worker.
+// claim is a delivery that a worker, or an operation of a person, holds.
+//
+// Invariants:
+//
+//   - While the claim is not ended, lane.busy[id] is the claim, and the delivery is
+//     neither in the window nor the head of a line that can be claimed.
+//   - The fields before place belong to the holder. settle and reconcile run on other
+//     goroutines and change the others under the lane's lock.
+//   - A claim writes nothing. On disk its delivery is a waiting one until a mark.
 type claim struct {
 	store    *Store
 	lane     *lane
 	delivery queue.Delivery
 	standing standing
-	touched  bool    // there is a record of where it stands
+	touched  bool    // the standing has a record on disk
 	flight   *flight // the message, until the claim ends
-	unsure   bool    // an attempt may have been written, though its mark has failed
+	unsure   bool    // a failed mark may have written its attempt all the same
 
-	// The rest is guarded by the lane. The first two may change when the database
-	// is replaced.
+	// The lane's lock guards the rest. reconcile changes place and gone when the
+	// database is replaced.
 	place
-	gone  bool // no longer on disk: a mark was kept that had failed, so it seemed
-	let   bool // it was released while a mark is being written
+	gone  bool // not waiting on disk any more: a mark that returned an error was kept
+	let   bool // Release was called while a mark is being written
 	phase phase
 }
 
-// phase is how far a claim is.
+// phase is the progress of a claim: holding → marking → ended, back to holding after
+// a failed mark, or marked if the mark was kept although its caller had left.
 type phase int
 
 const (
 	holding phase = iota
-	marking       // the outcome of a mark is not known yet
-	marked        // the mark is kept, though the worker was told of an error
+	marking       // a mark is being written
+	marked        // the mark is kept; mark sets ended, or the worker got an error and calls again
 	ended
 )
 
@@ -53,7 +62,7 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 	for {
 		if err := ctx.Err(); err != nil {
 			l.mu.Lock()
-			l.stirLocked() // who was woken just now passes that on
+			l.stirLocked() // this call may just have been woken: wake another
 			l.mu.Unlock()
 			return nil, context.Cause(ctx)
 		}
@@ -78,8 +87,9 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 	}
 }
 
-// tryClaim takes what is due, or returns the channel to wait for, or neither
-// when it had better be called again.
+// tryClaim claims a due delivery, or returns the channel to wait for. It returns
+// neither after a search or a scan: the caller calls it again. Searches and scans
+// run without the lane's lock, one scan and one search of a line at a time.
 func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 	db, err := s.enter()
 	if err != nil {
@@ -123,7 +133,8 @@ func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
 	return c, nil, err
 }
 
-// scan reads a window's worth of waiting deliveries from the index.
+// scan reads up to windowSize waiting deliveries from the index. rest is the position
+// of the next one, or end.
 func scan(db *database, lane laneID, from position) (found []position, rest position, err error) {
 	var lower, upper keyBuffer
 	rest = end
@@ -142,11 +153,12 @@ func scan(db *database, lane laneID, from position) (found []position, rest posi
 	return found, rest, err
 }
 
-// lookAhead is how many deliveries a search reads of a line: the head, whether
-// there are others, and some that are being accepted.
+// lookAhead is how many deliveries a search reads of a line. One is the head, one
+// shows that the line goes on, and the others allow for deliveries being accepted.
 const lookAhead = 8
 
-// inLine reads the first deliveries of a line from where the search begins.
+// inLine reads the first deliveries of a line from r.from on. rest is true if there are
+// more.
 func inLine(db *database, lane laneID, r *search) (found []position, rest bool, err error) {
 	var lower, upper keyBuffer
 	from := lineKey(&lower, lane, r.line.order, r.from)
@@ -166,8 +178,9 @@ func inLine(db *database, lane laneID, r *search) (found []position, rest bool, 
 	return found, rest, err
 }
 
-// fill completes a claim with its message. A claim whose records are damaged
-// cannot be delivered and must not block those behind it.
+// fill completes a claim with its message. It returns neither claim nor error if the
+// message cannot be delivered: a damaged one becomes a dead letter, one without its
+// key is parked. Both make way for the deliveries behind them.
 func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
 	c.store = s
 	err := s.locate(db, c, x)
@@ -197,13 +210,14 @@ func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
 	default:
 		err = unavailable(err)
 	}
-	if err != nil { // nobody else has the claim who could end it
+	if err != nil { // the caller gets no claim, so it is released here
 		err = errors.Join(err, c.Release())
 	}
 	return nil, err
 }
 
-// locate finds out where a delivery stands and joins the flight of its message.
+// locate reads the standing of a delivery and joins the flight of its message. A
+// fresh delivery has both in memory.
 func (s *Store) locate(db *database, c *claim, x *fresh) error {
 	c.standing = standing{order: c.order}
 	if x != nil {
@@ -248,15 +262,14 @@ func (c *claim) Bury(a queue.Attempt) error {
 	return c.end("bury", a, func(x *change) { x.ends(stageDead, 0) })
 }
 
-// postpone parks the delivery. Nothing counts as an attempt.
+// postpone parks the delivery without counting an attempt.
 func (c *claim) postpone() error {
 	return c.mark(nil, func(x *change) { x.to.due = parkedAt(c.store.dueAt(c.store.now().Add(keyPause))) })
 }
 
-// Release implements [queue.Claim]. Nothing is written: on disk a claimed
-// delivery looks like any that waits. While a mark is being written that nobody
-// waits for any more, as on a full disk, the claim ends when that has come to an
-// end.
+// Release implements [queue.Claim]. Nothing is written: on disk a claimed delivery
+// looks like a waiting one. If a mark is still being written after its caller has
+// left, as on a full disk, settle releases the claim when the outcome is known.
 func (c *claim) Release() error {
 	l := c.lane
 	l.mu.Lock()
@@ -275,7 +288,7 @@ func (c *claim) Release() error {
 	return nil
 }
 
-// releaseLocked puts the delivery back. The lane is locked.
+// releaseLocked makes the delivery wait again. The lane is locked.
 func (c *claim) releaseLocked() {
 	c.lane.endedLocked(c)
 	if !c.gone {
@@ -283,7 +296,7 @@ func (c *claim) releaseLocked() {
 	}
 }
 
-// readyLocked tells whether a method may go on. The lane is locked.
+// readyLocked returns an error unless the claim can be ended now. The lane is locked.
 func (c *claim) readyLocked() error {
 	switch {
 	case c.phase == ended || c.let:
@@ -294,8 +307,8 @@ func (c *claim) readyLocked() error {
 	return nil
 }
 
-// end counts an attempt and commits what becomes of the delivery. After an error
-// the claim is still held and may be ended again.
+// end counts an attempt and commits the change of the delivery. After an error the
+// claim is still held and may be ended again.
 func (c *claim) end(what string, a queue.Attempt, to func(*change)) error {
 	if err := c.mark(&a, to); err != nil {
 		return fmt.Errorf("marking as %s: %w", what, err)
@@ -305,7 +318,7 @@ func (c *claim) end(what string, a queue.Attempt, to func(*change)) error {
 
 func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 	if c.store.space.scarce.Load() {
-		return unavailable(errDiskFull) // what is left is for the removal of others
+		return unavailable(errDiskFull) // the rest of the space is for removals
 	}
 	db, err := c.store.enter()
 	if err != nil {
@@ -345,13 +358,13 @@ func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 	return nil
 }
 
-// change is one that leaves the delivery where it is.
+// change returns a change of the claimed delivery that changes nothing yet.
 func (c *claim) change(at place) *change {
 	x := &change{store: c.store, lane: c.lane, id: at.id, from: c.standing, touched: c.touched}
 	x.from.due, x.from.order = at.due, at.order
 	x.to = x.from
 	if c.unsure {
-		// It is overwritten, or else removed with the others.
+		// This mark overwrites the attempt of the failed one, or a removal deletes it.
 		x.touched = true
 		x.from.written++
 	}
@@ -361,7 +374,8 @@ func (c *claim) change(at place) *change {
 	return x
 }
 
-// startMark tells where the delivery stands, and whether there is anything to do.
+// startMark begins a mark. proceed is false if there is nothing to write: the mark
+// before was kept after all, or the delivery is gone.
 func (c *claim) startMark() (was place, proceed bool, err error) {
 	l := c.lane
 	l.mu.Lock()
@@ -382,7 +396,8 @@ func (c *claim) startMark() (was place, proceed bool, err error) {
 	return c.place, true, nil
 }
 
-// settle brings memory up to what is on disk.
+// settle applies the outcome of a mark to memory. It runs on the goroutine of mark, or
+// on that of outlast after mark has returned.
 func (c *claim) settle(x *change, err error) {
 	l := c.lane
 	l.mu.Lock()

@@ -18,29 +18,36 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// database is one opened Pebble. A store goes through several of them when its
-// disk is faulty: the broken one is fenced off and given up, and a fresh one is
-// opened on the same files.
+// database is one opened Pebble. After a failed write the store abandons it and
+// opens a fresh one on the same files.
 //
-// All writes go through two goroutines. The first hands batches to Pebble one
-// after another without waiting for the disk; the second waits for the disk and
-// wakes the callers. Callers so never stand inside Pebble and can leave when
-// their context ends, however long the disk hangs; and it is as fast as many
-// callers committing at once, since Pebble syncs for all that came meanwhile.
+// All writes of a store in service go through two goroutines. apply hands batches to
+// Pebble one after another without waiting for the disk. await waits for the disk
+// and wakes the callers. Therefore a caller is never inside Pebble and can leave when
+// its context ends, even if the disk hangs. Nothing is lost in speed, because one
+// sync of Pebble serves all batches that it was given before.
+//
+// Invariants:
+//
+//   - users counts the callers between use and leave. Only a database without users
+//     is closed, so a user may read without looking at its state again.
+//   - Every commit gets exactly one result, or dead is closed.
+//   - Once failing is closed nothing read from the database may be acknowledged: a
+//     visible record need not be durable.
 type database struct {
 	*pebble.DB
 	fence  *fence
-	stall  time.Duration // how long a commit waits on after the disk became full
+	stall  time.Duration // how long a commit still waits once the disk is full
 	damage *damage
-	fail   func(error) // tells the store, which starts the repair
+	fail   func(error) // reports the first error to the store, which starts the repair
 
 	queue   chan *commit
 	syncing chan *commit
-	failing chan struct{} // closed at the first error that it cannot survive
-	dead    chan struct{} // closed when nothing can become durable here any more
+	failing chan struct{} // closed at the first error that the database cannot survive
+	dead    chan struct{} // closed when no commit can become durable any more
 	loops   sync.WaitGroup
 
-	trailing atomic.Bool // a trailer is on its way
+	trailing atomic.Bool // a trailer is on its way to the disk
 
 	mu     sync.Mutex
 	broken bool
@@ -48,17 +55,17 @@ type database struct {
 	idle   chan struct{} // closed when broken and the last user has left
 }
 
-// commit is a batch on its way.
+// commit is a batch on its way through the pipeline.
 type commit struct {
 	batch  *pebble.Batch
 	sync   bool
-	result chan error  // gets exactly one
-	finish func(error) // nil: nobody waits for it
+	result chan error  // gets exactly one value; has room for it, so no sender waits
+	finish func(error) // nil: it is a trailer, for which nobody waits
 }
 
 const queueLength = 256
 
-// openDatabase opens the folder's files. report is called at most once, from any
+// openDatabase opens the folder. report is called at most once, from any
 // goroutine, with the first error after which the database must not be used.
 func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*database, error)) (*database, error) {
 	db := &database{
@@ -95,7 +102,7 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*dat
 	select {
 	case err = <-opened:
 		opened <- err
-	case <-db.failing: // what Open waits for may be held up, here and below
+	case <-db.failing: // Open may hang: the fence has stopped one of its goroutines
 		err = cause
 	case <-files.shut:
 		err = errFenced
@@ -124,14 +131,14 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		Cache:              cache,
 		FormatMajorVersion: pebble.FormatNewest,
 		Logger:             logger{db, o},
-		// Small enough that a few of them fit into the promised memory, large
-		// enough that a message which is delivered at once never leaves memory.
+		// Small enough that three fit into the promised memory, and large enough that a
+		// message which is delivered at once is never written to a table.
 		MemTableSize:                o.memTableOf(sizes),
 		MemTableStopWritesThreshold: memTables,
 		MaxOpenFiles:                500,
-		// Spread the writing instead of leaving it all to the sync.
+		// The file system writes steadily, and a sync finds less to do.
 		BytesPerSync: 1 << 20,
-		// A backlog is read in order and soon deleted: it is not worth much rewriting.
+		// A backlog is read in order and soon deleted, so it is rewritten seldom.
 		L0CompactionThreshold:      8,
 		LBaseMaxBytes:              256 << 20,
 		L0StopWritesThreshold:      1000,
@@ -141,7 +148,7 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	}
 	po.TargetFileSizes[0] = sizes.table
 	if sizes.memTable < maxMemTable {
-		po.Cleaner = cleaner{} // old logs would take the space of four memtables
+		po.Cleaner = cleaner{} // old logs kept for reuse would take the space of four memtables
 	}
 	for i := range po.Levels {
 		po.Levels[i].FilterPolicy = bloom.FilterPolicy(10)
@@ -150,8 +157,8 @@ func (db *database) options(o Options, cache *pebble.Cache) *pebble.Options {
 	}
 	po.EventListener = &pebble.EventListener{
 		BackgroundError: func(err error) {
-			// A damaged file cannot be compacted, but what it holds elsewhere is there.
-			// Only compactions report that there is no space: they are repeated.
+			// A damaged file cannot be compacted, but the rest of it can be read. An error
+			// for want of space comes from a compaction, which Pebble repeats.
 			if !errors.Is(err, pebble.ErrCancelledCompaction) && !isCorruption(err) && !noSpace(err) {
 				db.fail(err)
 			}
@@ -171,7 +178,7 @@ type cleaner struct {
 
 type archives struct{ pebble.ArchiveCleaner }
 
-// corrupt is told of each damaged block that is met, on the goroutine that reads.
+// corrupt is called for each damaged block, on the goroutine that reads it.
 func (db *database) corrupt(log *slog.Logger, info pebble.DataCorruptionInfo) {
 	if db.fence.tables.add(info.Path) {
 		log.Error("a file of the queue is damaged; what can be read goes on. "+salvageHint, "file", info.Path, "details", info.Details)
@@ -187,8 +194,9 @@ func (db *database) hasFailed() bool {
 	}
 }
 
-// use keeps the database open until the matching leave. It fails once the
-// database is broken.
+// use keeps the database open until the matching leave. It returns false once the
+// database is retired. A user may only wait for things that end when dead is closed;
+// see the order of locks in doc.go.
 func (db *database) use() bool {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -207,7 +215,7 @@ func (db *database) leave() {
 	}
 }
 
-// retire lets no new user in.
+// retire refuses new users.
 func (db *database) retire() {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -220,12 +228,14 @@ func (db *database) retire() {
 	}
 }
 
-// commit writes a batch and, when it is to be synced, waits until it is durable;
-// otherwise until it is visible. finish is called exactly once with the outcome,
-// which may be after commit has returned: whoever gives up waiting does not know
-// what became of the batch, so that what hangs on it is only let go later.
+// commit writes a batch. With sync it waits until the batch is durable, otherwise
+// until it is visible.
 //
-// The caller has called use; commit leaves.
+// finish is called exactly once with the outcome. A caller that stops waiting does
+// not know whether the batch was written, so its locks and counts are released in
+// finish and not when commit returns.
+//
+// The caller has called use; commit calls leave after finish.
 func (db *database) commit(ctx context.Context, full *disk, batch *pebble.Batch, sync bool, finish func(error)) error {
 	c := &commit{batch: batch, sync: sync, result: make(chan error, 1), finish: finish}
 	whenFull := full.whenFull()
@@ -250,7 +260,7 @@ func (db *database) commit(ctx context.Context, full *disk, batch *pebble.Batch,
 		case <-db.dead:
 			return db.finish(c, c.lastWord())
 		case <-whenFull:
-			// The write under way may still succeed: give it a moment.
+			// The write under way may still find space: wait a little longer.
 			whenFull = nil
 			timer := time.NewTimer(db.stall)
 			defer timer.Stop()
@@ -276,8 +286,8 @@ func (db *database) outlast(c *commit) {
 	}
 }
 
-// lastWord is the outcome of a commit whose database is dead: the result may
-// have come before the end.
+// lastWord returns the outcome of a commit whose database is dead. The result may
+// have arrived before that.
 func (c *commit) lastWord() error {
 	select {
 	case err := <-c.result:
@@ -298,14 +308,14 @@ func (db *database) finish(c *commit, err error) error {
 	return err
 }
 
-// notesLag is how long what is written without a sync may stay in the process: Pebble
-// gives it to the file when a block of 32 KiB is full or somebody syncs, and where
-// no event arrives a crash would repeat all deliveries since the last one that did.
+// notesLag bounds how long an unsynced write stays in the process. Pebble passes it to
+// the file when a block of 32 KiB is full or at the next sync. Without this bound, a
+// crash while no event arrives would repeat all deliveries since the last event.
 const notesLag = 50 * time.Millisecond
 
 // apply is the goroutine that hands batches to Pebble.
 func (db *database) apply() {
-	var due <-chan time.Time // nil: nothing is left in the process
+	var due <-chan time.Time // nil: no unsynced write is in the process
 	for {
 		var c *commit
 		select {
@@ -313,7 +323,7 @@ func (db *database) apply() {
 			return
 		case c = <-db.queue:
 		case <-due:
-			if db.trailing.Load() { // the disk has not taken the one before
+			if db.trailing.Load() { // the trailer before is not on the disk yet
 				due = time.After(notesLag)
 				continue
 			}
@@ -346,8 +356,8 @@ func (db *database) apply() {
 	}
 }
 
-// trailer is a commit without content, for which nobody waits. Its sync takes what
-// was written before it to the disk.
+// trailer is an empty commit for which nobody waits. Its sync takes the unsynced
+// writes before it to the disk.
 func (db *database) trailer() *commit {
 	db.trailing.Store(true)
 	c := &commit{batch: db.NewBatch(), sync: true, result: make(chan error, 1)}
@@ -381,8 +391,9 @@ func (db *database) close() error {
 	return guarded(db.DB.Close)
 }
 
-// guarded runs f and turns a panic into an error. Pebble panics, and logs
-// fatally, where it cannot go on; the process can.
+// guarded runs f and turns a panic into an error. Pebble panics or logs fatally
+// where it cannot continue, and the process must continue. It is not inlined, since
+// onGuarded looks for its name on the stack.
 //
 //go:noinline
 func guarded(f func() error) (err error) {
@@ -398,7 +409,7 @@ func guarded(f func() error) (err error) {
 	return f()
 }
 
-// onGuarded tells whether the calling goroutine runs below guarded.
+// onGuarded reports whether guarded is on the stack of the calling goroutine.
 func onGuarded() bool {
 	var stack [128]uintptr
 	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
@@ -413,7 +424,7 @@ func onGuarded() bool {
 	}
 }
 
-// logger receives Pebble's messages, of which only the last words matter.
+// logger receives Pebble's messages. Its information is dropped.
 type logger struct {
 	db *database
 	o  Options
@@ -427,11 +438,13 @@ func (l logger) Errorf(format string, args ...any) {
 	}
 }
 
-// Fatalf must not return: Pebble relies on that. It must not end the process
-// either, which serves other things. So it ends what the goroutine is doing: on
-// one of ours by a panic, which guarded turns into an error; on one of Pebble's
-// by the goroutine's end, as soon as nobody uses the database any more. Failed
-// writes do not come here, as the fence stops them, except those of Open itself.
+// Fatalf must not return, as Pebble relies on that, and must not end the process. It
+// ends the work of the goroutine instead:
+//
+//   - below guarded by a panic, which guarded turns into an error;
+//   - on a goroutine of Pebble by its end, once nobody uses the database any more.
+//
+// The fence stops failed writes before they reach this, except those of Open.
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.db.fail(err)
@@ -442,7 +455,7 @@ func (l logger) Fatalf(format string, args ...any) {
 	runtime.Goexit()
 }
 
-// unavailable marks err as a reason to try again later.
+// unavailable wraps err in [queue.ErrUnavailable]: the caller may try again later.
 func unavailable(err error) error {
 	if err == nil {
 		return queue.ErrUnavailable

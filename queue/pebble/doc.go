@@ -5,9 +5,11 @@
 // it. A lane (lane.go) is the part of the store in memory that belongs to one
 // destination: it decides which delivery is claimed next.
 //
-// Three more types carry the work: database (database.go) is one opened Pebble
-// with its commit pipeline, write (accept.go) is one acceptance on its way to the
-// disk, and change (change.go) moves one delivery from one stage to the next.
+// Three more types carry the work:
+//
+//   - database (database.go) is one opened Pebble with its commit pipeline.
+//   - write (accept.go) is one acceptance on its way to the disk.
+//   - change (change.go) moves one delivery from one stage to the next.
 //
 // # The life of a delivery
 //
@@ -65,8 +67,8 @@
 // While deliveries of several order rules wait in one lane, they are delivered in
 // the order of receipt (rule.go).
 //
-// Parked. A delivery whose message is sealed with a missing key waits five
-// minutes and is tried again, or at once when a key is added (parked.go).
+// Parked. A delivery whose message is sealed with a missing key is tried again after
+// five minutes, or as soon as a key is added (parked.go).
 //
 // # Crash and reopen
 //
@@ -106,10 +108,10 @@
 // of its event ID. Times are nanoseconds since 1970, big-endian in keys. In values
 // a number is a varint and a text carries its length (record.go).
 //
-// The examples are of a message 01a1a0a3-0280-7000-9234-56789abcdef0 that was
-// received on 3 November 2026 at 09:00 UTC by the endpoint "acme" (digest
-// 822b33ad87c148a0) for the destination "acme/app" (digest 5f89da0438fa1b17). "ID"
-// stands for the 16 bytes of that ID.
+// The examples are of the message 01a1a0a3-0280-7000-9234-56789abcdef0, received on
+// 3 November 2026 at 09:00 UTC. "ID" stands for the 16 bytes of that ID. The endpoint
+// is "acme" (digest 822b33ad87c148a0), the destination "acme/app" (digest
+// 5f89da0438fa1b17).
 //
 //	f                          format of the folder
 //	  value    the text of the constant format
@@ -235,32 +237,32 @@
 // on one level are never held together. A function whose name ends in Locked must
 // be called with its receiver's lock held (for a claim or change: the lane's).
 //
-//	 1  history.turn      one sweep of ended deliveries at a time. A channel of one.
-//	    Store.pausing     one Pause at a time, so that memory follows the last commit.
-//	    Store.secrets     one change of learnt secrets or of encryption keys at a time.
-//	 2  Store.locks       stripes by dedupe key: from the decision on a key until the
-//	                      outcome of its commit.
-//	    Store.parts       stripes by message ID: who removes or operates on deliveries of
-//	                      a message.
-//	 3  write.mu          a caller that leaves against the outcome of its commit.
-//	    flight.once       the first reader of a message. Held during a read of Pebble.
-//	 4  Store.lanesMu     the set of lanes, and a lane's name.
-//	 5  lane.mu           window, lines, busy claims, waiters and counts of one
-//	                      destination, and the phase of its claims.
-//	 6  Pebble's own      taken by every call of Pebble, and held while it calls the fence,
-//	                      the logger and the event listener.
-//	 7  fence.mu          read by every change of a file; written by close, which waits
-//	                      for the changes under way.
-//	 8  disk.mu           the channel that is closed while a write waits for space.
-//	    space.mu          the reserve and the free space. File operations that bypass the
-//	                      fence run below it; no wait for space does.
-//	 9  Store.mu          closed, cause, opening, and the folder's lock.
-//	    database.mu       broken and the count of users.
-//	    flightShard.mu    the messages in memory whose ID ends alike.
-//	    garbage.mu        the estimate of removed bytes.
-//	    steady.mu         the due clock.
-//	    damage.mu         the known damage.
-//	    damagedTables.mu  the names of damaged tables.
+//	1  history.turn      one sweep of ended deliveries at a time. A channel of one.
+//	   Store.pausing     one Pause at a time, so that memory follows the last commit.
+//	   Store.secrets     one change of learnt secrets or of encryption keys at a time.
+//	2  Store.locks       stripes by dedupe key: from the decision on a key until the
+//	                     outcome of its commit.
+//	   Store.parts       stripes by message ID: who removes or operates on deliveries of
+//	                     a message.
+//	3  write.mu          a caller that leaves against the outcome of its commit.
+//	   flight.once       the first reader of a message. Held during a read of Pebble.
+//	4  Store.lanesMu     the set of lanes, and a lane's name.
+//	5  lane.mu           window, lines, busy claims, waiters and counts of one
+//	                     destination, and the phase of its claims.
+//	6  Pebble's own      taken by every call of Pebble, and held while it calls the fence,
+//	                     the logger and the event listener.
+//	7  fence.mu          read by every change of a file; written by close, which waits
+//	                     for the changes under way.
+//	8  disk.mu           the channel that is closed while a write waits for space.
+//	   space.mu          the reserve and the free space. File operations that bypass the
+//	                     fence run below it; no wait for space does.
+//	9  Store.mu          closed, cause, opening, and the folder's lock.
+//	   database.mu       broken and the count of users.
+//	   flightShard.mu    the messages in memory whose ID ends alike.
+//	   garbage.mu        the estimate of removed bytes.
+//	   steady.mu         the due clock.
+//	   damage.mu         the known damage.
+//	   damagedTables.mu  the names of damaged tables.
 //
 // Rules that follow from it:
 //
@@ -289,8 +291,8 @@
 //     on that of outlast. It takes locks of the levels 3 to 5 and releases those of the
 //     levels 1 and 2.
 //   - database.failing is closed at the first error. abandon then closes fence.shut (no
-//     change of a file begins) and dead (no commit can become durable), waits for idle
-//     (no users), and closes fence.void, which releases the stopped goroutines.
+//     change of a file begins) and dead (no commit can become durable). It waits for
+//     idle (no users) and closes fence.void, which releases the stopped goroutines.
 //   - lane.waiters holds a channel for each waiting Claim. Whoever changes the lane
 //     wakes one of them, and a woken one that leaves wakes the next.
 //   - disk.filled is closed while a write waits for space, and replaced afterwards.

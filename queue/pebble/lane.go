@@ -12,8 +12,8 @@ import (
 const (
 	// windowSize is how many waiting deliveries of one destination are in memory.
 	windowSize = 512
-	// longestTimer bounds a timer, since the clock on the wall, which says what is
-	// due, may be set while a timer runs.
+	// longestTimer bounds a timer, because the wall clock decides which deliveries are
+	// due and may be set while a timer runs.
 	longestTimer = time.Minute
 )
 
@@ -23,18 +23,18 @@ type entry struct {
 	fresh *fresh // nil: to be read from disk
 }
 
-// place is where a waiting delivery stands in the index.
+// place is the position of a waiting delivery in the index.
 type place struct {
 	position
-	order *orderID // of one that waits in line; nil: it does not
+	order *orderID // nil: the delivery has no order key
 }
 
-// fresh is a delivery that was not attempted yet and whose message is still in
-// memory since its acceptance.
+// fresh is a delivery without an attempt whose message is still in memory since its
+// acceptance.
 type fresh struct {
 	flight  *flight
 	size    int64
-	touched bool // there is a record of where it stands
+	touched bool // the standing has a record on disk
 }
 
 func (f *fresh) drop() {
@@ -43,20 +43,28 @@ func (f *fresh) drop() {
 	}
 }
 
-// lane holds the deliveries of one destination. Of those that wait, other than in
-// lines, it knows the first few: every delivery before bound is either in the
-// window or busy, and those at or after bound are only in the index on disk, from
-// which the window is filled when it has run empty.
+// lane is the part of the store in memory for one destination. It decides which
+// delivery is claimed next.
 //
-// The index is read without the lane's lock, and Pebble shows a batch before it
-// is durable. So what is being accepted and what is claimed stands in busy, and
-// what comes and goes during a scan is remembered until the scan ends; a
-// delivery so is never handed out before it is durable, nor twice, nor lost.
+// Invariants for deliveries without an order key (lines has those of the others):
+//
+//   - A waiting delivery before bound is in the window or in busy. One at or after
+//     bound is in the index on disk, and in the window not.
+//   - The window is sorted. It is filled by a scan of the index when it is empty.
+//   - busy contains every delivery that is being accepted (nil) or claimed. Nothing
+//     else can claim it.
+//   - waiting, dead, bytes and ages count exactly the committed deliveries.
+//
+// A scan reads the index without the lane's lock, and Pebble shows a batch before it
+// is durable. Three sets make up for it: busy contains the deliveries that a scan must
+// pass over, arrived those that came during the scan, departed those that ended
+// during it. Therefore no delivery is claimed before it is durable, claimed twice or
+// lost.
 type lane struct {
 	name  string
 	id    laneID
 	named atomic.Bool  // the name is on disk
-	clock func() int64 // of what is due
+	clock func() int64 // the due clock; see steady
 
 	mu       sync.Mutex
 	paused   bool // by a person
@@ -65,15 +73,15 @@ type lane struct {
 	bound    position
 	busy     map[queue.ID]*claim // nil: being accepted
 	scanning bool
-	void     bool                  // the scan under way has lost its footing
+	void     bool                  // the result of the scan under way must be dropped
 	arrived  []entry               // during a scan, at or after bound
 	departed map[position]struct{} // during a scan
 	waiters  []chan struct{}
 	timer    *time.Timer
-	armed    int64 // what the timer waits for
+	armed    int64 // the due time that the timer waits for; 0: none
 
-	retention atomic.Int64 // how long what has ended stays; 0 or less: not at all
-	first     atomic.Int64 // of what has ended and stays, none did before; MaxInt64: none stays
+	retention atomic.Int64 // nanoseconds that ended deliveries stay; 0 or less: not at all
+	first     atomic.Int64 // no ended delivery on disk ended before this; MaxInt64: there is none
 
 	waiting, claimed, dead, bytes int64
 	ages                          ages
@@ -86,15 +94,16 @@ func newLane(name string, id laneID, clock func() int64) *lane {
 	}
 }
 
-// begin makes scans pass over a delivery that is about to be written.
+// begin notes a delivery that is about to be written, so that scans pass over it.
 func (l *lane) begin(id queue.ID) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.busy[id] = nil
 }
 
-// accepted ends what begin began: the delivery is durable, or it is unknown
-// what became of it. With hold it is claimed at once if it may be.
+// accepted ends an acceptance that begin began. Without an error the delivery is
+// durable, and with hold it is claimed at once if the order allows it. After an error
+// it may be on disk or not, so that part of the index is read again.
 func (l *lane) accepted(e entry, size int64, hold bool, err error) *claim {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -113,7 +122,8 @@ func (l *lane) accepted(e entry, size int64, hold bool, err error) *claim {
 	return nil
 }
 
-// insertLocked puts a delivery that is on disk where it belongs.
+// insertLocked adds a durable delivery to its line or to the window. One at or after
+// bound stays on disk alone.
 func (l *lane) insertLocked(e entry) {
 	switch {
 	case e.order != nil:
@@ -142,13 +152,13 @@ func (l *lane) putLocked(e entry) {
 	}
 }
 
-// trimLocked keeps the window within its size. During a scan it may not lower the
-// bound that the scan started from.
+// trimLocked keeps the window within its size. During a scan it must not lower bound,
+// because the scan started there.
 func (l *lane) trimLocked() {
 	if l.scanning || len(l.window) <= windowSize {
 		return
 	}
-	// Cut more than need be, lest each arrival cut one.
+	// Half of the window is cut, as otherwise each arrival would cut one entry.
 	keep := windowSize / 2
 	l.bound = l.window[keep].position
 	for i := range l.window[keep:] {
@@ -158,7 +168,8 @@ func (l *lane) trimLocked() {
 	l.window = l.window[:keep]
 }
 
-// forgetLocked gives up what memory knows from p on, to be read from disk again.
+// forgetLocked drops the window from p on, or the head of p's line. They are read from
+// disk again, since it is not known whether the delivery at p is there.
 func (l *lane) forgetLocked(p place) {
 	if p.order != nil {
 		l.lines.forget(p).drop()
@@ -183,8 +194,8 @@ func (l *lane) findLocked(p position) (i int, found bool) {
 	return slices.BinarySearchFunc(l.window, p, func(e entry, p position) int { return e.compare(p) })
 }
 
-// resetLocked makes the lane start over from the files. Nothing else uses the
-// database meanwhile, so no scan is under way.
+// resetLocked empties the lane before it is loaded from a new database. The old one
+// has no users, so no scan is under way. Claims stay in busy.
 func (l *lane) resetLocked() {
 	for _, e := range l.window {
 		e.fresh.drop()
@@ -197,8 +208,8 @@ func (l *lane) resetLocked() {
 	l.first.Store(0)
 }
 
-// foremostLocked is what is due first of all that memory knows: in the window or at the
-// head of a line.
+// foremostLocked returns the delivery in memory that is due first: in the window or at
+// the head of a line.
 func (l *lane) foremostLocked() (e entry, ok bool) {
 	x := l.lines.first(l.ages.plain())
 	switch {
@@ -229,7 +240,8 @@ func (l *lane) nextLocked(now int64) (*claim, *fresh) {
 	return c, e.fresh
 }
 
-// claimLocked marks a delivery busy that nobody else can find any more.
+// claimLocked makes the claim of a delivery that was removed from the window or whose
+// line is held.
 func (l *lane) claimLocked(p place) *claim {
 	c := &claim{lane: l, place: p}
 	l.busy[p.id] = c
@@ -237,12 +249,13 @@ func (l *lane) claimLocked(p place) *claim {
 	return c
 }
 
-// starvedLocked: only the disk knows what comes next.
+// starvedLocked reports whether a scan is needed: the window is empty and the index may
+// contain more.
 func (l *lane) starvedLocked() bool {
 	return len(l.window) == 0 && l.bound != end && !l.scanning && !l.paused
 }
 
-// searchLocked begins to look for the head of a line; nil: all are known.
+// searchLocked begins the search for the head of a line; nil: all heads are known.
 func (l *lane) searchLocked() *search {
 	if l.paused || !l.lines.toSearch() {
 		return nil
@@ -252,14 +265,14 @@ func (l *lane) searchLocked() *search {
 	return r
 }
 
-// searchedLocked ends it.
+// searchedLocked ends a search with the deliveries that it found.
 func (l *lane) searchedLocked(r *search, found []position, rest bool, err error) {
 	l.lines.searched(r, found, rest, err, func(id queue.ID) bool { _, busy := l.busy[id]; return busy })
 	l.stirLocked()
 }
 
-// scannedLocked ends a scan that found these deliveries and would go on at rest. A
-// void one has begun after a place that was forgotten meanwhile.
+// scannedLocked ends a scan. rest becomes the new bound. A void scan began after a
+// position that forgetLocked has dropped meanwhile; its result is ignored.
 func (l *lane) scannedLocked(found []position, rest position, err error) {
 	if err == nil && !l.void {
 		for _, p := range found {
@@ -283,7 +296,7 @@ func (l *lane) scannedLocked(found []position, rest position, err error) {
 	l.stirLocked()
 }
 
-// endedLocked takes a claim out of the busy ones.
+// endedLocked removes a claim from busy and releases its message and its line.
 func (l *lane) endedLocked(c *claim) {
 	if l.busy[c.id] == c {
 		delete(l.busy, c.id)
@@ -295,7 +308,7 @@ func (l *lane) endedLocked(c *claim) {
 	}
 	if c.order != nil {
 		l.lines.release(*c.order)
-		l.stirLocked() // for who waits to look up the next of the line
+		l.stirLocked() // a waiting Claim searches the next head of the line
 		return
 	}
 	if l.scanning {
@@ -306,8 +319,9 @@ func (l *lane) endedLocked(c *claim) {
 	}
 }
 
-// stirLocked wakes one waiter if there is something for it to do, or sees to it that
-// one is woken when there will be.
+// stirLocked wakes one waiting Claim if there is work for it: a due delivery, a scan or
+// a search. Otherwise it sets the timer to the next due time. Every change of the lane
+// ends with it; the woken Claim calls it again for the next waiter.
 func (l *lane) stirLocked() {
 	if len(l.waiters) == 0 || l.paused {
 		return
@@ -356,7 +370,7 @@ func (l *lane) wakeAll() {
 	}
 }
 
-// waitLocked enters the queue of those who wait.
+// waitLocked adds a waiter and returns its channel, which is closed to wake it.
 func (l *lane) waitLocked() chan struct{} {
 	w := make(chan struct{})
 	l.waiters = append(l.waiters, w)
@@ -364,7 +378,7 @@ func (l *lane) waitLocked() chan struct{} {
 	return w
 }
 
-// unwaitLocked leaves it. Who was woken just now passes that on.
+// unwaitLocked removes a waiter. One that was woken already wakes another in its place.
 func (l *lane) unwaitLocked(w chan struct{}) {
 	if i := slices.Index(l.waiters, w); i >= 0 {
 		l.waiters = slices.Delete(l.waiters, i, i+1)

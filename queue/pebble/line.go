@@ -8,8 +8,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// orderOf stands for an order key in the keys. Two order keys of one digest
-// would wait for each other, which costs time and nothing else.
+// orderOf returns the digest of an order key that is used in keys. Two order keys with
+// one digest share a line, which only costs time.
 func orderOf(rule, key string) (o orderID) {
 	byRule, byKey := sha256.Sum256([]byte(rule)), sha256.Sum256([]byte(key))
 	n := copy(o[:], byRule[:len(ruleID{})])
@@ -17,63 +17,69 @@ func orderOf(rule, key string) (o orderID) {
 	return o
 }
 
-// lines are the deliveries of a lane that wait in line: a line for each order
-// key, sorted by message ID and thus by receipt, of which only the head may be
-// claimed. While the head waits for its next attempt, the whole line does.
+// lines are the waiting deliveries of a lane that have an order key. Each order key
+// has a line, sorted by message ID and therefore by receipt. Only the head of a line
+// may be claimed. While the head waits for its next attempt, the whole line waits.
 //
-// Memory holds of each line its head alone, some hundred bytes. It so grows with
-// the number of order keys under which something waits, not with how much waits.
-// Who is next in a line is looked up on disk when its head has ended. That
-// happens without the lane's lock, so what arrives and what is taken meanwhile is
-// remembered until the search ends. All of it is guarded by the lane's lock.
+// Only the head of each line is in memory (about 100 bytes), so memory grows with the
+// number of order keys and not with the backlog. When the head has ended, the next
+// one is searched on disk without the lane's lock. The search remembers deliveries
+// that arrive meanwhile. The lane's lock guards all of it, so every method here is
+// called with that lock held.
 //
-// While lines of several rules wait, or deliveries that are in no line, a head is
-// barred until those that were received before it and are not of its rule have
-// ended. The order of receipt is total, so the earliest is never barred.
+// While a lane has lines of several rules, or deliveries without an order key, a head
+// can be barred: it waits for deliveries of other rules that were received before it.
+// The order of receipt is total, so the earliest delivery is never barred.
+//
+// Invariants:
+//
+//   - A line is in all while a delivery of it waits or is claimed.
+//   - A line in state lineReady is in exactly one heap: ready, or its rule's barred.
+//   - line.id is the ID of the head, or not after it while the head is not known.
+//   - holders is positive exactly in state lineHeld.
 type lines struct {
 	all      map[orderID]*line
 	rules    map[ruleID]*rule
 	ready    readyLines
-	queued   []*line // to be searched; those no longer in that state are passed over
+	queued   []*line // to be searched; lines no longer in lineQueued are skipped
 	searches map[*line]*search
 }
 
-// line is what waits under one order key.
+// line is the waiting deliveries of one order key.
 type line struct {
 	order   orderID
-	id      queue.ID // of the head; nothing waits before it where the head is not known
+	id      queue.ID // of the head; no delivery waits before it if the head is not known
 	due     int64    // of the head
 	fresh   *fresh   // the head's message, if it is in memory since its acceptance
 	at      int32    // place in the heap of the ready, or in that of the barred
 	rank    int32    // place in the rule's heap
-	barred  bool     // ready, but for deliveries of other rules
+	barred  bool     // ready, but deliveries of other rules come first
 	holders uint16   // claims of its deliveries
 	state   lineState
-	more    bool // something may wait behind the head
+	more    bool // deliveries may wait behind the head
 }
 
 type lineState uint8
 
 const (
-	lineReady     lineState = iota // the head is known and nobody holds a delivery
-	lineHeld                       // somebody does
-	lineQueued                     // the head is to be looked up
-	lineSearching                  // and is being looked up
-	lineOver                       // nothing waits: the line is forgotten
+	lineReady     lineState = iota // the head is known, and no delivery of the line is claimed
+	lineHeld                       // a delivery of the line is claimed or being changed
+	lineQueued                     // the head must be searched on disk
+	lineSearching                  // the head is being searched
+	lineOver                       // no delivery waits: the line is removed from memory
 )
 
-// search is what a line remembers while it is searched.
+// search is one search for the head of a line.
 type search struct {
 	line    *line
 	from    queue.ID
-	void    bool      // the answer is of no use
-	arrived *position // the first in line of those that came
-	more    bool      // others came
+	void    bool      // the result must be dropped
+	arrived *position // of the deliveries that came meanwhile, the first in line
+	more    bool      // others came as well
 }
 
-// insert puts a delivery that is on disk into its line. It returns the message
-// that need not be kept in memory: the one that came, or that of the head whose
-// place it took.
+// insert adds a durable delivery to its line. It returns the message that need not stay
+// in memory: that of the delivery, or of the former head.
 func (s *lines) insert(p place, fresh *fresh) (unused *fresh) {
 	l := s.all[*p.order]
 	if l == nil {
@@ -121,7 +127,7 @@ func (s *lines) lower(l *line, id queue.ID) {
 	}
 }
 
-// open makes a line of which nothing is known yet.
+// open makes a line without a known head. The caller sets its state.
 func (s *lines) open(order orderID, id queue.ID) *line {
 	if s.all == nil {
 		s.all = make(map[orderID]*line)
@@ -132,7 +138,7 @@ func (s *lines) open(order orderID, id queue.ID) *line {
 	return l
 }
 
-// over forgets a line. Without any, no memory is kept.
+// over removes a line. Without lines, no memory is kept.
 func (s *lines) over(l *line) {
 	l.state = lineOver
 	s.depart(l)
@@ -157,8 +163,9 @@ func (s *lines) ask(l *line) {
 // head is the delivery at the head of a line whose head is known.
 func (l *line) head() place { return place{position{l.due, l.id}, &l.order} }
 
-// take is hold for a delivery that has just been accepted and is not inserted. It
-// fails where the delivery waits in line and is not the head.
+// take holds the line of a delivery that has just been accepted and is not inserted.
+// It returns false if the delivery has to wait: it is not the head, or it is barred.
+// A delivery without an order key can always be taken.
 func (s *lines) take(p place, plain int64) bool {
 	if p.order == nil {
 		return true
@@ -179,13 +186,13 @@ func (s *lines) take(p place, plain int64) bool {
 	return true
 }
 
-// hold keeps everything of a line from being claimed while one of its deliveries
-// is in somebody's hands: the head in those of a worker, any in those of a
-// person. It returns the head's message if that is let go of by this.
+// hold blocks the line while one of its deliveries is being attempted or changed. A
+// worker holds the head, a person can hold any delivery. It returns the head's message
+// if that need not stay in memory.
 func (s *lines) hold(p place) (unused *fresh) {
 	order, id := *p.order, p.id
 	l := s.all[order]
-	if l == nil { // on disk, yet unknown here: another's write has failed
+	if l == nil { // on disk but not in memory: the write of another delivery has failed
 		l = s.open(order, id)
 		l.more = true
 	}
@@ -208,7 +215,7 @@ func (s *lines) hold(p place) (unused *fresh) {
 	return unused
 }
 
-// release ends a hold. A delivery that still waits is inserted again after that.
+// release ends a hold. The caller inserts the delivery again if it still waits.
 func (s *lines) release(order orderID) {
 	l := s.all[order]
 	if l == nil || l.state != lineHeld {
@@ -225,8 +232,8 @@ func (s *lines) release(order orderID) {
 	s.ask(l)
 }
 
-// forget gives up what is known of a line from id on: it is unknown what became
-// of that delivery.
+// forget drops the head of a line if it is behind p, and starts a search. It is not
+// known whether the delivery at p is on disk.
 func (s *lines) forget(p place) (unused *fresh) {
 	order, id := *p.order, p.id
 	l := s.all[order]
@@ -249,7 +256,7 @@ func (s *lines) forget(p place) (unused *fresh) {
 	return unused
 }
 
-// toSearch tells whether some line has to be searched.
+// toSearch reports whether a line has to be searched.
 func (s *lines) toSearch() bool {
 	for len(s.queued) > 0 && s.queued[0].state != lineQueued {
 		s.pop()
@@ -266,7 +273,7 @@ func (s *lines) pop() *line {
 	return l
 }
 
-// search begins a search; toSearch has said that there is one.
+// search begins a search. The caller has checked toSearch.
 func (s *lines) search() *search {
 	l := s.pop()
 	l.state, l.more = lineSearching, false
@@ -278,8 +285,8 @@ func (s *lines) search() *search {
 	return r
 }
 
-// searched ends a search that found these deliveries, from the beginning on, and
-// tells whether there are more. Those that busy knows are being accepted: they
+// searched ends a search. found are the first deliveries of the line on disk, and rest
+// is true if there are more. Deliveries for which busy is true are being accepted: they
 // are inserted when they are durable.
 func (s *lines) searched(r *search, found []position, rest bool, err error, busy func(queue.ID) bool) {
 	l := r.line
@@ -288,14 +295,14 @@ func (s *lines) searched(r *search, found []position, rest bool, err error, busy
 	}
 	delete(s.searches, l)
 	if l.state != lineSearching {
-		l.more = true // it will be asked again when it is let go of
+		l.more = true // release queues the line for another search
 		return
 	}
 	if err != nil || r.void {
 		s.ask(l)
 		return
 	}
-	// What arrived may have been found as well, and may be anywhere among it.
+	// A delivery that arrived may be among those found, at any place.
 	head, more := r.arrived, r.more || rest
 	for _, p := range found {
 		switch {
@@ -311,7 +318,8 @@ func (s *lines) searched(r *search, found []position, rest bool, err error, busy
 	}
 	switch {
 	case rest && (head == nil || before(found[len(found)-1].id, head.id)):
-		// All that was found is being accepted, and others may wait before what arrived.
+		// All found deliveries are being accepted, and others may wait before the arrived
+		// one: search on behind them.
 		s.from(l, found[len(found)-1].id)
 		s.ask(l)
 	case head == nil:

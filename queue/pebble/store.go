@@ -18,7 +18,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// DefaultMaxBacklog is the limit on what waits unless Options say otherwise.
+// DefaultMaxBacklog is the limit on the backlog, in bytes: 10 GiB.
 const DefaultMaxBacklog = 10 << 30
 
 // Options say where and how a store is kept.
@@ -30,32 +30,32 @@ type Options struct {
 	// MaxBacklog limits the bytes of waiting messages and dead letters; beyond it
 	// Accept answers with [queue.ErrFull]. 0: [DefaultMaxBacklog]; negative: none.
 	MaxBacklog int64
-	// Retention is how long what has ended stays, in destinations of which
-	// [Store.Retain] was not told. 0: [queue.DefaultRetention]; negative: not at all.
+	// Retention is how long ended deliveries stay in destinations without a call of
+	// [Store.Retain]. 0: [queue.DefaultRetention]; negative: not at all.
 	Retention time.Duration
-	// MaxRetained limits the bytes of what has ended; beyond it the oldest goes. 0:
-	// [DefaultMaxRetained]; negative: none.
+	// MaxRetained limits the bytes of ended deliveries; beyond it the oldest are
+	// removed. 0: [DefaultMaxRetained]; negative: none.
 	MaxRetained int64
-	// Keys encrypt what is kept of events, of answers and of learnt secrets, each of
-	// 32 bytes: the first seals, all open. None: nothing is encrypted. Names of
+	// Keys encrypt messages, the texts of attempts and learnt secrets. Each has 32
+	// bytes. The first seals, all open. None: nothing is encrypted. Names of
 	// endpoints, event IDs and types, sizes and times stay readable.
 	Keys [][]byte
-	// Now tells what is due and which keys have expired. Default: time.Now. Who
-	// sets another clock forward calls [Store.Wake] thereafter.
+	// Now decides which deliveries are due and which keys have expired. Default:
+	// time.Now. After setting another clock forward, call [Store.Wake].
 	Now func() time.Time
-	// Logger receives what a person should know. Default: none.
+	// Logger receives faults, repairs and warnings for a person. Default: none.
 	Logger *slog.Logger
 
 	memTableSize uint64 // default 16 MiB, or less where the disk is small
-	blockSize    int    // default 32 KiB; Pebble takes its square in time to describe a broken one
+	blockSize    int    // default 32 KiB; Pebble needs its square in time to describe a broken block
 	cacheSize    int64  // default 72 MiB, for blocks, bloom filters and the memtables
 	freshSize    int64  // default 16 MiB, for messages not yet claimed
 	stallLimit   time.Duration
 }
 
 // memTables is how many memtables there may be at once. Pebble takes their memory
-// out of the block cache: one that is not larger than they are holds no blocks,
-// and each look-up of a key then reads its filters from the disk.
+// out of the block cache. A cache that is not larger than the memtables holds no
+// blocks, and each look-up of a key then reads its filters from the disk.
 const memTables = 3
 
 func (o Options) withDefaults() Options {
@@ -88,7 +88,7 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// memTableOf is the size of a memtable on a disk with such shares.
+// memTableOf returns the size of a memtable on a disk with these shares.
 func (o Options) memTableOf(disk sizes) uint64 {
 	if o.memTableSize > 0 {
 		return o.memTableSize
@@ -96,28 +96,37 @@ func (o Options) memTableOf(disk sizes) uint64 {
 	return disk.memTable
 }
 
-// Store is a [queue.Store] in a folder.
+// Store is a [queue.Store] in a folder. It outlives the databases that it opens on
+// the folder, and the disk, fences and lanes are its own.
+//
+// Invariants:
+//
+//   - current is nil or a database that has been loaded into all lanes.
+//   - bytes is the sum of lane.bytes and of the acceptances under way.
+//   - The folder's lock is held whenever a database is open or being opened.
+//
+// doc.go has the order of its locks.
 type Store struct {
 	options Options
 	disk    *disk
-	space   *space    // of the disk
+	space   *space    // the space field of disk
 	lock    io.Closer // nil while a damaged folder is watched; changes under mu
 	cache   *pebble.Cache
 	flights flights
 	seal    *seal
 	damage  damage
 	locks   stripes
-	parts   stripes      // by message: see lockMessage
+	parts   stripes      // by message ID; see lockMessage
 	limit   atomic.Int64 // on bytes; none if it is not positive
-	bytes   atomic.Int64 // what waits, and what is being accepted
+	bytes   atomic.Int64 // of the backlog, acceptances under way included
 	filter  keyFilter
-	keys    atomic.Int64 // recorded since the count began
-	counted atomic.Bool  // the keys on disk are in keys, too
+	keys    atomic.Int64 // dedupe keys; those on disk at the start only once counted
+	counted atomic.Bool  // keys includes those that were on disk at the start
 	sweeper sweeper
 	history history
 	garbage garbage
-	secrets chan struct{} // holds one while they are changed
-	pausing chan struct{} // holds one while a lane is paused or resumed
+	secrets chan struct{} // full while learnt secrets or encryption keys are changed
+	pausing chan struct{} // full while a lane is paused or resumed
 
 	current atomic.Pointer[database] // nil while there is none
 
@@ -133,9 +142,9 @@ type Store struct {
 	mu      sync.Mutex
 	closed  bool
 	opening *fence // of the database that is being opened
-	cause   error  // why there is no database
+	cause   error  // of current being nil
 
-	lostLogs int // damaged logs that were found at the start
+	lostLogs int // damaged logs found by beforeOpen; used by the goroutine of start alone
 }
 
 var _ queue.Store = (*Store)(nil)
@@ -143,9 +152,10 @@ var _ queue.Store = (*Store)(nil)
 var errStoreClosed = errors.New("the store is closed")
 
 // Open opens the store in a folder, or creates it. The error wraps
-// [queue.ErrLocked] when another process has it open. If there is no space left
-// on the disk it opens all the same, and is unavailable until there is. So it does
-// where files of the folder are damaged, until the folder is replaced.
+// [queue.ErrLocked] when another process has it open.
+//
+// Open also succeeds on a full disk and on a damaged folder. The store is then
+// unavailable until there is space, or until the folder is replaced.
 func Open(o Options) (*Store, error) {
 	o = o.withDefaults()
 	s := &Store{
@@ -210,8 +220,8 @@ func Open(o Options) (*Store, error) {
 	return s, nil
 }
 
-// isLocked: the lock's taker says so by a bare errno, or, within one process, in
-// words only.
+// isLocked reports whether an error of taking the folder's lock means that it is
+// taken. vfs returns a bare errno, or a text alone if this process has the lock.
 func isLocked(err error) bool {
 	var errno syscall.Errno
 	if errors.As(err, &errno) {
@@ -220,8 +230,8 @@ func isLocked(err error) bool {
 	return strings.Contains(err.Error(), "lock held")
 }
 
-// start opens a database, reads what the store has to know of it and puts it
-// into service.
+// start opens a database, loads the state of the lanes from it and makes it the
+// current one.
 func (s *Store) start() error {
 	files := newFence(s.options.FS, s.disk)
 	s.mu.Lock()
@@ -274,8 +284,9 @@ func (s *Store) start() error {
 	return nil
 }
 
-// loadFrom reads what is needed of a database and prepares the count of the
-// keys and of what has ended, unless the database fails meanwhile.
+// loadFrom loads the lanes from a database, and prepares the count of dedupe keys
+// and ended deliveries. It returns early when the database fails: the goroutine of
+// load may hang in Pebble, and start must go on to abandon the database.
 func (s *Store) loadFrom(db *database) (count func(), err error) {
 	count = func() {}
 	loaded := make(chan error, 1)
@@ -296,13 +307,13 @@ func (s *Store) loadFrom(db *database) (count func(), err error) {
 	return func() { keys(); ended() }, err
 }
 
-// failed is told by a database that it is done for. It may be called with
-// Pebble's locks held and must not wait for any of them.
+// failed is called by a database with the first error that it cannot survive. The
+// caller may hold Pebble's locks, so nothing here may wait for them.
 func (s *Store) failed(db *database, err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed || !s.current.CompareAndSwap(db, nil) {
-		return // Close, or start, sees to it
+		return // Close or start abandons it
 	}
 	s.cause = err
 	s.background.Go(func() { s.repair(db, err) })
@@ -314,9 +325,9 @@ const (
 	lastRepair  = 10 * time.Second
 )
 
-// repair puts a fresh database in the place of a broken one. The files hold all
-// that was acknowledged: what they say after an error is found out by reading
-// them again, never by trusting the memory of the database that met the error.
+// repair replaces a broken database by a fresh one. The files contain everything
+// that was acknowledged. After an error they are read again, because the memory of
+// the broken database may differ from them.
 func (s *Store) repair(db *database, err error) {
 	s.options.Logger.Error("the queue's disk failed; opening it again", "error", err)
 	s.abandon(db)
@@ -353,8 +364,9 @@ func (s *Store) reopen() {
 	}
 }
 
-// abandon fences a database off and waits until nobody uses it. Pebble may not
-// be able to close it any more, which only costs memory.
+// abandon fences a database off and waits until nobody uses it. It may run with no
+// lock held, since users may hold any. Pebble may be unable to close the database,
+// which only costs memory.
 func (s *Store) abandon(db *database) {
 	db.retire()
 	s.wakeLanes()
@@ -381,8 +393,8 @@ func (s *Store) enter() (*database, error) {
 // closeLimit is how long Close waits for a disk that hangs.
 const closeLimit = 10 * time.Second
 
-// Close waits for commits under way and closes the files. While the disk is full
-// it does not wait: what was not acknowledged then may be lost.
+// Close waits for commits under way and closes the files. On a full disk it does
+// not wait, and writes without an acknowledgement may be lost.
 func (s *Store) Close() error {
 	s.mu.Lock()
 	if s.closed {
@@ -420,7 +432,7 @@ func (s *Store) Close() error {
 		}
 		return err
 	case <-timer.C:
-		// The disk hangs. The lock stays: something may still be written.
+		// The disk hangs. The folder's lock stays taken, as writes may still end.
 		if db != nil {
 			db.fence.stop()
 		}
@@ -457,14 +469,14 @@ func (s *Store) closeDatabase(db *database) error {
 	return nil
 }
 
-// noteClosed lists the files. Without the list less damage is found.
+// noteClosed writes the list of files. Without it the next start finds less damage.
 func (s *Store) noteClosed() {
 	if err := writeClosed(s.options.FS, s.options.Dir); err != nil {
 		s.options.Logger.Warn("the queue's files cannot be listed; the next start cannot tell whether a log was cut off", "error", err)
 	}
 }
 
-// later runs f in the background, unless the store closes.
+// later runs f in the background, unless the store is closed.
 func (s *Store) later(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -476,7 +488,7 @@ func (s *Store) later(f func()) {
 // SetMaxBacklog changes the limit of Options.MaxBacklog. 0 or less is no limit.
 func (s *Store) SetMaxBacklog(bytes int64) { s.limit.Store(bytes) }
 
-// Wake makes waiting claims look at the clock again. It is for those who set
+// Wake makes waiting claims read the clock again. Call it after setting
 // [Options].Now forward.
 func (s *Store) Wake() {
 	s.lanesMu.RLock()
