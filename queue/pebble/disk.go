@@ -20,13 +20,13 @@ const (
 
 var errFenced = errors.New("the database was given up")
 
-// disk knows whether writes are waiting for space. It outlives the databases
-// that are opened on it one after another.
+// disk counts the writes that wait for space. It outlives the databases. filled is
+// closed exactly while waiting is positive.
 type disk struct {
 	space   space
 	waiting atomic.Int32
 	mu      sync.Mutex
-	filled  chan struct{} // closed while a write waits for space
+	filled  chan struct{}
 }
 
 func newDisk() *disk { return &disk{filled: make(chan struct{})} }
@@ -56,36 +56,38 @@ func (d *disk) leave() {
 	}
 }
 
-// fence is the file system of one database. It does three things that Pebble
-// cannot do for itself.
+// fence is the file system of one database. It does three things that Pebble cannot do.
 //
-// A write that finds no space takes it from the reserve, or else waits and goes on where it stopped, since Pebble
-// takes every failed write to its log or manifest for the end of the process.
-// Failed syncs are not repeated: after one, the kernel may have dropped the
-// very pages that the second call would report as safe.
+// A write without space gives back a part of the reserve, or waits, and continues where
+// it stopped. Pebble treats a failed write to its log or MANIFEST as fatal. A failed
+// sync is not repeated: the kernel may have dropped the pages, and the second call
+// would report them as safe.
 //
-// Any other failed write is reported, and its goroutine stopped where it stands:
-// Pebble panics on some of them, below a deferred unlock of a mutex that it does
-// not hold, which no recover survives.
+// Any other failed write is reported, and its goroutine blocks in change until the
+// fence vanishes. On some failed writes Pebble panics below a deferred unlock of a mutex
+// that it does not hold, which no recover survives.
 //
-// And once the fence is shut, nothing that the database still does reaches the
-// files, so that another may be opened on them. When nobody is left who could
-// mistake it for the truth, the stopped goroutines are told that all went well
-// and the rest goes nowhere, which lets Pebble close and free its memory.
+// Once the fence is shut, no change reaches the files, so another database can be
+// opened on them. Once no caller uses the database any more, the fence vanishes: the
+// blocked changes and all later ones return success without doing anything, so that
+// Pebble can shut down.
+//
+// Invariant: shut is closed before void, and void only when the database has no users.
+// An acknowledgement can therefore never rest on a change that was not made.
 type fence struct {
 	vfs.FS
 	disk   *disk
 	tables damagedTables
 	// fail is called with the error of a write.
 	fail atomic.Pointer[func(error)]
-	// serving: the database is open. Until then Pebble handles errors well on the
-	// goroutine that opens it, which gets them, but not on the others.
+	// serving is true once the database is open. Until then, a failed change on the
+	// goroutine that opens it returns its error, since pebble.Open handles it.
 	serving atomic.Bool
-	// crowded is the time until which compactions rest, since one found no space.
+	// crowded is the time until which compactions rest after one found no space.
 	crowded atomic.Int64
 
-	// Every change holds mu for reading, so that whoever shuts the fence can wait
-	// for those under way.
+	// Every change holds mu for reading, and close waits for them by taking it. Changes
+	// never nest: a second read lock would wait for close, and close for the first.
 	mu       sync.RWMutex
 	shut     chan struct{}
 	shutOnce sync.Once
@@ -97,7 +99,8 @@ func newFence(fs vfs.FS, d *disk) *fence {
 	return &fence{FS: fs, disk: d, shut: make(chan struct{}), void: make(chan struct{})}
 }
 
-// stop shuts the fence: changes that wait for space end, others follow.
+// stop shuts the fence. Changes that wait for space end; those in a system call end in
+// their own time.
 func (f *fence) stop() { f.shutOnce.Do(func() { close(f.shut) }) }
 
 // close shuts the fence and waits for the changes under way.
@@ -107,8 +110,7 @@ func (f *fence) close() {
 	defer f.mu.Unlock()
 }
 
-// vanish lets everything that the fence holds up go on into nothing. Nobody may
-// rely on the database any more.
+// vanish releases the blocked changes with success. The database has no users.
 func (f *fence) vanish() { f.voidOnce.Do(func() { close(f.void) }) }
 
 func (f *fence) isShut() bool {
@@ -120,8 +122,8 @@ func (f *fence) isShut() bool {
 	}
 }
 
-// change runs one operation that alters the files. It returns nil without having
-// run it, or not to the end, when the fence has vanished.
+// change runs one operation that alters the files. On a shut fence, and after an error,
+// it blocks until the fence vanishes and returns nil.
 func (f *fence) change(op func() error) error {
 	if err := f.try(op); err != errFenced {
 		fail := f.fail.Load()
@@ -143,7 +145,7 @@ func (f *fence) try(op func() error) error {
 	return op()
 }
 
-// retry runs an operation that needs space until it has got it.
+// retry runs an operation again until it finds space.
 func (f *fence) retry(op func() error) error {
 	return f.change(func() error {
 		err := op()
@@ -169,7 +171,7 @@ func (f *fence) wait(op func() error) error {
 		case <-f.shut:
 			return errFenced
 		}
-		f.disk.space.give(!f.serving.Load()) // it may have been made again
+		f.disk.space.give(!f.serving.Load()) // the reserve may have been made again
 		if err := op(); err == nil || !noSpace(err) {
 			return err
 		}
@@ -178,7 +180,8 @@ func (f *fence) wait(op func() error) error {
 	}
 }
 
-// noSpace: the disk or the quota is used up, which a person or a sweep can mend.
+// noSpace reports whether the disk or the quota is used up. A sweep or a person can
+// free space, so such an error passes.
 func noSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }
@@ -234,8 +237,8 @@ func (f *fence) MkdirAll(dir string, perm os.FileMode) error {
 	return f.retry(func() error { return f.FS.MkdirAll(dir, perm) })
 }
 
-// A file that cannot be removed does no harm: Pebble tries again when it is
-// opened the next time.
+// A file that cannot be removed does no harm, because Pebble removes it at the next
+// opening. Therefore these two return their error.
 
 func (f *fence) Remove(name string) error {
 	return f.try(func() error { return f.FS.Remove(name) })
@@ -245,8 +248,7 @@ func (f *fence) RemoveAll(name string) error {
 	return f.try(func() error { return f.FS.RemoveAll(name) })
 }
 
-// Lock does nothing: the store holds the folder's lock itself, across all the
-// databases that it may have to open.
+// Lock does nothing. The store holds the folder's lock across all its databases.
 func (f *fence) Lock(string) (io.Closer, error) { return io.NopCloser(nil), nil }
 
 func (f *fence) Unwrap() vfs.FS { return f.FS }

@@ -16,15 +16,16 @@ const (
 	reclaimPause = 250 * time.Millisecond
 	// reclaimRest is the pause before little garbage is compacted.
 	reclaimRest = 2 * time.Second
-	// removedSize is roughly what a removed delivery leaves besides its message:
-	// the records of its stages, and a tombstone for each.
+	// removedSize is roughly the garbage of a removed delivery besides its message: the
+	// records of its stages, and a tombstone for each.
 	removedSize = 600
-	// wholeSize is the size of a store up to which all of it is compacted.
+	// wholeSize is the size up to which a store is compacted as a whole.
 	wholeSize = 256 << 20
 )
 
-// garbage estimates how much of the files belongs to removed messages. Pebble frees
-// that space in compactions only.
+// garbage estimates how many bytes of the files belong to removed messages. Pebble
+// frees that space in compactions only. If bytes is positive, all removed messages
+// have IDs from first to newest.
 type garbage struct {
 	mu            sync.Mutex
 	bytes         int64
@@ -49,7 +50,7 @@ func (g *garbage) size() int64 {
 	return g.bytes
 }
 
-// take returns what has gathered, and begins anew.
+// take returns the estimate and sets it to zero.
 func (g *garbage) take() (bytes int64, first, newest queue.ID) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
@@ -67,13 +68,13 @@ func (g *garbage) putBack(bytes int64, first, newest queue.ID) {
 	g.add(newest, bytes-2*removedSize)
 }
 
-// reclaimer frees space on the disk where it is short: it removes ended deliveries
-// before their retention is over, and compacts what was removed.
+// reclaimer frees space on a nearly full disk. It removes the oldest ended deliveries
+// before their retention is over, and compacts the range of removed messages.
 type reclaimer struct {
 	store  *Store
 	last   time.Time // the last compaction
 	failed int       // compactions in a row that found no space
-	fresh  bool      // none has succeeded: the garbage of an earlier run is unknown
+	fresh  bool      // no compaction has succeeded, so garbage of an earlier run may be left
 }
 
 // reclaimLoop runs until ctx ends, which is when the store closes.
@@ -97,11 +98,11 @@ func (s *Store) reclaimLoop(ctx context.Context) {
 	}
 }
 
-// round tries to free so many bytes.
+// round tries to free lack bytes.
 func (r *reclaimer) round(ctx context.Context, lack int64) error {
 	s := r.store
-	// After each compaction that found no space twice as much is removed, because
-	// then the next compaction takes less.
+	// After each compaction without space, twice as much is removed: the next compaction
+	// then needs less space.
 	if more := lack<<min(r.failed, 10) - s.garbage.size(); more > 0 {
 		if err := s.retireMore(ctx, more); err != nil {
 			return err
@@ -125,7 +126,7 @@ func (r *reclaimer) round(ctx context.Context, lack int64) error {
 	s.garbage.putBack(size, first, newest)
 	if noSpace(err) {
 		r.failed++
-		// A compaction frees more than it takes, but it takes first.
+		// A compaction frees more than it needs, but it needs the space first.
 		if size > 0 || r.fresh {
 			s.space.give(false)
 		}
@@ -133,7 +134,7 @@ func (r *reclaimer) round(ctx context.Context, lack int64) error {
 	return err
 }
 
-// retireMore removes the oldest of the ended deliveries, of about so many bytes.
+// retireMore removes the oldest ended deliveries, of about the given bytes.
 func (s *Store) retireMore(ctx context.Context, bytes int64) error {
 	select {
 	case s.history.turn <- struct{}{}:
@@ -148,16 +149,15 @@ func (s *Store) retireMore(ctx context.Context, bytes int64) error {
 	return r.crowdedTo(ctx, max(s.history.bytes.Load()-bytes, 0))
 }
 
-// compact rewrites the files that contain removed messages. Of a large store it
-// rewrites only the range of those messages, and only where they are a good part
-// of it: the rest is left to Pebble.
+// compact rewrites the files that contain removed messages. In a large store it rewrites
+// only the range of those messages, and only if they are an eighth of it or more.
 func (s *Store) compact(ctx context.Context, size int64, first, newest queue.ID) error {
 	db, err := s.enter()
 	if err != nil {
 		return err
 	}
-	// A database that failed is closed when it has no users, and its writes hang
-	// until then. Therefore this does not wait for the compaction in that case.
+	// A failed database is closed when it has no users, and its writes block until then.
+	// Waiting for the compaction would therefore wait for ever.
 	defer db.leave()
 	ctx, cancel := context.WithCancel(ctx)
 	done := make(chan error, 1)
@@ -181,7 +181,7 @@ func (s *Store) compact(ctx context.Context, size int64, first, newest queue.ID)
 		case <-late.C:
 			return errCompactionLate
 		case <-check.C:
-			// Pebble prefers compactions of its own, also those that find no space.
+			// Pebble prefers its own compactions, even those that find no space.
 			if db.fence.crowded.Load() != crowded {
 				return errDiskCrowded
 			}
@@ -189,11 +189,11 @@ func (s *Store) compact(ctx context.Context, size int64, first, newest queue.ID)
 	}
 }
 
-// compactionLimit is how long a compaction is waited for while others find no space.
+// compactionLimit is how long round waits for a compaction while others find no space.
 const compactionLimit = 500 * time.Millisecond
 
-// compactionLate is how long a compaction is waited for in any case. The next round
-// begins another, with what was removed meanwhile.
+// compactionLate is how long round waits for a compaction in any case. The next round
+// begins another.
 const compactionLate = 5 * time.Second
 
 var errCompactionLate = fmt.Errorf("the compaction goes on: %w", queue.ErrUnavailable)

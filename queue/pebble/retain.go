@@ -12,32 +12,32 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// DefaultMaxRetained is the limit on what has ended unless Options say otherwise.
+// DefaultMaxRetained is the limit on the bytes of ended deliveries: 1 GiB.
 const DefaultMaxRetained = 1 << 30
 
 const (
 	retireBatch = 512         // deliveries removed in one commit
 	retirePause = time.Second // at least this long between sweeps
 	goneAge     = 30 * 24 * time.Hour
-	gonePause   = time.Hour // at least this long between sweeps of what is known of the gone
-	goneSize    = 256 << 20 // roughly what that may take
+	gonePause   = time.Hour // at least this long between sweeps of the records of removed messages
+	goneSize    = 256 << 20 // bytes that these records may take, roughly
 )
 
-// history is what the store knows of deliveries that have ended and are kept.
+// history counts the ended deliveries that are kept, and controls their sweeps.
 type history struct {
 	sweeper
-	turn    chan struct{} // holds one while somebody sweeps
+	turn    chan struct{} // full while a sweep runs
 	bytes   atomic.Int64
-	counted atomic.Bool  // what was on disk at the start is in bytes, too
+	counted atomic.Bool  // bytes includes the deliveries that were on disk at the start
 	limit   atomic.Int64 // on bytes; none if it is not positive
-	gone    atomic.Int64 // when to sweep what is known of the gone
+	gone    atomic.Int64 // time of the next sweep of the records of removed messages
 }
 
 // Retain implements [queue.Store].
 func (s *Store) Retain(destination string, age time.Duration) {
 	l, err := s.lane(destination)
 	if err != nil {
-		return // nothing can be accepted for it either
+		return // two names with one digest: Accept refuses this one as well
 	}
 	if l.retention.Swap(int64(age)) != int64(age) {
 		s.history.recorded(0)
@@ -60,8 +60,8 @@ func (s *Store) maxRetained() int64 {
 	return limit
 }
 
-// retain counts a delivery that has ended and stays, or goes. What stays is
-// swept when its time comes.
+// retain adds an ended delivery to the counts, or removes it with sign -1, and sets the
+// time of its sweep. It needs no lock.
 func (s *Store) retain(l *lane, st *standing, sign int64) {
 	bytes := s.history.bytes.Add(sign * st.size)
 	if sign < 0 {
@@ -75,7 +75,7 @@ func (s *Store) retain(l *lane, st *standing, sign int64) {
 	s.history.recorded(due)
 }
 
-// lower says that a delivery which stays has ended at that time.
+// lower makes first cover a delivery that ended at the given time.
 func (l *lane) lower(ended int64) {
 	for {
 		first := l.first.Load()
@@ -92,7 +92,7 @@ func later(t, d int64) int64 {
 	return t + max(d, 0)
 }
 
-// countEnded prepares the count of what has ended, as countKeys does for keys.
+// countEnded prepares the count of ended deliveries, as countKeys does for keys.
 func (s *Store) countEnded(db *database) (count func(), err error) {
 	s.history.counted.Store(false)
 	s.history.bytes.Store(0)
@@ -122,11 +122,11 @@ func (s *Store) countEnded(db *database) (count func(), err error) {
 	}, nil
 }
 
-// retire removes what has ended and whose retention is over, and the oldest of
-// it where there is more than the limit.
+// retire removes the ended deliveries whose retention is over, and the oldest ones
+// beyond the limit on their bytes.
 //
-// It runs once at a time: who comes second finds what the first has left, and not
-// that there is nothing because the first has it in hand.
+// One retire runs at a time. A second one at the same time would find nothing and
+// return too early, while the first still removes.
 func (s *Store) retire(ctx context.Context) (int, error) {
 	select {
 	case s.history.turn <- struct{}{}:
@@ -137,7 +137,7 @@ func (s *Store) retire(ctx context.Context) (int, error) {
 		return 0, unavailable(errors.New("it is closed"))
 	}
 	now := nanos(s.now())
-	// What ends from here on lowers it again.
+	// Deliveries that end from here on lower it again.
 	s.history.next.Store(math.MaxInt64)
 	r := retiring{store: s}
 	err := r.aged(ctx, now)
@@ -170,8 +170,11 @@ func (s *Store) allLanes() []*lane {
 	return all
 }
 
-// retiring is a sweep of what has ended. It removes deliveries of many lanes in
-// one commit.
+// retiring is one sweep of ended deliveries. It removes deliveries of many lanes in one
+// commit.
+//
+// Invariant: a delivery in batch is not covered by its lane's first any more. commit
+// removes it, or undo covers it again.
 type retiring struct {
 	store *Store
 	batch []retired
@@ -179,7 +182,7 @@ type retiring struct {
 	total int
 }
 
-// retired is a delivery that has ended and goes.
+// retired is an ended delivery that is to be removed.
 type retired struct {
 	lane  *lane
 	ended int64
@@ -207,8 +210,8 @@ func (r *retiring) aged(ctx context.Context, now int64) error {
 	return r.commit(ctx, goneAged)
 }
 
-// crowded removes the oldest first, whatever their lanes. It goes somewhat below
-// the limit, so that it need not come back for each that ends.
+// crowded removes the oldest ended deliveries of all lanes beyond the limit. It stops a
+// little below the limit, so that not each new one starts a sweep.
 func (r *retiring) crowded(ctx context.Context) error {
 	h := &r.store.history
 	limit := r.store.maxRetained()
@@ -218,7 +221,7 @@ func (r *retiring) crowded(ctx context.Context) error {
 	return r.crowdedTo(ctx, limit-limit/64)
 }
 
-// crowdedTo removes the oldest until there are no more than so many bytes.
+// crowdedTo removes the oldest until target bytes are left.
 func (r *retiring) crowdedTo(ctx context.Context, target int64) error {
 	h := &r.store.history
 	lanes := r.store.allLanes()
@@ -239,8 +242,8 @@ func (r *retiring) crowdedTo(ctx context.Context, target int64) error {
 	return r.commit(ctx, goneCrowded)
 }
 
-// oldest returns the lane of the delivery that ended first, and when the first of
-// another lane did.
+// oldest returns the lane with the delivery that ended first, and the time when the first
+// one of the other lanes ended.
 func oldest(lanes []*lane) (l *lane, until int64) {
 	first := int64(math.MaxInt64)
 	until = math.MaxInt64
@@ -255,8 +258,8 @@ func oldest(lanes []*lane) (l *lane, until int64) {
 	return l, until
 }
 
-// collect adds to the batch what has ended in a lane by the given time, until it
-// is full or there are so many bytes more. The lane then knows where to go on.
+// collect adds the deliveries of a lane that ended by the given time to the batch, until
+// the batch is full or has grown by the given bytes. It sets first to the next one.
 func (r *retiring) collect(l *lane, until, bytes int64) error {
 	db, err := r.store.enter()
 	if err != nil {
@@ -290,7 +293,7 @@ func (r *retiring) collect(l *lane, until, bytes int64) error {
 	return nil
 }
 
-// undo leaves what was collected for another time.
+// undo returns the collected deliveries to their lanes for a later sweep.
 func (r *retiring) undo(err error) error {
 	for _, x := range r.batch {
 		x.lane.lower(x.ended)
@@ -301,8 +304,8 @@ func (r *retiring) undo(err error) error {
 
 func (r *retiring) clear() { r.batch, r.bytes = nil, 0 }
 
-// commit removes what was collected. It is not synced: what a crash brings back
-// is removed again.
+// commit removes the collected deliveries. It is not synced: after a crash they are
+// removed again.
 func (r *retiring) commit(ctx context.Context, why reason) error {
 	if len(r.batch) == 0 {
 		return nil
@@ -345,14 +348,14 @@ func (r *retiring) commit(ctx context.Context, why reason) error {
 	return nil
 }
 
-// build adds the removals to the batch, of those that are still where they were.
+// build adds the removals of the deliveries that are still in their index.
 func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed []retired, err error) {
 	s := r.store
 	rm := s.newRemoval(db, batch)
 	for _, x := range r.batch {
 		st, found, err := s.standing(db, x.id, x.lane.id)
 		if isDamage(err) || errors.Is(err, errNoKey) {
-			err = nil // of the attempt in it: the rest is read by then
+			err = nil // only the attempt at its end is unreadable; the rest is in st
 		}
 		if err != nil {
 			return nil, err
@@ -360,7 +363,7 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 		var k keyBuffer
 		key := endedKey(&k, x.lane.id, x.ended, x.id)
 		if !found || st.ended != x.ended || !st.stage.kept() {
-			// A person has redelivered it, or else the entry is nobody's.
+			// A person has redelivered it, or the index entry has no delivery.
 			_, closer, err := db.Get(key)
 			if errors.Is(err, pebble.ErrNotFound) {
 				continue
@@ -387,7 +390,7 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 	return removed, nil
 }
 
-// kept: of a delivery that has ended and stays for the retention.
+// kept reports whether a stage is one of the index of ended deliveries.
 func (st stage) kept() bool {
 	return st == stageDelivered || st == stageCancelled || st == stageUnrouted
 }
@@ -400,8 +403,8 @@ func (s *Store) endpoint(l *lane) laneID {
 	return laneOf(endpointOf(l.name))
 }
 
-// sweepGone forgets what has gone long ago, and the oldest of it where that takes
-// much space. IDs sort by time, so it is one deletion of a range.
+// sweepGone deletes the records of messages that were removed long ago, and the oldest
+// ones if all of them take much space. IDs sort by time, so it deletes one range.
 func (s *Store) sweepGone(ctx context.Context, now int64) error {
 	if now < s.history.gone.Load() {
 		return nil
@@ -434,8 +437,8 @@ func (s *Store) sweepGone(ctx context.Context, now int64) error {
 	return db.commit(ctx, s.disk, batch, false, func(error) {})
 }
 
-// gone returns when the oldest of the gone was received, MaxInt64 where there is
-// none, and roughly how much they take.
+// gone returns the receipt of the oldest removed message (MaxInt64: there is none), and
+// roughly the bytes of all such records.
 func (db *database) gone() (first int64, size uint64, err error) {
 	lower, upper := []byte{kindGone}, []byte{kindGone + 1}
 	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})

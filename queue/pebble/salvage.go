@@ -17,28 +17,28 @@ import (
 type Salvage struct {
 	Dir     string        `json:"dir"`
 	To      string        `json:"to"`
-	Files   []FileProblem `json:"files"`   // that are damaged or missing
+	Files   []FileProblem `json:"files"`   // damaged or missing
 	Records int64         `json:"records"` // copied
 	// Holes counts the places in tables and logs that could not be read.
 	Holes int64 `json:"holes"`
-	// Restored counts deliveries that were put back into their index, where damage
-	// had taken them out. Some of them may have been delivered before.
+	// Restored counts deliveries that were missing in their index because of damage.
+	// Some of them may have been delivered before.
 	Restored int64 `json:"restored"`
-	// Lost counts messages of which the request itself could not be read. Their
-	// deliveries become dead letters.
+	// Lost counts messages whose request could not be read. Their deliveries become
+	// dead letters.
 	Lost int64 `json:"lost"`
-	// Report is what the new folder holds.
+	// Report is the check of the new folder.
 	Report Report `json:"report"`
 }
 
-// SalvageTo copies all that can be read of a damaged folder into a new one: every
-// record of each table that can be opened, whether or not the MANIFEST names it,
-// and of the logs, also behind a damaged place. Of several versions of a record the
-// last one counts. It changes nothing in dir, and to must not exist yet.
+// SalvageTo copies all readable records of a damaged folder into a new one. It reads
+// every table that can be opened, whether or not the MANIFEST names it, and the logs,
+// behind a damaged place as well. Of several versions of a record it keeps the last.
+// It changes nothing in dir. to must not exist.
 //
-// An event can be salvaged in an earlier state than its last, and then is delivered
-// once more; none that can be read is left out. keys are those of an encrypted
-// folder. Without them its records are copied as they are.
+// No readable event is left out. An event can be salvaged in an earlier state than its
+// last, and is then delivered once more. keys are those of an encrypted folder. Without
+// them its records are copied as they are.
 func SalvageTo(dir, to string, keys [][]byte, progress func(done, total int64)) (Salvage, error) {
 	return salvageFS(private(vfs.Default), dir, to, keys, progress)
 }
@@ -83,7 +83,11 @@ func salvageFS(files vfs.FS, dir, to string, keys [][]byte, progress func(done, 
 	return report, err
 }
 
-// salvager reads the files of one folder.
+// salvager copies the records of one folder into a new database.
+//
+// It merges two sources: the tables in the order of their keys, through heap, and the
+// logs, whose last versions are all in memory. A key that both contain is decided after
+// the tables, when highest is known.
 type salvager struct {
 	report   *Salvage
 	folder   *folder
@@ -93,7 +97,7 @@ type salvager struct {
 	heap     tableHeap
 	cuts     []cut
 	logs     map[string]*version
-	highest  uint64 // sequence number in the tables
+	highest  uint64 // the highest sequence number in the tables
 	db       *pebble.DB
 	batch    *pebble.Batch
 }
@@ -103,12 +107,12 @@ type version struct {
 	seq     uint64
 	deleted bool
 	value   []byte
-	logEnd  uint64 // the last number in its log; 0: it is a table's
+	logEnd  uint64 // the last sequence number of its log; 0: the version is of a table
 }
 
-// after reports whether v is younger than w. Compactions set the number of an old
-// record to 0: such a one is older than all others but those of a log all of which
-// is in the tables.
+// after reports whether v is younger than w. The higher sequence number is younger, but
+// a compaction sets the number of an old record to 0. That record is older than any
+// other, except than those of a log that is already in the tables as a whole.
 func (v *version) after(w *version, highest uint64) bool {
 	switch {
 	case w == nil:
@@ -121,7 +125,7 @@ func (v *version) after(w *version, highest uint64) bool {
 	return v.seq > w.seq
 }
 
-// cut is a range of keys that was deleted as a whole.
+// cut is a deleted range of keys, without to.
 type cut struct {
 	from, to []byte
 	seq      uint64
@@ -193,7 +197,7 @@ func (x *salvager) flush() error {
 	return nil
 }
 
-// readLogs keeps the last version of each record that the logs have.
+// readLogs keeps the last version of each record in the logs.
 func (x *salvager) readLogs() error {
 	x.logs = make(map[string]*version)
 	f := x.folder
@@ -232,7 +236,8 @@ func (x *salvager) readLogs() error {
 	return nil
 }
 
-// logged notes an entry of a log, unless a younger one is known.
+// logged keeps an entry of a log, unless a younger one of its key is known. It returns
+// the version that was kept.
 func (x *salvager) logged(e logEntry) *version {
 	v := &version{seq: e.seq}
 	switch e.kind {
@@ -254,7 +259,7 @@ func (x *salvager) logged(e logEntry) *version {
 	return v
 }
 
-// openTables opens all tables there are.
+// openTables opens all tables and reads their deleted ranges.
 func (x *salvager) openTables() error {
 	f := x.folder
 	for _, name := range f.names {
@@ -280,16 +285,16 @@ func (x *salvager) openTables() error {
 	return nil
 }
 
-// plainly is an error without what Pebble adds for itself.
+// plainly returns the first line of an error; Pebble adds stack traces.
 func plainly(err error) string {
 	text, _, _ := strings.Cut(err.Error(), "\n")
 	return text
 }
 
-// merge copies the last version of each record: of the tables in the order of the
-// keys, then of what only logs have.
+// merge copies the last version of each record: first those in tables alone, in the
+// order of the keys, then those in a log.
 func (x *salvager) merge() error {
-	inTables := make(map[string]*version) // of keys that logs have as well
+	inTables := make(map[string]*version) // of keys that are in a log as well
 	for len(x.heap) > 0 {
 		key := bytes.Clone(x.heap[0].key)
 		var best *version
@@ -331,7 +336,7 @@ func (x *salvager) merge() error {
 	return nil
 }
 
-// keep copies a record, unless it was deleted.
+// keep copies a record, unless it was deleted by itself or in a range.
 func (x *salvager) keep(key []byte, v *version) error {
 	if v.deleted || len(key) == 0 {
 		return nil

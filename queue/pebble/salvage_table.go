@@ -9,7 +9,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/sstable"
 )
 
-// tableReader goes through a table, round what is damaged.
+// tableReader reads the entries of a table in order and passes damaged blocks. key and
+// version are those of the entry that next has reached; holes counts the passed places.
 type tableReader struct {
 	name   string
 	reader *sstable.Reader
@@ -26,7 +27,7 @@ func openTable(f *folder, name string) (t *tableReader, err error) {
 		return nil, err
 	}
 	tables := new(damagedTables)
-	tables.add(name) // each block is held against its checksum
+	tables.add(name) // so that each block is compared with its checksum
 	readable, err := sstable.NewSimpleReadable(tables.file(name, file, nil))
 	if err != nil {
 		return nil, errors.Join(err, file.Close())
@@ -68,7 +69,8 @@ func (t *tableReader) cuts(f func(cut)) error {
 	})
 }
 
-// next goes to the next entry, if need be behind damage.
+// next goes to the next readable entry. It gives the table up if pass does not get
+// beyond the last key, which would repeat for ever.
 func (t *tableReader) next() bool {
 	ok := false
 	err := guarded(func() error {
@@ -102,7 +104,7 @@ func (t *tableReader) next() bool {
 // maxHoles bounds the damaged places that are passed in a table.
 const maxHoles = 10_000
 
-// read takes over the entry at which the iterator is.
+// read copies the entry of the iterator into key and version.
 func (t *tableReader) read() bool {
 	at := t.iter.at
 	t.key = append(t.key[:0], at.UserKey...)
@@ -135,14 +137,14 @@ func (h *tableHeap) Pop() any {
 	return last
 }
 
-// tableIter is a table's iterator in the form of a database's.
+// tableIter gives a table's iterator the methods of a database's, for passIn.
 type tableIter struct {
 	iter  sstable.Iterator
 	at    pebble.InternalKey
 	entry tableEntry // nil: there is none
 }
 
-// tableEntry is what the iterator is at.
+// tableEntry is the value of the iterator's entry.
 type tableEntry interface {
 	Value(buf []byte) (value []byte, callerOwned bool, err error)
 }
@@ -203,7 +205,7 @@ func (t *tableIter) Valid() bool  { return t.entry != nil }
 func (t *tableIter) Key() []byte  { return t.at.UserKey }
 func (t *tableIter) Error() error { return t.iter.Error() }
 
-// inspectTables looks whether the tables can be opened.
+// inspectTables reports the tables that cannot be opened.
 func (f *folder) inspectTables() {
 	for _, name := range f.names {
 		if _, ok := fileNumber(name, ".sst"); !ok {

@@ -15,13 +15,13 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// sizes are the store's shares of its disk. Each share has a lower limit, for the
-// smallest disks, and an upper limit, so that a large disk loses little.
+// sizes are the store's shares of its disk, in bytes. Each share has a lower limit for
+// the smallest disks and an upper limit, so that a large disk loses little.
 type sizes struct {
-	part     int64 // of the reserve, which has three
-	margin   int64 // stays free beside the reserve; below it no event is accepted
+	part     int64 // each of the three files of the reserve
+	margin   int64 // free space beside the reserve below which events are refused
 	memTable uint64
-	table    int64 // of one file of the lowest level
+	table    int64 // a file of level 0; Pebble doubles it for each level below
 	manifest int64
 	retained int64 // of ended deliveries
 	gone     int64 // of the records of removed messages
@@ -60,20 +60,25 @@ func sizesOf(capacity int64) sizes {
 // removal of ended deliveries and compaction go on, until the files are back. The
 // third file is deleted when the store is opened, because opening takes space.
 //
-// Where the file system tells its free space, events are refused before any write
-// fails. A quota does not show there, and another program may be faster.
+// If the file system reports its free space, events are refused before any write
+// fails. It does not report a quota, and another program can take the space first.
 //
-// The zero value refuses nothing. mu is never held while a write waits for space.
+// The zero value refuses nothing.
+//
+// mu guards the fields below it and the reserve's files. File operations on the
+// reserve run under it and bypass the fence, so they never wait for space. The atomic
+// fields above it are read on the path of each event and mark without a lock; they are
+// written under mu, except spend and the steps of take.
 type space struct {
 	fs  vfs.FS
 	dir string
 	log *slog.Logger
 
-	known  atomic.Bool  // the disk's size is known, so that there is a reserve
-	room   atomic.Int64 // bytes that may be accepted until the next look
+	known  atomic.Bool  // the disk's size is known, so there can be a reserve
+	room   atomic.Int64 // bytes that may be accepted before the next look
 	shut   atomic.Bool  // no event is accepted
 	scarce atomic.Bool  // no outcome is written either
-	spend  atomic.Bool  // compactions may take what was given back of the reserve
+	spend  atomic.Bool  // compactions may use the space of missing parts
 	early  chan struct{}
 	// retained is the limit on the bytes of ended deliveries; 0: none.
 	retained atomic.Int64
@@ -83,14 +88,14 @@ type space struct {
 	capacity int64
 	held     [parts]bool
 	stuck    int       // compactions in a row that found no space
-	given    bool      // parts were given back since the start
+	given    bool      // a part was given back since the start
 	without  bool      // the reserve cannot be made
-	retry    time.Time // no attempt to make it before
+	retry    time.Time // the next attempt to make the reserve is not before
 	learnt   bool      // the capacity is that of a quota
-	blind    bool      // writes find less space than the file system tells of: a quota
-	free     int64     // at the last look, without the reserve
-	told     bool      // the log says that events are refused
-	wanted   int64     // the size of an event that was refused for its size
+	blind    bool      // writes find less space than the file system reports: a quota
+	free     int64     // bytes at the last look, the reserve not included
+	told     bool      // the last line in the log says that events are refused
+	wanted   int64     // bytes of the largest event refused for want of room
 }
 
 // reserveStart begins the names of the reserve's files.
@@ -102,8 +107,8 @@ const (
 	working = parts - 1
 )
 
-// mostStuck is the number of compactions without space after which outcomes are
-// written all the same: waiting for compactions does not help then.
+// mostStuck is the number of compactions without space after which outcomes are written
+// again, because waiting for a compaction did not help.
 const mostStuck = 8
 
 // spacePause is the time between two looks at the free space.
@@ -116,8 +121,8 @@ func (s *space) init(o Options) {
 	s.sizes = s.sizesOf(math.MaxInt64)
 }
 
-// slowPart limits the parts where they have to be written out, which takes time at
-// each start.
+// slowPart limits the parts on a file system without preallocation. There they are
+// written out at each start, which takes time.
 const slowPart = 16 << 20
 
 func (s *space) sizesOf(capacity int64) sizes {
@@ -132,8 +137,8 @@ func (s *space) file(i int) string {
 	return s.fs.PathJoin(s.dir, fmt.Sprint(reserveStart, i+1))
 }
 
-// begin frees the reserve of an earlier run, because opening needs space. Where
-// there is plenty it makes a new one at once.
+// begin frees the reserve of an earlier run, because opening needs space. With plenty
+// of space it makes a new one at once.
 func (s *space) begin() {
 	for i := range parts {
 		_ = s.fs.Remove(s.file(i))
@@ -158,8 +163,8 @@ func (s *space) begin() {
 	s.decideLocked()
 }
 
-// fitLocked makes the reserve of a store that has none yet. A quota may be smaller than
-// the disk, which only shows when the reserve is made.
+// fitLocked makes the first reserve of a store. A quota that is smaller than the disk is
+// found only when the reserve does not fit.
 func (s *space) fitLocked() {
 	if s.learnt {
 		s.remakeLearntLocked()
@@ -179,7 +184,7 @@ func (s *space) fitLocked() {
 	}
 }
 
-// learnLocked estimates a quota: the capacity is halved until the reserve fits.
+// learnLocked estimates a quota. It halves the capacity until the reserve fits.
 func (s *space) learnLocked() error {
 	free, capacity := s.free, s.capacity
 	for {
@@ -197,7 +202,7 @@ func (s *space) learnLocked() error {
 			return err
 		}
 	}
-	// What fits lies between one and two reserves of this capacity.
+	// The free space is between one and two reserves of this capacity.
 	for i := range parts {
 		_ = s.fs.Remove(s.file(i))
 		s.held[i] = false
@@ -212,8 +217,8 @@ func (s *space) learnLocked() error {
 	return s.fillLocked()
 }
 
-// remakeLearntLocked makes the reserve where a quota was learnt before. If much more
-// fits, the quota has grown and is learnt again.
+// remakeLearntLocked makes the reserve of a store with a known quota. If half as much
+// again fits, the quota has grown and is estimated anew.
 func (s *space) remakeLearntLocked() {
 	more := s.capacity + s.capacity/2 - s.used()
 	if more > 0 && s.allocate(s.file(0), more) == nil {
@@ -266,7 +271,7 @@ func (s *space) recorded() (capacity int64) {
 	return capacity
 }
 
-// fillLocked makes the missing parts. The last comes first: it is the last to be given.
+// fillLocked makes the missing parts, the last one first, as it is given back last.
 func (s *space) fillLocked() error {
 	for i := parts - 1; i >= 0; i-- {
 		if s.held[i] {
@@ -284,7 +289,7 @@ func (s *space) fillLocked() error {
 	return nil
 }
 
-// remakeLocked makes the missing parts as far as there is space.
+// remakeLocked makes the missing parts for which there is space.
 func (s *space) remakeLocked() {
 	if !s.given && s.held == [parts]bool{} && s.free >= parts*s.sizes.part+s.sizes.margin {
 		s.fitLocked()
@@ -300,11 +305,11 @@ func (s *space) remakeLocked() {
 	}
 }
 
-// reserveRetry is the pause after an attempt to make the reserve that failed for
-// another reason than space.
+// reserveRetry is the pause after an attempt to make the reserve that failed, other
+// than for want of space.
 const reserveRetry = 30 * time.Second
 
-// giveUpLocked goes on without a reserve for a while.
+// giveUpLocked notes that the store continues without a reserve until retry.
 func (s *space) giveUpLocked(err error) {
 	if !s.without {
 		s.log.Error("the queue's reserve of disk space cannot be made; it goes on without", "bytes", parts*s.sizes.part, "error", err)
@@ -312,8 +317,8 @@ func (s *space) giveUpLocked(err error) {
 	s.without, s.retry = true, time.Now().Add(reserveRetry)
 }
 
-// makeLocked writes a part. Once a part was given back, there has to be half a part more
-// space: otherwise the part would be given back at the next write.
+// makeLocked writes a part. After a part was given back it needs half a part more space;
+// otherwise the next write would take the part again.
 func (s *space) makeLocked(i int) error {
 	if s.given {
 		if err := s.allocate(s.file(i), s.sizes.part+s.sizes.part/2); err != nil {
@@ -329,7 +334,7 @@ func (s *space) makeLocked(i int) error {
 // preallocates reports whether space can be taken without writing.
 func (s *space) preallocates() bool { return s.fs == vfs.Default && runtime.GOOS == "linux" }
 
-// allocate makes a file of a size. It leaves nothing behind after an error.
+// allocate makes a file of a size. After an error the file is removed.
 func (s *space) allocate(name string, size int64) (err error) {
 	f, err := s.fs.Create(name, vfs.WriteCategoryUnspecified)
 	if err != nil {
@@ -359,11 +364,11 @@ func (s *space) allocate(name string, size int64) (err error) {
 		}
 		size -= n
 	}
-	return f.Sync() // some file systems find out only now
+	return f.Sync() // some file systems report a lack of space only here
 }
 
-// give gives a part of the reserve back, because a write found no space. It
-// returns false when there is none left. The last part is for opening alone.
+// give deletes a part of the reserve for a write without space, and refuses events from
+// then on. It returns false if no part is left. The last part is for opening alone.
 func (s *space) give(opening bool) bool {
 	if !s.known.Load() {
 		return false
@@ -398,8 +403,8 @@ func (s *space) poke() {
 	}
 }
 
-// take reports whether an event of so many bytes may be written. It costs no look
-// at the disk.
+// take reports whether an event of n bytes may be written. It does not ask the file
+// system.
 func (s *space) take(n int64) bool {
 	if !s.known.Load() {
 		return true
@@ -407,7 +412,7 @@ func (s *space) take(n int64) bool {
 	if s.shut.Load() {
 		return false
 	}
-	n *= 2 // once in the log, and again in a table before the log goes
+	n *= 2 // once in the log, and once in a table before the log is deleted
 	if s.room.Add(-n) >= 0 {
 		return true
 	}
@@ -419,8 +424,8 @@ func (s *space) take(n int64) bool {
 	return false
 }
 
-// look reads the free space, makes the reserve again where that is possible, and
-// decides what is accepted. busy: a write waits for space.
+// look reads the free space, remakes the reserve if possible, and decides whether events
+// and outcomes are accepted. busy: a write waits for space.
 func (s *space) look(busy bool) {
 	if !s.known.Load() {
 		return
@@ -444,10 +449,11 @@ func (s *space) look(busy bool) {
 	s.decideLocked()
 }
 
-// wholeLocked reports whether all of the reserve is there.
+// wholeLocked reports whether all parts of the reserve are there.
 func (s *space) wholeLocked() bool { return s.held == [parts]bool{true, true, true} }
 
-// decideLocked opens and shuts. Opening needs half a margin more, so that it lasts.
+// decideLocked sets shut, scarce and room. Accepting again needs half a margin more than
+// refusing, so that the state does not flip with each event.
 func (s *space) decideLocked() {
 	least := s.neededLocked()
 	if !s.shut.Load() {
@@ -487,7 +493,7 @@ func (s *space) tellLocked(shut bool) {
 func (s *space) neededLocked() int64 {
 	n := s.sizes.margin + s.sizes.margin/2
 	for _, held := range s.held {
-		if !held { // without a reserve as much has to stay free
+		if !held { // without this part, as much must stay free
 			n += s.sizes.part
 		}
 	}
@@ -512,7 +518,8 @@ func (s *space) stats(busy bool) (full bool, free, needed int64) {
 	return full, free, needed
 }
 
-// lack is how much has to be freed. It is positive before events are refused.
+// lack returns how many bytes the reclaimer should free. It is positive before events
+// are refused.
 func (s *space) lack() int64 {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -536,12 +543,12 @@ func (s *space) current() sizes {
 	return s.sizes
 }
 
-// compacted says how a compaction ended that was to free space.
+// compacted notes the result of a compaction of the reclaimer.
 func (s *space) compacted(err error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if noSpace(err) {
-		// What is left is for the next compaction, not for outcomes.
+		// The rest of the space is for the next compaction and not for outcomes.
 		s.stuck++
 		s.scarce.Store(s.stuck < mostStuck)
 	} else if err == nil {
@@ -549,9 +556,9 @@ func (s *space) compacted(err error) {
 	}
 }
 
-// allowed reports whether a compaction may write on. It must leave space for the
-// writes that cannot fail. What was given back of the reserve is for compactions
-// that free space.
+// allowed reports whether a compaction may continue to write. It must leave space for
+// writes that cannot fail. The space of missing parts is for compactions of the
+// reclaimer, which free more.
 func (s *space) allowed() bool {
 	if !s.known.Load() {
 		return true
@@ -565,7 +572,7 @@ func (s *space) allowed() bool {
 	return err != nil || int64(min(usage.AvailBytes, math.MaxInt64)) > s.sizes.part/4
 }
 
-// spaceLoop looks at the free space, and frees some where it is short.
+// spaceLoop looks at the free space periodically, and runs the reclaimer.
 func (s *Store) spaceLoop() {
 	if !s.space.known.Load() {
 		return

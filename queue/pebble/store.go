@@ -97,7 +97,7 @@ func (o Options) memTableOf(disk sizes) uint64 {
 }
 
 // Store is a [queue.Store] in a folder. It outlives the databases that it opens on
-// the folder, and the disk, fences and lanes are its own.
+// the folder one after another.
 //
 // Invariants:
 //
