@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// Attempt is what is kept of one run of a delivery.
+// Attempt is the record of one run of the forward routes for a delivery.
 type Attempt struct {
 	Number   int // 1: the first since the receipt, or since a person redelivered
 	At       time.Time
 	Duration time.Duration
-	Failure  Failure // empty: the upstream has taken it
+	Failure  Failure // empty: the upstream has taken the message
 	Status   int     // of the upstream's answer; 0: there was none
-	Error    string  // what a person reads of a failure
+	Error    string  // text of the failure, for a person
 	Excerpt  string  // the beginning of the answer's body
 }
 
@@ -24,18 +24,18 @@ const (
 	MaxError   = 1 << 10
 )
 
-// Failure says in which way an attempt failed.
+// Failure is the way in which an attempt failed.
 type Failure string
 
 // The failures.
 const (
-	Refused Failure = "refused"  // nobody listens there, or the name has no address
+	Refused Failure = "refused"  // no connection, or the name has no address
 	Timeout Failure = "timeout"  // no answer, or not all of it, in time
 	Reset   Failure = "reset"    // the connection ended before the answer did
 	TLS     Failure = "tls"      // no TLS connection came about
 	Status  Failure = "status"   // the upstream answered, and not with 2xx
-	Aborted Failure = "aborted"  // cut off by this side; not counted
-	Broken  Failure = "internal" // the forward routes failed by themselves
+	Aborted Failure = "aborted"  // cut off by the gateway; not counted
+	Broken  Failure = "internal" // any other error of the forward routes
 )
 
 // kept makes the record of an attempt.
@@ -66,7 +66,7 @@ func cut(s string, n int) string {
 	return s[:n]
 }
 
-// Answer is what an upstream said.
+// Answer is the upstream's answer to an attempt.
 type Answer struct {
 	Status  int
 	Excerpt []byte

@@ -14,7 +14,7 @@ import (
 //
 // The pause before attempt n+1 is drawn evenly from the time up to
 // Base × Factor^(n-1), at most Cap: "full jitter", which spreads the deliveries
-// that an outage has made to fail together. A tenth of Base is the least, so that
+// that failed together in an outage. A tenth of Base is the least, so that
 // no draw makes a delivery spin.
 type Backoff struct {
 	Base        time.Duration // default 5 s
@@ -22,11 +22,11 @@ type Backoff struct {
 	Cap         time.Duration // default 1 h
 	MaxAge      time.Duration // from the receipt, or a person's redelivery, to the last attempt; default 72 h; negative: no limit
 	MaxAttempts int           // 0: no limit
-	// RetryAfterMax bounds what an upstream's Retry-After asks for. Default: Cap;
-	// negative: it is not listened to.
+	// RetryAfterMax bounds the pause that an upstream's Retry-After asks for. Default:
+	// Cap; negative: Retry-After is ignored.
 	RetryAfterMax time.Duration
-	// Final tells which statuses are not worth another attempt. Default: 410, by
-	// which an upstream says that it is gone for good.
+	// Final reports whether a status ends the delivery without another attempt. Default:
+	// 410 Gone.
 	Final func(status int) bool
 	// Random returns numbers in [0, 1). Default: math/rand/v2.
 	Random func() float64
@@ -72,11 +72,10 @@ func (b Backoff) Delay(attempts int) time.Duration {
 	return limit
 }
 
-// Next tells when a delivery is to be attempted again after an attempt that
-// ended now with err, or that it is to be given up. An error made by [RetryAfter]
-// makes the pause as long as it says, but never longer than RetryAfterMax, and
-// never shorter than what was drawn. What would be older than MaxAge after the
-// pause is given up at once.
+// Next returns the time of the next attempt after one that ended at now with err, or
+// again = false if the delivery is given up. An error made by [RetryAfter] lengthens the
+// drawn pause, but not beyond RetryAfterMax. A delivery that would be older than MaxAge
+// after the pause is given up at once.
 func (b Backoff) Next(d *Delivery, now time.Time, err error) (at time.Time, again bool) {
 	b = b.withDefaults()
 	attempts := d.Attempts + 1
@@ -99,8 +98,7 @@ func (b Backoff) Next(d *Delivery, now time.Time, err error) (at time.Time, agai
 	return at, true
 }
 
-// RetryAfter adds to an attempt's error for how long the upstream wants to be
-// left alone.
+// RetryAfter adds to an attempt's error the pause that the upstream asked for.
 func RetryAfter(err error, pause time.Duration) error {
 	return &retryAfter{err, pause}
 }

@@ -1,11 +1,25 @@
-// Package queue keeps what was accepted until it is delivered.
+// Package queue keeps accepted messages until they are delivered.
 //
-// Start with [Store], which makes a message durable and decides, in the same
-// step, whether it had been accepted before, and with [Worker], which delivers
-// what a store holds. A store is in package
-// [github.com/hookwicket/hookwicket/queue/pebble]; package
-// [github.com/hookwicket/hookwicket/queue/queuetest] holds the suite that every
-// store has to pass.
+// Start with two types. A [Store] makes a message durable and decides in the same step
+// whether it was accepted before. A [Worker] delivers the messages of one destination.
+//
+// A message is stored once. Each of its deliveries, one for each destination, has a
+// state of its own:
+//
+//	waiting ── Claim ── Done ──────▶ delivered ── retention over ──▶ removed
+//	   ▲                 │
+//	   │                 ├─ Retry ─▶ waiting, due later
+//	   │                 ├─ Release ▶ waiting, due at once, not counted
+//	   │                 └─ Bury ──▶ dead letter, until a person decides
+//	   └──── Redeliver, by a person, from any state
+//
+// A person can also cancel, bury and purge; see [Inspector]. A message is removed with
+// its last delivery.
+//
+// To write a store, implement [Store], and [Inspector] and [Keeper] if it can. The
+// comments of these interfaces are the contract, and package
+// [github.com/hookwicket/hookwicket/queue/queuetest] is the suite that a store must
+// pass. [github.com/hookwicket/hookwicket/queue/pebble] is the store on a local disk.
 package queue
 
 import (
@@ -14,93 +28,118 @@ import (
 	"time"
 )
 
-// A Store is a durable queue with a memory for what it has seen. All methods
-// are safe for concurrent use. Times are the caller's: a store reads the clock
-// only to find out what is due.
+// A Store is a durable queue that also remembers the events it has accepted.
+//
+//   - All methods are safe for concurrent use.
+//   - "Durable" means that a record survives kill -9 and a power failure.
+//   - Receipts and the times of keys are given by the caller. A store reads its clock
+//     to find due deliveries and expired records.
+//   - A delivery is claimed at most once at a time. An attempt can be repeated after a
+//     crash, so deliveries arrive at least once.
 type Store interface {
-	// Accept makes m durable with one delivery for each route in to, and records id
-	// in the same commit. When it returns [New] or [Replayed] without an error, m
-	// survives kill -9 and a power failure. Without a route the message is kept
-	// for the retention, as [StateUnrouted] under the name of its endpoint.
+	// Accept makes m durable with one delivery for each destination in to, and records
+	// id in the same commit. When it returns [New] or [Replayed] without an error, m is
+	// durable. A message without an ID gets one.
 	//
-	// When id was recorded before and its window is not over, nothing of m is
-	// written. If less than half of the window is left, the window starts anew, so
-	// that a captured request which is sent again and again stays known.
+	// A delivery is due at once. Routes with the same destination make one delivery; the
+	// first counts. Without a route the message is kept for the retention of its
+	// endpoint, as [StateUnrouted] with the endpoint's name as destination. Without a
+	// retention it is not kept, but id is recorded.
 	//
-	// Two calls with the same id never both return New, and neither returns
-	// before the one that was New is durable. A call that fails records nothing
-	// that could make a later call a duplicate of a message that was lost.
+	// If id.Key was recorded before and its window is not over, the verdict is
+	// [Duplicate] and m is not written. If id.Digest was recorded under another key, it
+	// is [Replayed], and m is written unless id.RefuseReplays is set. In both cases, if
+	// less than half of the window is left, the window of the known keys starts anew. So
+	// a captured request that is sent again and again stays known.
 	//
-	// The error wraps [ErrFull] or [ErrUnavailable] where the sender had better
-	// try again later. Accept returns when ctx is done, even if the disk hangs.
+	// Two calls with the same id never both return New, and neither returns before the
+	// one with New is durable. A call that fails leaves no key that could make a later
+	// call the duplicate of a lost message.
+	//
+	// The error wraps [ErrFull] if the message would exceed the limit on the backlog,
+	// and [ErrUnavailable] if it cannot be written now. Accept returns when ctx is
+	// done, even if the disk hangs; the message may then have been accepted or not.
 	Accept(ctx context.Context, m *Message, id Identity, to ...Route) (Accepted, error)
 
-	// Seen tells what Accept would decide on id at now, and records nothing new.
-	// It renews the window of what it finds, as Accept does.
+	// Seen returns the verdict of Accept on id at now, and records nothing new. It
+	// renews the window of a known key, as Accept does. A verdict other than New is
+	// returned only once the key is durable.
 	Seen(ctx context.Context, id Identity, now time.Time) (Verdict, error)
 
-	// Mark records id durably from now on, without a message. It does not ask
-	// whether id is recorded already: that is for Seen, before.
+	// Mark records id without a message, durably, with a window that begins at now. It
+	// does not look whether id is recorded already: call Seen first.
 	Mark(ctx context.Context, id Identity, now time.Time) error
 
-	// Claim waits until a delivery for the destination is due and hands it to
-	// the caller alone. A claim has no lifetime: it ends by one of its methods,
-	// or when the process does, after which the delivery is due again at once.
+	// Claim waits until a delivery for the destination is due and gives it to the caller
+	// alone. Among due deliveries the one that became due first comes first, within the
+	// order of [Route]. Claim returns the cause of ctx when ctx is done, and an error
+	// that wraps [ErrUnavailable] when the store cannot read.
+	//
+	// A claim has no lifetime. It ends by one of its methods, or with the process; the
+	// delivery is then due at once. A message that cannot be read must not be returned:
+	// a damaged one becomes a dead letter, one without its key waits.
 	Claim(ctx context.Context, destination string) (Claim, error)
 
-	// Retain says how long what has ended stays in a destination: delivered,
-	// cancelled and unrouted messages with their attempts. 0: not at all. It holds
-	// for what is there as well. Default: [DefaultRetention].
+	// Retain sets the retention of a destination: how long delivered, cancelled and
+	// unrouted deliveries stay there with their attempts. 0 or less: not at all. It also
+	// applies to the ended deliveries that are already there. Default:
+	// [DefaultRetention]. A store may remove the oldest ones earlier to limit their
+	// bytes. Dead letters have no retention.
 	Retain(destination string, age time.Duration)
 
-	// Stats counts what waits, by destination. It is cheap enough to be called
-	// for every scrape of the metrics.
+	// Stats counts the deliveries by destination. It must be cheap enough for every
+	// scrape of the metrics, so it must not read the disk.
 	Stats() Stats
 
-	// Backlog is how many bytes of messages wait or are dead letters in some
-	// destinations. It is cheap enough to be called for every message.
+	// Backlog returns the bytes of waiting deliveries and dead letters in the given
+	// destinations together. It must be cheap enough to be called for every message.
 	Backlog(destinations ...string) int64
 
-	// Close waits for commits under way and releases the files. Claims that are
-	// still held become due when the store is opened again.
+	// Close waits for commits under way and releases the files. Deliveries that are
+	// still claimed are due when the store is opened again. Afterwards every method
+	// returns an error that wraps [ErrUnavailable], and a waiting Claim ends with it.
 	Close() error
 }
 
-// A Claim is a delivery held by one worker. Exactly one of Done, Retry, Release
-// and Bury ends it.
+// A Claim is a delivery held by one worker. Done, Retry, Release or Bury ends it. When one
+// of them returns an error, the claim is still held, and any of them may be called again;
+// after an error that wraps [ErrUnavailable] the same call may succeed later. A claim that
+// has ended returns an error.
+//
+// Done, Retry and Bury are durable soon after they return. A crash before that repeats
+// the attempt.
 type Claim interface {
 	Delivery() *Delivery
-	// Done ends the delivery as delivered by this attempt. It stays for the
-	// retention; where there is none, it goes, and the message with its last
-	// delivery. A crash soon after may repeat the attempt.
+	// Done counts the attempt and ends the delivery as delivered. The delivery stays for
+	// the retention. Without one it is removed, and the message with its last delivery.
 	Done(Attempt) error
-	// Retry counts a failed attempt, to be repeated at the given time.
+	// Retry counts a failed attempt. The delivery is due again at the given time.
 	Retry(at time.Time, a Attempt) error
-	// Release gives the delivery back without counting an attempt; it is due at once.
+	// Release gives the delivery back without counting an attempt. It keeps its due time,
+	// so it is due at once.
 	Release() error
-	// Bury counts the attempt and makes the delivery a dead letter, which is kept
-	// with its message until a person decides.
+	// Bury counts the attempt and makes the delivery a dead letter, which is kept with
+	// its message until a person redelivers or purges it.
 	Bury(Attempt) error
 }
 
-// DefaultRetention is how long what has ended is kept.
+// DefaultRetention is how long ended deliveries are kept: 24 hours.
 const DefaultRetention = 24 * time.Hour
 
 // Route is where a message is to be delivered, and how.
 type Route struct {
 	Destination string
-	// Ordered holds the delivery back until those that were received before it, to
-	// the same destination and under the same OrderKey, have ended: delivered,
-	// cancelled or buried.
+	// Ordered delays the delivery until all deliveries that were received before it have
+	// ended, with the same destination and the same OrderKey. Ended means delivered,
+	// cancelled, buried or purged.
 	Ordered  bool
 	OrderKey string
-	// OrderRule names the rule that made the OrderKey. A delivery with an OrderKey is
-	// also held back until all deliveries to the destination have ended that were
-	// received before it and under another rule or without an order: when the rule
-	// changes, nobody knows any more which of them belong together.
+	// OrderRule names the rule that made the OrderKey. An ordered delivery also waits for
+	// earlier deliveries to the destination with another rule or without an order. After
+	// a change of the rule, their keys cannot be compared.
 	OrderRule string
-	// Hold hands the delivery to the caller of Accept as a claim, unless others of
-	// its order are before it.
+	// Hold returns the delivery to the caller of Accept as a claim, unless an earlier
+	// delivery of its order has not ended or the destination is paused.
 	Hold bool
 }
 
@@ -113,13 +152,14 @@ func To(destinations ...string) []Route {
 	return routes
 }
 
-// Accepted is what became of a message.
+// Accepted is the result of [Store.Accept].
 type Accepted struct {
 	Verdict Verdict
 	Held    Claim // of the first route with Hold; nil: none is held
 }
 
-// Errors of a [Store]. After either the sender should try again later.
+// Errors of a [Store]. After ErrFull and ErrUnavailable the sender should try again
+// later. ErrLocked is returned by opening a store.
 var (
 	// ErrFull: the backlog has reached its limit.
 	ErrFull = errors.New("the backlog is full")
@@ -129,31 +169,31 @@ var (
 	ErrLocked = errors.New("the store is in use by another process")
 )
 
-// Key is the digest under which an event is remembered. The zero Key is none.
+// Key is a digest under which an event is remembered. The zero Key is no key.
 type Key [16]byte
 
-// Identity is what an event is recognised by.
+// Identity contains the keys by which an event is recognised.
 type Identity struct {
 	// Key identifies the event. Zero: nothing is recorded, every call is New.
 	Key Key
 	// Digest, unless zero, is recorded beside Key. A message with a new Key but a
 	// known Digest is a replay: old content under a fresh ID.
 	Digest Key
-	// RefuseReplays makes Accept keep nothing of a replay; else it is accepted.
+	// RefuseReplays makes Accept write nothing of a replay. Otherwise it is accepted.
 	RefuseReplays bool
-	// Window is how long Key and Digest are remembered, counted from the first
-	// receipt or from a later one that renewed it.
+	// Window is how long Key and Digest are remembered, from the first receipt or from a
+	// later one that renewed them. 0 or less: nothing is recorded.
 	Window time.Duration
 }
 
-// Verdict is what a store decided on an event.
+// Verdict is the decision of a store on an event.
 type Verdict int
 
 // The verdicts.
 const (
 	New       Verdict = iota // not seen before
-	Duplicate                // Key was recorded before: nothing was kept
-	Replayed                 // Digest was recorded under another Key; kept unless the Identity refuses replays
+	Duplicate                // Key was recorded before: the message was not written
+	Replayed                 // Digest was recorded under another Key; written unless Identity.RefuseReplays
 )
 
 // String returns the word for logs and metrics.
@@ -161,16 +201,16 @@ func (v Verdict) String() string {
 	return [...]string{"accepted", "duplicate", "replayed"}[v]
 }
 
-// Delivery is one message on its way to one destination.
+// Delivery is one message on its way to one destination, as a claim returns it.
 type Delivery struct {
 	Message     *Message // shared: not to be changed
 	Destination string
-	Attempts    int       // made before this one
-	Last        *Attempt  // the one before; nil: there was none
-	Redelivered time.Time // by a person; zero: never. The age counts from it
+	Attempts    int       // counted since the receipt or the last redelivery, before this one
+	Last        *Attempt  // the attempt before, without its excerpt; nil: there was none
+	Redelivered time.Time // by a person; the age counts from it; zero: never
 }
 
-// Began is when the age of a delivery began to count.
+// Began returns the time from which the age of a delivery counts.
 func (d *Delivery) Began() time.Time {
 	if d.Redelivered.IsZero() {
 		return d.Message.ReceivedAt
@@ -178,13 +218,13 @@ func (d *Delivery) Began() time.Time {
 	return d.Redelivered
 }
 
-// Stats is a picture of what a store holds.
+// Stats are the counts and the state of a store at one moment.
 type Stats struct {
-	Bytes        int64  // of waiting messages and dead letters
+	Bytes        int64  // of the backlog: waiting deliveries and dead letters
 	Limit        int64  // on Bytes; 0: none
-	Retained     int64  // bytes of what has ended and is kept; -1: being counted
+	Retained     int64  // bytes of ended deliveries; -1: being counted
 	Available    bool   // false while the disk is full or faulty, or files are damaged
-	Cause        string // why it is not available, as far as that is known
+	Cause        string // of not being available; empty if that is not known
 	Full         bool   // the disk or its quota is full; events are refused
 	Free         int64  // bytes free on the disk; -1: unknown, as with a quota
 	Needed       int64  // while Full: the free bytes at which events are accepted again
@@ -195,21 +235,20 @@ type Stats struct {
 
 // DestinationStats counts the deliveries of one destination.
 type DestinationStats struct {
-	Waiting     int64     // due now or later, claimed ones included
-	Claimed     int64     // of those, in the hands of a worker
-	DeadLetters int64     // buried
-	Bytes       int64     // of both
+	Waiting     int64 // due now or later, claimed ones included
+	Claimed     int64 // of the waiting ones, those that are claimed
+	DeadLetters int64
+	Bytes       int64     // of waiting deliveries and dead letters
 	Paused      bool      // by a person
 	Oldest      time.Time // when the oldest waiting message was received; zero: none waits
 }
 
-// A Keeper is a [Store] that also keeps the secrets which providers hand over in
-// handshakes. It is an interface of its own, so that a store may do without.
+// A Keeper is a [Store] that also keeps the secrets which providers send in handshakes.
+// A store need not be one.
 type Keeper interface {
-	// Learn makes a secret of the endpoint durable: when it returns without an
-	// error, the secret survives what a message does. One that is kept already is
-	// not kept twice. The error wraps [ErrTooMany] beyond [MaxLearnt] secrets, and
-	// those of Accept otherwise.
+	// Learn makes a secret of the endpoint durable before it returns without an error.
+	// A known secret is not kept twice. The error wraps [ErrTooMany] beyond [MaxLearnt]
+	// secrets, and [ErrUnavailable] otherwise.
 	Learn(ctx context.Context, endpoint, secret string) error
 	// Learnt returns the endpoint's secrets, the oldest first.
 	Learnt(ctx context.Context, endpoint string) ([]string, error)
@@ -217,9 +256,9 @@ type Keeper interface {
 	Forget(ctx context.Context, endpoint, secret string) error
 }
 
-// MaxLearnt is how many secrets are kept for one endpoint. Each of them costs a
-// hash for every forged request.
+// MaxLearnt is how many secrets are kept for one endpoint. Each forged request costs one
+// hash for each of them.
 const MaxLearnt = 100
 
-// ErrTooMany: the endpoint has learnt as many secrets as are kept.
+// ErrTooMany: the endpoint has [MaxLearnt] secrets already.
 var ErrTooMany = errors.New("too many secrets have been learnt")
