@@ -27,28 +27,33 @@ func (c Circuit) withDefaults() Circuit {
 	return c
 }
 
-// breaker is a circuit: it says whether an attempt may begin, and learns from
-// those that end. It has no clock and no lock; the worker brings both.
+// breaker is the state of a circuit. It decides whether an attempt may begin, and
+// counts those that end. It has no clock and no lock: the worker passes the time and
+// holds Worker.mu.
 //
-// Closed, it counts. Open, it lets nothing through until the pause is over. Then
-// it is half-open and lets probes through: one that fails opens it again, for
-// twice as long, and enough that succeed close it. A closed circuit that was open
-// begins with one attempt at once and doubles that with each success, so that the
-// backlog does not knock the upstream over again; a failure begins this anew. The
-// pause is back at its first length when the full concurrency is reached.
+//   - Closed, it counts failures.
+//   - Open, it refuses attempts until the pause is over.
+//   - Half-open, it admits probes. One failed probe opens it again for twice as long;
+//     Probes successful ones close it.
+//
+// A circuit that closes admits one attempt at once and doubles that with each success,
+// so that the backlog does not overload the upstream again. A failure starts this anew.
+// At full concurrency the pause returns to its first length.
+//
+// Invariant: the results of an attempt count only in the turn in which it began.
 type breaker struct {
 	Circuit
 	most int // attempts at once when all is well
 
 	state   CircuitState
 	since   time.Time
-	turn    int // of the state: what an attempt of an earlier turn comes to tells nothing about this one
+	turn    int // number of the state; results of attempts of earlier turns are ignored
 	allowed int // attempts at once now
 
 	failed int // in a row
 	window window
 
-	pause           time.Duration // the last one; 0: there was none of late
+	pause           time.Duration // the last one; 0: none since the full concurrency was reached
 	probe           time.Time     // while open: when it is over
 	probing, passed int           // while half-open: probes under way, and those that succeeded
 	last            string        // the error that opened it
@@ -63,8 +68,8 @@ func newBreaker(c Circuit, most int, now time.Time) breaker {
 	}
 }
 
-// follow begins where another circuit of the same upstream stands. A pause is over
-// at once, for what was in the way may have been mended: a probe will tell.
+// follow takes over the state of another circuit of the same upstream. A pause ends at
+// once, because the new configuration may have repaired the fault: a probe shows it.
 func (b *breaker) follow(was *breaker, now time.Time) {
 	if b.Off || was.Off {
 		return
@@ -78,8 +83,8 @@ func (b *breaker) follow(was *breaker, now time.Time) {
 	}
 }
 
-// admits tells whether one more attempt may begin beside those in flight, and
-// otherwise how long it is until it may; 0: until one of those in flight ends.
+// admits reports whether another attempt may begin beside those in flight. Otherwise
+// wait is the time until it may; 0: until one of those in flight ends.
 func (b *breaker) admits(now time.Time, inFlight int) (wait time.Duration, ok bool) {
 	switch b.state {
 	case CircuitOpen:
@@ -110,7 +115,7 @@ func (b *breaker) begin(now time.Time) (turn int, changed bool) {
 	return b.turn, changed
 }
 
-// evidence is what an attempt tells of its upstream.
+// evidence is the conclusion from an attempt about its upstream.
 type evidence int
 
 const (
@@ -119,8 +124,8 @@ const (
 	tellsDead
 )
 
-// evidenceOf judges an attempt. An answer that is no success but was not caused
-// by the upstream's state shows that it is alive, as 404 does.
+// evidenceOf judges an attempt. An answer such as 404 is no success, but shows that the
+// upstream is alive.
 func evidenceOf(a Attempt) evidence {
 	switch {
 	case a.Failure == Aborted:
@@ -131,8 +136,8 @@ func evidenceOf(a Attempt) evidence {
 	return tellsDead
 }
 
-// end learns from an attempt that began in the given turn. It reports whether
-// the state has changed.
+// end counts an attempt that began in the given turn. It reports whether the state has
+// changed.
 func (b *breaker) end(now time.Time, turn int, e evidence, reason string) (changed bool) {
 	if b.Off || turn != b.turn {
 		return false
@@ -210,8 +215,8 @@ func (b *breaker) turnTo(s CircuitState, now time.Time) {
 // buckets is how finely a window slides: the oldest tenth goes at once.
 const buckets = 10
 
-// window counts what happened within the last so many buckets of time. It takes
-// the same memory however much happens.
+// window counts the attempts of the last ten buckets of time. Its memory does not depend
+// on their number.
 type window struct {
 	width       time.Duration // of a bucket
 	began       time.Time     // of the count, so that the clock on the wall may be set

@@ -12,8 +12,8 @@ import (
 // another one refuses the record instead of guessing.
 const codecVersion = 1
 
-// ErrDamaged is wrapped by what [DecodeMessage] returns for bytes that
-// [AppendMessage] has not written.
+// ErrDamaged is wrapped by the error of [DecodeMessage] for bytes that [AppendMessage]
+// has not written.
 var ErrDamaged = errors.New("damaged message record")
 
 const (
@@ -32,8 +32,8 @@ const (
 // bare so that a reader can use it in place.
 func AppendMessage(dst []byte, m *Message) []byte {
 	dst = append(dst, codecVersion)
-	// The head is written behind a length of fixed size, so that it need be
-	// neither measured first nor moved afterwards.
+	// The length of the head has a fixed size, so the head need not be measured first
+	// or moved afterwards.
 	at := len(dst)
 	dst = append(dst, 0, 0, 0, 0)
 	dst = append(dst, m.ID[:]...)
@@ -102,7 +102,7 @@ func (m *Message) texts() [10]*string {
 	}
 }
 
-// DecodeMessage reads what [AppendMessage] wrote. The body of the message is a
+// DecodeMessage reads the binary form of [AppendMessage]. The body of the message is a
 // part of b, which therefore belongs to the message from now on. Bytes that are
 // anything else give an error that wraps [ErrDamaged]; no count found in them
 // is trusted with memory that the bytes themselves do not justify.

@@ -20,7 +20,7 @@ type StatusError struct{ Status int }
 
 func (e StatusError) Error() string { return fmt.Sprintf("HTTP status %d", e.Status) }
 
-// Fail says in which way err failed, for errors whose types do not tell it.
+// Fail marks err as a failure of the given kind, for errors whose types do not show it.
 func Fail(as Failure, err error) error { return &failedAs{err, as} }
 
 type failedAs struct {
@@ -30,8 +30,8 @@ type failedAs struct {
 
 func (e *failedAs) Unwrap() error { return e.error }
 
-// FailureOf tells in which way an attempt failed by what it returned. Errors of
-// the connection go before a status, since a proxy adds one of its own to them.
+// FailureOf derives the kind of failure from the error of an attempt. Errors of the
+// connection come before a status, since a proxy adds a status to them.
 func FailureOf(err error) Failure {
 	var said *failedAs
 	switch {
@@ -62,7 +62,7 @@ func isTimeout(err error) bool {
 }
 
 func isTLS(err error) bool {
-	// What the other side says in an alert has a type that is not exported.
+	// An alert of the other side has a type that is not exported.
 	if op := new(net.OpError); errors.As(err, &op) && (op.Op == "remote error" || op.Op == "local error") {
 		return true
 	}
@@ -78,7 +78,7 @@ func isTLS(err error) bool {
 }
 
 func isRefused(err error) bool {
-	if errors.Is(err, syscall.ECONNRESET) { // even while dialling: somebody was there
+	if errors.Is(err, syscall.ECONNRESET) { // while dialling as well: there was a listener
 		return false
 	}
 	if op := new(net.OpError); errors.As(err, &op) && (op.Op == "dial" || op.Op == "proxyconnect" || op.Op == "socks connect") {
@@ -95,7 +95,7 @@ func isReset(err error) bool {
 		said(err, brokenConnection...)
 }
 
-// brokenConnection is how errors of net/http begin that have no exported type.
+// brokenConnection are the beginnings of errors of net/http without an exported type.
 var brokenConnection = []string{
 	"http: server closed idle connection",
 	"net/http: HTTP/1.x transport connection broken",
@@ -113,7 +113,7 @@ func isAny(err error, targets ...error) bool {
 	return false
 }
 
-// said tells whether err, or one that it wraps, begins with one of the texts.
+// said reports whether err, or an error that it wraps, begins with one of the texts.
 func said(err error, texts ...string) bool {
 	for _, t := range texts {
 		if strings.HasPrefix(err.Error(), t) {

@@ -1,8 +1,8 @@
 package queue
 
-// Match reports whether text is what a glob describes: * stands for any text,
-// all else for itself. The time it takes grows with the product of both lengths
-// at worst.
+// Match reports whether a glob matches text as a whole. In the glob * stands for any
+// text, and every other byte for itself. At worst the time grows with the product of
+// both lengths.
 func Match(glob, text string) bool {
 	star, retry := -1, 0
 	g, t := 0, 0

@@ -6,13 +6,13 @@ import (
 	"time"
 )
 
-// State is where a delivery stands.
+// State is the state of a delivery.
 type State string
 
 // The states.
 const (
 	StateWaiting   State = "waiting"     // due now or later, or being attempted
-	StateDelivered State = "delivered"   // taken by the upstream, kept for the retention
+	StateDelivered State = "delivered"   // accepted by the upstream, kept for the retention
 	StateDead      State = "dead_letter" // given up, kept until a person decides
 	StateCancelled State = "cancelled"   // ended by a person, kept for the retention
 	StateUnrouted  State = "unrouted"    // matched no forward, kept for the retention
@@ -21,29 +21,29 @@ const (
 // StateNone is the state of a delivery that does not exist.
 const StateNone State = ""
 
-// An Inspector is a [Store] that a person can look into and mend. It is an
-// interface of its own, so that a store may do without.
+// An Inspector is a [Store] whose messages a person can list and change. A store need not
+// be one. A list reads one consistent state for each page.
 type Inspector interface {
 	// Deliveries lists deliveries. Where f names one state, they come in the order
 	// of that state: waiting ones by the time they are due, dead letters by their
 	// receipt with the newest first, ended ones by their end with the latest first.
 	// Without a state, and with several, they come by receipt, the newest first.
 	//
-	// A page ends after n entries, or earlier when much had to be passed over: the
-	// list is over when Next is empty. A page costs the same wherever it begins.
-	// What arrives while somebody pages may or may not be seen.
+	// A page ends after n entries, or earlier if the filter skips many: the list is over
+	// when Next is empty. A page costs the same wherever it begins. Deliveries that
+	// arrive between two pages may be missing.
 	Deliveries(ctx context.Context, f Filter, after Cursor, n int) (Page, error)
 	// Walk lists deliveries by their receipt, the oldest first, whatever the states in
 	// f. No operation and no worker changes that order, so a walk meets each delivery
-	// once and ends, however the deliveries change meanwhile. To leave out what
-	// arrives during the walk, set f.Until. A page can exceed n by the other
-	// deliveries of its last message.
+	// once and ends, even if deliveries change meanwhile. To leave out deliveries that
+	// arrive during the walk, set f.Until. A page can exceed n by the other deliveries
+	// of its last message.
 	Walk(ctx context.Context, f Filter, after Cursor, n int) (Page, error)
 	// Messages lists messages by their receipt, the newest first, each with all its
-	// deliveries. A filter with states takes those with a delivery in one of them.
+	// deliveries. A filter with states selects messages with a delivery in one of them.
 	Messages(ctx context.Context, f Filter, after Cursor, n int) (MessagePage, error)
-	// Look returns all that is kept of one message. The error is a [*GoneError]
-	// where it is known that there was one, and [ErrNotFound] otherwise. A damaged
+	// Look returns all records of one message. The error is a [*GoneError] for a message
+	// that was removed, as far as that is known, and [ErrNotFound] otherwise. A damaged
 	// message is returned with its Err and without the rest.
 	Look(ctx context.Context, id ID) (*Inspection, error)
 
@@ -78,11 +78,12 @@ var (
 	ErrBusy = errors.New("an attempt is under way")
 	// ErrState: the delivery has ended already.
 	ErrState = errors.New("the state of the delivery does not allow it")
-	// ErrCursor: that is no cursor of this list.
+	// ErrCursor: the cursor does not belong to this list.
 	ErrCursor = errors.New("this is no cursor of such a list")
 )
 
-// Cursor is a place in a list. Empty: the beginning; it is safe in a URL.
+// Cursor is a place in a list. Empty: the beginning. It contains only characters that
+// are safe in a URL.
 type Cursor string
 
 // Filter selects deliveries and messages. Empty fields select all.
@@ -102,7 +103,7 @@ type Entry struct {
 	DeliveryState
 }
 
-// Summary is what a list tells of a message.
+// Summary is the part of a message that lists show.
 type Summary struct {
 	ID         ID
 	ReceivedAt time.Time // to the precision of the ID
@@ -112,7 +113,7 @@ type Summary struct {
 	Size       int64 // of the stored record
 }
 
-// DeliveryState is where one delivery stands.
+// DeliveryState is the state of one delivery.
 type DeliveryState struct {
 	Destination string
 	State       State
@@ -143,7 +144,7 @@ type MessageEntry struct {
 	Deliveries []DeliveryState
 }
 
-// Inspection is all that is kept of one message.
+// Inspection contains all records of one message.
 type Inspection struct {
 	Summary
 	Message    *Message // nil: it cannot be read
@@ -158,7 +159,7 @@ type DeliveryHistory struct {
 	History []Attempt
 }
 
-// GoneError says that a message was there and is not any more.
+// GoneError is the error for a message that was removed.
 type GoneError struct {
 	ID  ID
 	At  time.Time

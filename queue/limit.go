@@ -6,17 +6,21 @@ import (
 	"sync"
 )
 
-// Limit bounds the attempts of all workers that share it. An eighth of it is kept
-// for workers with few in flight: the fewer, the more of that eighth they may
-// have. One attempt is allowed to a worker that has none, beyond the limit if need
-// be, so that as many may be exceeded as there are destinations. So those that
-// hang never keep others from being delivered to, and who has the fewest in flight
-// comes first.
+// Limit bounds the attempts of all workers that share it. A hanging destination must not
+// stop the others, so slots are shared unevenly:
+//
+//   - One eighth of the slots is reserved for workers with few attempts running; the
+//     fewer, the larger their share.
+//   - A worker without a running attempt always gets one. The limit can therefore be
+//     exceeded by one attempt for each destination.
+//   - Of the waiting workers, the one with the fewest running attempts comes first.
+//
+// Invariant: between two calls, no worker waits that could have a slot.
 type Limit struct {
 	mu      sync.Mutex
 	free    int
-	step    int       // a worker with k in flight leaves k steps free, and at most few of them
-	waiting []*waiter // in the order of their coming
+	step    int       // a worker with k running attempts leaves min(k, few) × step slots free
+	waiting []*waiter // in the order of arrival
 }
 
 const (
@@ -24,7 +28,7 @@ const (
 	steps = 8 * few // in a limit
 )
 
-// share is what one worker has of a limit, which guards it.
+// share counts the slots of one worker. The lock of the limit guards it.
 type share struct{ taken int }
 
 type waiter struct {
@@ -72,7 +76,7 @@ func (l *Limit) take(ctx context.Context, s *share) bool {
 	}
 }
 
-// leave takes a waiter out, or gives back what it was granted just now.
+// leave removes a waiter, or returns the slot that it has just been granted.
 func (l *Limit) leave(w *waiter) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -93,8 +97,6 @@ func (l *Limit) give(s *share) {
 	l.backLocked(s)
 }
 
-// The rest is called with the lock held.
-
 func (l *Limit) grantLocked(s *share) bool {
 	if s.taken > 0 && l.free <= l.step*min(s.taken, few) {
 		return false
@@ -104,12 +106,12 @@ func (l *Limit) grantLocked(s *share) bool {
 	return true
 }
 
-// backLocked returns a slot and hands out what may be had now. Afterwards nobody waits
-// who may have a slot, which is why grant need not look at who waits.
+// backLocked returns a slot and grants free slots to waiters. Afterwards no waiter could
+// have a slot, so grantLocked need not look at the waiters.
 func (l *Limit) backLocked(s *share) {
 	s.taken--
 	l.free++
-	if s.taken == 0 { // whose worker may have one more in any case
+	if s.taken == 0 { // a worker without a running attempt always gets one
 		if i := slices.IndexFunc(l.waiting, func(w *waiter) bool { return w.share == s }); i >= 0 {
 			l.admitLocked(i)
 		}

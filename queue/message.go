@@ -13,18 +13,18 @@ import (
 // of receipt.
 type ID = uuid.UUID
 
-// Message is one accepted event as received: what it takes to run the request
-// again, and what the verifier learnt about it.
+// Message is one accepted event as received: the request, and the facts that the
+// verifier found in it.
 type Message struct {
 	ID         ID
 	ReceivedAt time.Time
 
 	Endpoint  string
 	Provider  string
-	EventID   string // empty where the provider gives none
+	EventID   string // empty: the provider gives none
 	EventType string
-	Timestamp time.Time // what the sender gave; zero: none
-	Signed    string    // the words for what its signature covers, such as "id body"
+	Timestamp time.Time // the sender's time of the event; zero: none
+	Signed    string    // the parts under the signature, such as "id body"
 
 	Method       string
 	URI          string // path and query as the gateway's routes saw them

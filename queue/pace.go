@@ -9,8 +9,8 @@ import (
 	"golang.org/x/time/rate"
 )
 
-// longestWait bounds the timer of a worker that is held back, since the clock on
-// the wall may be set meanwhile and a machine may sleep.
+// longestWait bounds the timer of a waiting worker, because the wall clock may be set
+// meanwhile and a machine may sleep.
 const longestWait = time.Minute
 
 // limiter makes a rate; nil: no limit.
@@ -27,10 +27,9 @@ func (r Rate) limiter() *rate.Limiter {
 	return rate.NewLimiter(rate.Limit(float64(r.Events)/r.Per.Seconds()), r.Burst)
 }
 
-// Follow makes the circuit begin where that of the worker before stands, so that
-// a new configuration does not make a storm for an upstream that is down. A pause
-// is over at once, since what was in the way may have been mended. It is called
-// before the worker is used.
+// Follow takes over the circuit of the worker before, so that a new configuration does
+// not flood an upstream that is down. A pause ends at once, because the fault may have
+// been repaired. Call it before the worker is used.
 func (w *Worker) Follow(before *Worker) {
 	before.init()
 	before.mu.Lock()
@@ -42,9 +41,8 @@ func (w *Worker) Follow(before *Worker) {
 	w.breaker.follow(&was, w.now())
 }
 
-// ready waits until nothing of the worker's own holds it back: circuit,
-// concurrency and rate. It takes nothing, so a worker may wait for its next
-// delivery afterwards for as long as it likes.
+// ready waits until circuit, concurrency and rate allow an attempt. It reserves nothing,
+// so the worker can wait for its next delivery afterwards as long as it must.
 func (w *Worker) ready(ctx context.Context) bool {
 	for ctx.Err() == nil {
 		wait, ok := w.gate()
@@ -56,7 +54,7 @@ func (w *Worker) ready(ctx context.Context) bool {
 	return false
 }
 
-// await returns when the wait is over, 0 being none, or when something has ended.
+// await returns after wait, if that is not 0, or when an attempt has ended.
 func (w *Worker) await(ctx context.Context, wait time.Duration) {
 	var over <-chan time.Time
 	if wait > 0 {
@@ -71,8 +69,8 @@ func (w *Worker) await(ctx context.Context, wait time.Duration) {
 	}
 }
 
-// gate tells whether an attempt could begin, and otherwise how long it is until
-// it is worth asking again; 0: until an attempt has ended.
+// gate reports whether an attempt could begin. Otherwise wait is the time until the next
+// check; 0: until an attempt has ended.
 func (w *Worker) gate() (wait time.Duration, ok bool) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -110,7 +108,7 @@ func (w *Worker) enter() (turn int, ok bool) {
 	return turn, true
 }
 
-// learn tells the circuit what an attempt came to.
+// learn passes the result of an attempt to the circuit.
 func (w *Worker) learn(turn int, a Attempt) {
 	reason := a.Error
 	if a.Failure != "" {
@@ -133,7 +131,7 @@ func (w *Worker) exit() {
 	w.nudge()
 }
 
-// nudge makes ready ask again.
+// nudge makes ready check again.
 func (w *Worker) nudge() {
 	select {
 	case w.freed <- struct{}{}:
@@ -141,15 +139,15 @@ func (w *Worker) nudge() {
 	}
 }
 
-// turnedLocked notes a change of the circuit, to be told by unlock.
+// turnedLocked notes a change of the circuit, which unlock reports.
 func (w *Worker) turnedLocked(changed bool) {
 	if changed && w.OnCircuit != nil {
 		w.changes = append(w.changes, w.healthLocked())
 	}
 }
 
-// unlock unlocks mu and tells of the circuit's changes, one after another and in
-// their order.
+// unlock unlocks mu and reports the circuit's changes in their order. telling is taken
+// before mu, so that OnCircuit runs without mu and one change at a time.
 func (w *Worker) unlock() {
 	tell := len(w.changes) > 0
 	w.mu.Unlock()
@@ -167,7 +165,7 @@ func (w *Worker) unlock() {
 	}
 }
 
-// Health tells how the worker is doing. It is cheap.
+// Health returns the state of the worker. It is cheap.
 func (w *Worker) Health() Health {
 	w.init()
 	w.mu.Lock()

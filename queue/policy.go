@@ -2,8 +2,8 @@ package queue
 
 import "time"
 
-// Policy says how a destination is delivered to. The zero value of each field
-// stands for its default.
+// Policy contains the settings of deliveries to a destination. The zero value of each
+// field stands for its default.
 type Policy struct {
 	Backoff     Backoff
 	Timeout     time.Duration // of an attempt; default 30 s; negative: none
@@ -12,16 +12,15 @@ type Policy struct {
 	Circuit     Circuit
 }
 
-// Rate limits the attempts by time. The zero Rate is no limit.
+// Rate limits attempts to Events in each Per. The zero Rate is no limit.
 type Rate struct {
-	Events int           // so many
-	Per    time.Duration // in each such time; default 1 s
+	Events int
+	Per    time.Duration // default 1 s
 	Burst  int           // at once, after a pause; default: Events, at least 1
 }
 
-// Circuit says when a destination is left alone for a while. Failures that tell
-// of the upstream count: no answer at all, 429 and 5xx. Any other answer shows
-// that it is alive.
+// Circuit decides when attempts to a destination pause. Failures that show a fault of
+// the upstream count: no answer, 429 and 5xx. Any other answer shows that it is alive.
 type Circuit struct {
 	Off         bool
 	Consecutive int           // failures in a row that open it; default 10; negative: never
@@ -43,12 +42,12 @@ const (
 	CircuitHalfOpen CircuitState = "half_open"
 )
 
-// Health is a picture of a worker.
+// Health is the state of a worker at one moment.
 type Health struct {
 	Circuit  CircuitState
 	Since    time.Time // of the circuit's state
 	Probe    time.Time // while open: when the next probe may go
 	InFlight int
-	Allowed  int    // attempts at once at the moment: fewer while a backlog drains after an outage
+	Allowed  int    // attempts at once now; fewer while a backlog drains after an outage
 	Last     string // the error that opened the circuit
 }

@@ -19,47 +19,50 @@ const (
 	DefaultTimeout     = 30 * time.Second
 )
 
-// ErrAborted, wrapped by the error of an attempt, says that the attempt was cut
-// off by this side. It is not counted and the delivery is due at once.
+// ErrAborted, wrapped by the error of an attempt, means that the gateway cut the attempt
+// off. It is not counted, and the delivery is due at once.
 var ErrAborted = errors.New("the attempt was cut off")
 
-// Worker delivers what a store holds for one destination. Its fields are not to be
-// changed once it is in use.
+// Worker delivers the messages of one destination. Its exported fields must not change
+// once it is in use.
+//
+// Invariant: inFlight counts the attempts between enter and exit, and Run returns only
+// when it is zero. telling is taken before mu.
 type Worker struct {
 	Store       Store
 	Destination string
-	// Attempt delivers once; without an error the upstream has taken it. Its context
-	// ends with the attempting one of Run and after the policy's Timeout. A panic is
-	// an error.
+	// Attempt makes one attempt; without an error the upstream has accepted the message.
+	// Its context ends with the attempting one of Run, and after the policy's Timeout. A
+	// panic counts as an error.
 	Attempt func(context.Context, *Delivery) (Answer, error)
 
 	Policy Policy
 	Shared *Limit // of attempts of all workers together; nil: none
 	Now    func() time.Time
-	// Observe, unless nil, is told of each attempt when its outcome has been marked.
-	// It is called by several goroutines at once.
+	// Observe, unless nil, is called for each attempt after its outcome was marked, by
+	// several goroutines at once.
 	Observe func(Attempted)
-	// OnCircuit, unless nil, is told of each change of the circuit, in their order.
+	// OnCircuit, unless nil, is called for each change of the circuit, in their order.
 	OnCircuit func(CircuitState, Health)
-	// Trouble, unless nil, is told of errors of the store.
+	// Trouble, unless nil, is called with errors of the store.
 	Trouble func(error)
 
 	once    sync.Once
 	policy  Policy // with its defaults
 	limiter *rate.Limiter
 	share   share         // of Shared
-	freed   chan struct{} // what Run waits for may have come about
+	freed   chan struct{} // an attempt has ended or the circuit has changed: ready checks again
 
 	telling  sync.Mutex // held while OnCircuit is called
 	mu       sync.Mutex
-	changes  []Health // of the circuit, still to be told
+	changes  []Health // of the circuit, not yet reported to OnCircuit
 	breaker  breaker
 	idle     sync.Cond // nothing is in flight
 	inFlight int
 	stopped  bool
 }
 
-// Outcome is what an attempt came to.
+// Outcome is the result of an attempt.
 type Outcome int
 
 // The outcomes.
@@ -82,7 +85,7 @@ type Attempted struct {
 	Outcome     Outcome
 	Attempt     Attempt   // as it is kept
 	Err         error     // of the attempt
-	MarkErr     error     // the outcome could not be kept: the attempt will be repeated
+	MarkErr     error     // the outcome could not be written: the attempt will be repeated
 	Next        time.Time // of a retry
 }
 
@@ -93,7 +96,7 @@ type PanicError struct {
 }
 
 func (e *PanicError) Error() string {
-	if e.Value == http.ErrAbortHandler { // by which a proxy says so
+	if e.Value == http.ErrAbortHandler { // a proxy panics with it
 		return fmt.Sprintf("the answer was cut off (%v)", e.Value)
 	}
 	return fmt.Sprintf("panic: %v", e.Value)
@@ -115,8 +118,8 @@ const (
 // then in flight have ended, those of Try included. When attempting is done the
 // attempts of Run are cut off, which releases their deliveries without counting.
 //
-// What holds a worker back by its own policy, the circuit, the rate or the
-// concurrency, does so before a delivery is claimed and without a slot of Shared.
+// The worker waits for its circuit, rate and concurrency before it claims a delivery,
+// and takes a slot of Shared only afterwards. So a waiting worker holds neither.
 func (w *Worker) Run(claiming, attempting context.Context) {
 	w.init()
 	// An end of everything is also an end of claiming.
@@ -131,7 +134,7 @@ func (w *Worker) Run(claiming, attempting context.Context) {
 		if claim == nil {
 			return
 		}
-		// Only now, since a worker with nothing to do must not keep others from it.
+		// Only now, because a worker without a delivery must not hold a slot.
 		if !w.Shared.take(claiming, &w.share) {
 			w.trouble(claim.Release())
 			return
@@ -146,11 +149,10 @@ func (w *Worker) Run(claiming, attempting context.Context) {
 	}
 }
 
-// Try makes one attempt of a claim that the caller holds, now and in a goroutine
-// of its own, if the policy and Shared allow it without waiting. The outcome is
-// marked and observed as those of Run are, and then sent on done. Without leave,
-// and once Run has been told to end, ok is false and the claim is released: the
-// delivery is due at once.
+// Try makes one attempt of a claim that the caller holds, in a goroutine of its own, if
+// the policy and Shared allow it without waiting. The outcome is marked and observed as
+// in Run, and then sent on done. Otherwise, and once Run is ending, ok is false and the
+// claim is released: the delivery is due at once.
 //
 // The attempt is cut off when attempting is done. Without an attempt function it
 // is the worker's own.
@@ -182,7 +184,7 @@ func (w *Worker) start() {
 	w.stopped = false
 }
 
-// stop lets no attempt begin any more and waits for those in flight.
+// stop refuses further attempts and waits for those in flight.
 func (w *Worker) stop() {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -192,7 +194,7 @@ func (w *Worker) stop() {
 	}
 }
 
-// init settles the policy. It is called by what may be called first.
+// init applies the defaults of the policy. Every exported method calls it.
 func (w *Worker) init() {
 	w.once.Do(func() {
 		w.policy = w.Policy
@@ -264,7 +266,7 @@ func (w *Worker) deliver(attempting context.Context, c Claim, turn int,
 		a.Outcome = Delivered
 	case a.Attempt.Failure == Aborted:
 		a.Outcome, mark = Released, c.Release
-		// Who aborts without being told to would be handed the same delivery at once.
+		// An attempt that aborts by itself would otherwise be repeated without a pause.
 		sleep(attempting, firstPause)
 	default:
 		var again bool
@@ -277,7 +279,7 @@ func (w *Worker) deliver(attempting context.Context, c Claim, turn int,
 	}
 	a.MarkErr = w.mark(attempting, mark)
 	if a.MarkErr != nil && a.Outcome != Released {
-		// Whatever it was, it will be done again.
+		// The attempt will be repeated.
 		w.trouble(c.Release())
 	}
 	if w.Observe != nil {
@@ -288,8 +290,7 @@ func (w *Worker) deliver(attempting context.Context, c Claim, turn int,
 	}
 }
 
-// attempt makes an attempt within its time and turns whatever it does into an
-// error.
+// attempt makes one attempt within its timeout and turns a panic into an error.
 func (w *Worker) attempt(attempting context.Context, d *Delivery,
 	attempt func(context.Context, *Delivery) (Answer, error),
 ) (answer Answer, err error) {
@@ -311,8 +312,8 @@ func (w *Worker) attempt(attempting context.Context, d *Delivery,
 	return attempt(ctx, d)
 }
 
-// overdue says that an attempt has failed because its time was over, which shows
-// in the error as a connection that broke, since this side closed it.
+// overdue marks an error as a timeout. When its time is over the gateway closes the
+// connection, so the error looks like a broken connection.
 func overdue(err error, within time.Duration) error {
 	switch FailureOf(err) {
 	case Refused, Reset, Broken:
@@ -321,9 +322,8 @@ func overdue(err error, within time.Duration) error {
 	return err
 }
 
-// mark repeats a mark while the store is unavailable. The worker's slot stays
-// taken meanwhile, so that it does not make attempts whose outcome nobody can
-// keep.
+// mark repeats a mark while the store is unavailable. The attempt counts as running
+// meanwhile, so that no attempts are made whose outcome cannot be written.
 func (w *Worker) mark(ctx context.Context, mark func() error) error {
 	pause := firstPause
 	for {
