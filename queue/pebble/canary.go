@@ -8,7 +8,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// canaryText is what the canary of each key seals.
+// canaryText is the plain text of every canary.
 const canaryText = "hookwicket"
 
 // errWrongKey: none of the keys is one that the folder was encrypted with.
@@ -69,8 +69,8 @@ func opensCanary(key *sealKey, k, v []byte) bool {
 }
 
 // reseal puts the learnt secrets under the first key. Unlike events they have no
-// end, so that the key before could never be taken away. What cannot be opened
-// stays; who asks for it is told.
+// end, so that the key before could never be taken away. A secret that cannot be
+// opened stays, and reading it returns an error.
 func (s *Store) reseal(db *database) error {
 	ring := s.seal.ring()
 	if len(ring) == 0 {

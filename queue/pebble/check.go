@@ -19,7 +19,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Report is what [Check] has found in a folder.
+// Report is the result of [Check].
 type Report struct {
 	Dir          string              `json:"dir"`
 	Format       string              `json:"format"`
@@ -40,7 +40,7 @@ type Report struct {
 	Problems []Problem `json:"problems"`
 }
 
-// DestinationReport is what a folder holds of one destination.
+// DestinationReport counts the deliveries of one destination in a folder.
 type DestinationReport struct {
 	Name       string                `json:"name"`
 	Deliveries map[queue.State]int64 `json:"deliveries"`
@@ -63,7 +63,7 @@ func (r Report) Sound() bool { return len(r.Problems) == 0 && len(r.Files) == 0 
 // maxExamples bounds the examples of a problem.
 const maxExamples = 5
 
-// Check reads a whole folder that no store has open and reports what is in it.
+// Check reads a whole folder that no store has open and reports its contents.
 // It changes nothing but the time of the lock, which it takes. With the keys of an
 // encrypted folder it reads the messages, too. progress, if it is not nil, is told now and
 // then how many of the records are done; the total is an estimate.
@@ -142,7 +142,7 @@ func lockToRead(files vfs.FS, dir string) (io.Closer, error) {
 	return nil, err
 }
 
-// finish sorts what was found.
+// finish sorts the report.
 func (c *checker) finish() {
 	r := c.report
 	for _, l := range c.lanes {
@@ -184,7 +184,7 @@ func (readOnlyFS) OpenReadWrite(string, vfs.DiskWriteCategory, ...vfs.OpenOption
 	return nil, syscall.EROFS
 }
 
-// silent drops what Pebble says. What it cannot go on after ends the check.
+// silent drops Pebble's messages. A fatal one ends the check.
 type silent struct{}
 
 func (silent) Infof(string, ...any)  {}

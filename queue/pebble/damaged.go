@@ -14,25 +14,28 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Damage comes in two forms. A record that is not what this package writes is
-// set aside: it moves to a kind of its own, where a person can look at it, and
-// the rest goes on. A block of a file whose checksum is wrong hides the records
-// in it, and all that other files hold between the same two keys. A reader of a
-// range goes on behind it, and a reader of a record within learns that it is
-// damaged. At the start, deliveries whose index is hidden are put back into it; see
-// mend. A salvage copies all that can be read into a new folder. Without its MANIFEST, or
-// where a table cannot be opened at all, the store does not open; see broken.go.
+// Damage has two forms.
+//
+// A record that does not decode is set aside: it moves to the kind 'b', where a person
+// can look at it.
+//
+// A block with a wrong checksum is a hole. It hides its own records, and all records of
+// other files between the same two keys. A reader of a range continues behind the hole;
+// a reader of one record in it gets an error. At the start, waiting deliveries in a hole
+// are put back into their index; see mend. A salvage copies all readable records into a
+// new folder. Without its MANIFEST, or if a table cannot be opened, the store does not
+// open; see broken.go.
 
 // isCorruption: a block of a file does not have the checksum that it was written
-// with, or a file is missing. What lies elsewhere can be read all the same.
+// with, or a file is missing. The rest of the files can be read.
 func isCorruption(err error) bool { return pebble.IsCorruptionError(err) }
 
-// isDamage: a record is there and cannot be read, now or ever.
+// isDamage reports whether a record exists but can never be read.
 func isDamage(err error) bool {
 	return errors.Is(err, errDamaged) || errors.Is(err, queue.ErrDamaged) || isCorruption(err)
 }
 
-// damage is what a store knows of its damaged records. It outlives the databases.
+// damage counts the damaged records and holes of a store. It outlives the databases.
 type damage struct {
 	log *slog.Logger
 
@@ -60,7 +63,7 @@ func (d *damage) total() int64 {
 	return d.count
 }
 
-// record is told of a record that is to be set aside.
+// record notes a damaged record, which setAside moves later.
 func (d *damage) record(k, v []byte, err error) {
 	d.log.Error("a damaged record is set aside", "kind", string(k[:1]), "key", hex.EncodeToString(k[1:]), "bytes", len(v), "error", err)
 	d.mu.Lock()
@@ -69,7 +72,7 @@ func (d *damage) record(k, v []byte, err error) {
 	d.pending = append(d.pending, piece{bytes.Clone(k), bytes.Clone(v)})
 }
 
-// hole is told that what follows a key cannot be read before another.
+// hole notes that the records between two keys cannot be read.
 func (d *damage) hole(after, next []byte, err error) {
 	d.mu.Lock()
 	if d.holes == nil {
@@ -105,7 +108,7 @@ func (d *damage) past(after []byte) (next []byte, known bool) {
 	return next, known
 }
 
-// noKey is told of a record that nobody can read. It reports the first.
+// noKey logs the first record whose key is missing.
 func (d *damage) noKey(err error) {
 	d.mu.Lock()
 	first := !d.sealed
@@ -126,7 +129,7 @@ func (d *damage) keysChanged() {
 // damagedKey is where a record with a key is set aside.
 func damagedKey(key []byte) []byte { return append([]byte{kindDamaged}, key...) }
 
-// setAside moves what was found to be damaged. What cannot be moved now is found
+// setAside moves the noted damaged records. A record that cannot be moved now is found
 // again the next time.
 func (s *Store) setAside(db *database) {
 	s.damage.mu.Lock()
@@ -230,14 +233,14 @@ const keyLength = len(keyBuffer{}) + 1
 // its way there.
 const passProbes = 40
 
-// passSamples is how often pass looks into what it passes for what can be read.
+// passSamples is how many keys of a passed range pass tries, to find readable records.
 const passSamples = 64
 
 // pass finds where one can read again beyond a key, upwards or downwards; nil:
 // nowhere before the limit. Reading goes on at the key that it returns, included.
 // Nobody tells where a broken block ends, so it finds out how many bytes of the key
 // lead out of it, closes in on the end, and then reads back towards it. Then it
-// looks whether what it has passed is more than one hole.
+// checks whether the passed range is more than one hole.
 func pass(r pebble.Reader, key, limit []byte, down bool) (found []byte, err error) {
 	iter, err := r.NewIter(nil)
 	if err != nil {
@@ -275,7 +278,7 @@ func passIn(iter seeker, key, limit []byte, down bool) (found []byte, err error)
 	}
 	readable := func(k []byte) bool {
 		if down && bytes.Compare(k, key) > 0 {
-			k = key // which is shorter than what it is padded to
+			k = key // it is shorter than its padded form
 		}
 		seek(k)
 		return !isCorruption(iter.Error())
@@ -330,7 +333,7 @@ func passIn(iter seeker, key, limit []byte, down bool) (found []byte, err error)
 			}
 			edge = found
 		}
-		// What was passed may be several holes, with what can be read between them.
+		// The passed range may be several holes with readable records between them.
 		bad, good = origin, nil
 		for i := range int64(passSamples) {
 			sample := between(origin, padded(edge), i+1, passSamples+1)

@@ -99,7 +99,7 @@
 // the summaries (mend.go). A folder that cannot be opened leaves the store without
 // a database until the folder is replaced (broken.go). [SalvageTo] copies all
 // readable records into a new folder, and [Check] reads a stopped folder and
-// reports what is wrong with it.
+// reports the faults in it.
 //
 // # Keys
 //

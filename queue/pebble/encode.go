@@ -36,8 +36,9 @@ func (s *Store) encode(m *queue.Message) encoded {
 // size is that of the record.
 func (e *encoded) size() int { return len(e.plain) + len(e.body) + e.seal.overhead() }
 
-// An empty batch begins with a header of so many zeros. What it holds beside a
-// large message is so much at the most, if there are not very many destinations.
+// An empty batch begins with a header of so many zeros. The rest of
+// the batch of a large message takes at most batchRest, unless there are very many
+// destinations.
 const (
 	batchHeader = 12
 	batchRest   = 4 << 10

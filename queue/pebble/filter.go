@@ -10,7 +10,7 @@ import (
 
 // keyFilter tells nearly every key that is not recorded from those that may be,
 // at the cost of one cache line instead of a search in the database. Most events
-// are new, so that is what most of them need.
+// are new.
 //
 // It never says no to a recorded key. A key is added when its commit has ended,
 // whatever came of it, and before its stripe is let go: nobody else decides on
@@ -54,7 +54,7 @@ func (k *keyFilter) load(each func(add func(queue.Key) bool) bool) {
 		}
 		crowded := false
 		complete := each(func(key queue.Key) bool {
-			crowded = f.add(key) > capacity/4*3 // leave room for what comes
+			crowded = f.add(key) > capacity/4*3 // leave room for new keys
 			return !crowded
 		})
 		if complete {

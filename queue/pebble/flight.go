@@ -31,7 +31,8 @@ func (s *flightShard) listLocked(x *flight) {
 	}
 }
 
-// settleLocked lets go of what nobody needs any more.
+// settleLocked returns the memory of a message without deliveries that keep it, and
+// removes a message without users from the shard.
 func (s *flightShard) settleLocked(x *flight) {
 	if x.kept == 0 && x.size > 0 {
 		x.flights.fresh.give(int(x.size))
@@ -47,7 +48,7 @@ func (s *flightShard) settleLocked(x *flight) {
 type flight struct {
 	flights *flights
 	id      queue.ID
-	size    int64 // what it takes of the budget while deliveries keep it
+	size    int64 // bytes of the budget while deliveries keep it
 	record  []byte
 
 	// Guarded by the shard.
@@ -119,7 +120,7 @@ func (x *flight) open(read func() (*queue.Message, error)) (*queue.Message, erro
 		x.err = queue.ErrUnavailable // should read panic
 		if x.record != nil {
 			x.message, x.err = queue.DecodeMessage(x.record)
-			x.record = nil // what is needed of it is in the message
+			x.record = nil // the message refers to the parts that it needs
 		} else {
 			x.message, x.err = read()
 		}

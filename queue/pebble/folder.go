@@ -23,7 +23,7 @@ type FileProblem struct {
 
 func (p FileProblem) String() string { return p.File + " " + p.Problem }
 
-// salvageHint says what to do about a damaged folder.
+// salvageHint is the next step for a damaged folder.
 const salvageHint = "`caddy webhook check` names what is damaged, and `caddy webhook check --salvage <new folder>` copies all that can be read into a new folder; see docs/store.md"
 
 // FolderError says that a folder cannot be opened because files of it are damaged
@@ -55,14 +55,14 @@ func (e *FolderError) Unwrap() error { return e.Err }
 // The names of files.
 const (
 	lockName      = "LOCK"
-	closedName    = "CLOSED" // the list of what was there when the store was closed
+	closedName    = "CLOSED" // the list of files when the store was closed
 	manifestMark  = "marker.manifest."
 	versionMark   = "marker.format-version."
 	manifestStart = "MANIFEST-"
 	optionsStart  = "OPTIONS-"
 )
 
-// folder is what lies in a store's folder.
+// folder is the list of files in a store's folder.
 type folder struct {
 	files    vfs.FS
 	dir      string
@@ -125,8 +125,8 @@ func (f *folder) read(name string) ([]byte, error) {
 }
 
 // inspectIndex looks at the files that say which tables and logs belong to the
-// store. Pebble takes a MANIFEST to end at its first broken record, would so forget
-// tables, and would delete them; and without the marker it would begin a new store.
+// store. Pebble takes a MANIFEST to end at its first broken record, and would
+// then delete tables. Without the marker it would begin a new store.
 func (f *folder) inspectIndex() {
 	if f.empty() {
 		return
@@ -294,7 +294,7 @@ func (f *folder) readClosed() (list []listed) {
 
 // inspectClosed holds the files against the list. Logs that are short or gone are
 // returned: their records are lost, and the rest can be used all the same. One that
-// was altered is a problem: Pebble would drop what it holds behind the place.
+// was altered is a problem: Pebble would drop its records behind the place.
 func (f *folder) inspectClosed() (lost []FileProblem) {
 	list := f.readClosed()
 	if f.marker != "" && !slices.ContainsFunc(list, func(l listed) bool { return l.name == f.marker }) {

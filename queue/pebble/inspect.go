@@ -170,7 +170,7 @@ func (l *listing) entry(id queue.ID, lane laneID) (*queue.Entry, error) {
 }
 
 // member reads the summary of a message in the list of an endpoint, or in that of
-// an event ID. What is damaged has none.
+// an event ID. A damaged one has none.
 func (l *listing) member(kind byte, r *row, id queue.ID) (sum *summary, damage, err error) {
 	switch {
 	case kind == kindList:

@@ -11,56 +11,32 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// The key space. Every record's kind is its first byte, so that each kind is a
-// range of its own and can be scanned without meeting the others.
-//
-//	f                        the format of this folder
-//	m id                     a message
-//	e endpoint id            a message in the list of its endpoint: its summary
-//	i event id               a message by its event ID: nothing
-//	n lane                   a destination's name
-//	q lane due id            a delivery that waits, in the order in which they fall due: its size
-//	o lane order id          a delivery that waits in line, behind others of its order: due, size
-//	t id lane                where a delivery stands, if it was touched since its receipt
-//	z lane id                a dead letter: its size
-//	h lane ended id          a delivery that has ended and is kept: its size
-//	a id lane number         an attempt
-//	p lane                   a destination that a person has paused: since when
-//	g id                     a message that has gone: when, and why
-//	w                        how far the clock of what is due is ahead, if it ever was
-//	b key                    a damaged record, behind the key that it had
-//	k key                    a dedupe key: when it expires
-//	x expiry key             the same by time, for the sweep
-//	s endpoint secret        a secret that was learnt in a handshake; both as digests
-//	c key                    a word sealed with a key, by the key's short name
-//
-// lane and endpoint are the start of the SHA-256 of the name; order and event
-// are that of the order key and of the event ID, of which the part counts that a
-// summary keeps. Times are nanoseconds since 1970, big-endian, so that they sort;
-// so is the number of an attempt, in four bytes.
+// The kinds of records. The kind is the first byte of a key, so each kind is one range
+// and can be scanned without the others. doc.go has the layout of each key and value,
+// with an example.
 const (
-	kindFormat   = 'f'
-	kindMessage  = 'm'
-	kindList     = 'e'
-	kindEvent    = 'i'
-	kindName     = 'n'
-	kindWaiting  = 'q'
-	kindLine     = 'o'
-	kindStanding = 't'
-	kindDead     = 'z'
-	kindEnded    = 'h'
-	kindAttempt  = 'a'
-	kindPaused   = 'p'
-	kindGone     = 'g'
-	kindSteady   = 'w'
-	kindDamaged  = 'b'
-	kindKey      = 'k'
-	kindExpiry   = 'x'
-	kindSecret   = 's'
-	kindCanary   = 'c'
+	kindFormat   = 'f' // format of the folder
+	kindMessage  = 'm' // a message
+	kindList     = 'e' // summary of a message, in the list of its endpoint
+	kindEvent    = 'i' // a message by its event ID
+	kindName     = 'n' // name of a destination
+	kindWaiting  = 'q' // a waiting delivery without an order key, by due time
+	kindLine     = 'o' // a waiting delivery with an order key, by order and receipt
+	kindStanding = 't' // standing of a delivery
+	kindDead     = 'z' // a dead letter
+	kindEnded    = 'h' // an ended delivery within its retention, by its end
+	kindAttempt  = 'a' // an attempt
+	kindPaused   = 'p' // a paused destination
+	kindGone     = 'g' // a removed message
+	kindSteady   = 'w' // lead of the due clock over the wall clock
+	kindDamaged  = 'b' // a damaged record, under its former key
+	kindKey      = 'k' // a dedupe key
+	kindExpiry   = 'x' // the same key by expiry
+	kindSecret   = 's' // a learnt secret
+	kindCanary   = 'c' // canary of an encryption key
 )
 
-// format is what the format record of this version holds.
+// format is the value of the format record.
 const format = "hookwicket queue 2"
 
 // laneID stands for a destination in the keys.
@@ -96,8 +72,8 @@ func (p position) compare(q position) int {
 	return bytes.Compare(p.id[:], q.id[:])
 }
 
-// nanos is t as it stands in a key. Times that a key cannot express become the
-// nearest that it can.
+// nanos returns t in the form of a key. A time that a key cannot express becomes the
+// nearest one that it can.
 func nanos(t time.Time) int64 {
 	switch s := t.Unix(); {
 	case s < 0:
@@ -108,7 +84,7 @@ func nanos(t time.Time) int64 {
 	return t.UnixNano()
 }
 
-// The keys are appended to a caller's array, which keeps them off the heap.
+// keyBuffer is the caller's array for a key, which keeps the key off the heap.
 type keyBuffer [1 + 8 + 8 + 16]byte
 
 func messageKey(b *keyBuffer, id queue.ID) []byte {
@@ -155,8 +131,8 @@ func listKey(b *keyBuffer, endpoint laneID, id queue.ID) []byte {
 // eventID8 stands for an event ID in the keys.
 type eventID8 [8]byte
 
-// eventOf digests as much of an event ID as a summary keeps of it, so that the
-// summary is enough to find the key.
+// eventOf digests the first maxSummaryText bytes of an event ID. A summary contains the
+// same bytes, so the key can be found from the summary.
 func eventOf(eventID string) (id eventID8) {
 	sum := sha256.Sum256([]byte(eventID[:min(len(eventID), maxSummaryText)]))
 	copy(id[:], sum[:])
@@ -177,8 +153,8 @@ func endedKey(b *keyBuffer, lane laneID, ended int64, id queue.ID) []byte {
 	return append(k, id[:]...)
 }
 
-// attemptKey is the key of an attempt. Its number counts on when a person
-// redelivers, unlike that of the attempt in the value.
+// attemptKey is the key of an attempt. Its number continues after a redelivery, while
+// the number in the value starts again.
 func attemptKey(b *keyBuffer, id queue.ID, lane laneID, number int) []byte {
 	k := append(append(append(b[:0], kindAttempt), id[:]...), lane[:]...)
 	return binary.BigEndian.AppendUint32(k, uint32(number))
@@ -188,9 +164,8 @@ func goneKey(b *keyBuffer, id queue.ID) []byte {
 	return append(append(b[:0], kindGone), id[:]...)
 }
 
-// receiptDue is when a delivery is due that nobody has touched since its receipt:
-// its ID tells, so that its key in the index can be found without a record that
-// says where it is.
+// receiptDue returns the due time of a delivery without a standing record: the time in
+// its ID. Its key in the index therefore follows from the ID.
 func receiptDue(id queue.ID) int64 {
 	milli := int64(binary.BigEndian.Uint64(id[:8]) >> 16)
 	return min(milli, math.MaxInt64/int64(time.Millisecond)-1) * int64(time.Millisecond)

@@ -63,8 +63,8 @@ func (s *Store) Forget(ctx context.Context, endpoint, secret string) error {
 	})
 }
 
-// changeSecrets commits what change writes. One change at a time looks at what
-// there is.
+// changeSecrets commits the records that change writes. It runs one change at a time,
+// because change reads the secrets first.
 func (s *Store) changeSecrets(ctx context.Context, change func(*database, *pebble.Batch) error) error {
 	if s.disk.full() {
 		return unavailable(errDiskFull)
@@ -83,7 +83,7 @@ func (s *Store) changeSecrets(ctx context.Context, change func(*database, *pebbl
 	batch := db.NewBatch()
 	err = change(db, batch)
 	if err == nil && batch.Empty() && db.hasFailed() {
-		err = errFenced // what is there may not have become durable
+		err = errFenced // the secrets that were read need not be durable
 	}
 	if err != nil || batch.Empty() {
 		free(err)

@@ -67,7 +67,7 @@ func (l *listing) parseCursor(c queue.Cursor, kinds []byte) (*spot, error) {
 	return &spot{b[0], row{strand: laneID(b[3:11]), rest: b[11:]}, int(binary.BigEndian.Uint16(b[1:]))}, nil
 }
 
-// visit is told of a row. It returns how many of the row's deliveries were dealt
+// visit handles a row. It returns how many of the row's deliveries were dealt
 // with when there was no room for the others, and 0 when the row is done.
 type visit func(kind byte, r *row, skip int) (rest int, err error)
 
@@ -201,7 +201,7 @@ func (l *listing) received(id queue.ID) bool {
 }
 
 // about tells whether a message is one that the filter selects. Of a damaged
-// one little is known: it matches what does not ask for it.
+// one little is known: it matches filters that do not ask for it.
 func (l *listing) about(sum *summary) bool {
 	f := &l.filter
 	if sum == nil {
@@ -219,7 +219,7 @@ func (l *listing) stands(d *queue.DeliveryState) bool {
 		(len(f.States) == 0 || slices.Contains(f.States, d.State))
 }
 
-// describe makes what lists tell of a message.
+// describe makes the list entry of a message.
 func describe(id queue.ID, sum *summary) queue.Summary {
 	s := queue.Summary{ID: id, ReceivedAt: idTime(id)}
 	if sum != nil {

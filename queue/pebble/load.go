@@ -9,8 +9,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// load reads what the store has to know of a freshly opened database: its
-// format, its destinations and, from the two small indexes, how much waits.
+// load reads the state of a freshly opened database: its format, its destinations, and
+// the backlog from the indexes of waiting deliveries and dead letters.
 func (s *Store) load(db *database) error {
 	var aside int64
 	s.damage.restart(0)
@@ -101,7 +101,7 @@ func (s *Store) loadNames(db *database) error {
 	})
 }
 
-// tally is what one lane holds on disk.
+// tally is the backlog of one lane on disk.
 type tally struct {
 	waiting, dead, bytes int64
 	ages                 ages
@@ -190,7 +190,7 @@ func loadDead(db *database, counts map[laneID]*tally) error {
 	})
 }
 
-// adopt makes the lanes start over with what was counted.
+// adopt resets the lanes and gives them the counted state.
 func (s *Store) adopt(counts map[laneID]*tally) error {
 	for id := range counts {
 		s.lanesMu.RLock()
@@ -227,8 +227,8 @@ func (s *Store) adopt(counts map[laneID]*tally) error {
 	return nil
 }
 
-// reconcileLocked tells the claims that workers hold where their deliveries stand now.
-// The marks of the last moments before a failure may or may not have been kept.
+// reconcileLocked updates the positions of the claims that workers hold. The marks of
+// the last moments before a failure may have been kept or not.
 func (l *lane) reconcileLocked(held map[queue.ID]place) {
 	for id, c := range l.busy {
 		if c == nil {

@@ -36,7 +36,7 @@ type merge struct {
 	err   error
 }
 
-// strand is what a merge knows of one of its strands.
+// strand is the state of one strand of a merge.
 type strand struct {
 	id   laneID
 	rows []row // to come
@@ -123,8 +123,7 @@ func (m *merge) fill(s *strand) {
 	}
 }
 
-// fillFrom reads a piece of what lies between two places, as far as the merge's
-// own bounds allow.
+// fillFrom reads a piece of the rows between two places and within the merge's bounds.
 func (m *merge) fillFrom(s *strand, from, to []byte) {
 	if bytes.Compare(from, m.from) < 0 {
 		from = m.from
@@ -173,7 +172,7 @@ func (m *merge) take(s *strand, k []byte) {
 	}
 }
 
-// passed returns where to seek next when what comes cannot be read; nil: nowhere.
+// passed returns where to seek next behind unreadable rows; nil: nowhere.
 func (m *merge) passed(s *strand, start, lower, upper []byte) []byte {
 	if s.last != nil {
 		start = append(append([]byte{m.kind}, s.id[:]...), s.last...)

@@ -10,25 +10,28 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// operation is what a person does to one delivery. It holds the message, so that
-// two persons do one thing after the other, and a waiting delivery as a worker
-// would, so that none attempts it meanwhile.
+// operation is a person's change of one delivery. It holds the message's stripe, so that
+// operations on a message run one after another. It claims a waiting delivery as a
+// worker does, so that no worker attempts it meanwhile.
+//
+// Invariant: finish runs exactly once. It ends the claim or the announcement by begin,
+// and releases the stripe.
 type operation struct {
 	change
 	db     *database
 	batch  *pebble.Batch
 	sum    summary
-	only   []queue.State // where the delivery has to be; none: anywhere
+	only   []queue.State // the states in which the delivery may be; none: any
 	found  bool          // the message has such a delivery
 	claim  *claim        // of one that waits
-	begun  bool          // it is being written as one that waits
+	begun  bool          // lane.begin has announced it as waiting
 	other  *change
 	named  bool // the lane's name is in the batch
 	unlock func()
 }
 
-// operate does what decide asks for, durably. Where decide asks for nothing, it is
-// so already.
+// operate applies the change that decide makes to operation.to, durably. If decide
+// changes nothing, the delivery has the requested state already.
 func (s *Store) operate(ctx context.Context, id queue.ID, destination string, decide func(*operation) error, only []queue.State) error {
 	if s.disk.full() {
 		return unavailable(errDiskFull)
@@ -49,7 +52,7 @@ func (s *Store) operate(ctx context.Context, id queue.ID, destination string, de
 	o := &operation{db: db, unlock: unlock, only: only, change: change{store: s, lane: l, id: id}}
 	err = o.prepare(decide)
 	if err == nil && o.batch == nil && db.hasFailed() {
-		err = unavailable(nil) // what is there may not have become durable
+		err = unavailable(nil) // the records that were read need not be durable
 	}
 	if err != nil || o.batch == nil {
 		o.finish(errCancelled)
@@ -62,7 +65,7 @@ func (s *Store) operate(ctx context.Context, id queue.ID, destination string, de
 // errCancelled ends an operation that changes nothing.
 var errCancelled = errors.New("nothing was changed")
 
-// prepare finds out where the delivery stands and makes the batch.
+// prepare reads the delivery and makes the batch.
 func (o *operation) prepare(decide func(*operation) error) error {
 	if err := o.find(); err != nil {
 		return err
@@ -96,7 +99,7 @@ func (o *operation) prepare(decide func(*operation) error) error {
 	return nil
 }
 
-// find reads what there is of the message and its delivery.
+// find reads the summary of the message and holds its delivery.
 func (o *operation) find() (err error) {
 	o.endpoint, o.sum, err = o.db.summary(o.id, o.store.endpoint(o.lane))
 	switch {
@@ -115,8 +118,9 @@ func (o *operation) find() (err error) {
 	return nil
 }
 
-// hold finds out where the delivery stands. One that waits is out of the workers'
-// reach from then on.
+// hold reads the standing of the delivery, and claims it if it waits. It reads Pebble
+// under the lane's lock, so that no worker claims the delivery between the reading and
+// the claim.
 func (o *operation) hold() error {
 	l := o.lane
 	l.mu.Lock()
@@ -140,8 +144,8 @@ func (o *operation) hold() error {
 	var k keyBuffer
 	v, closer, err := o.db.Get(p.key(&k, l.id))
 	if errors.Is(err, pebble.ErrNotFound) || isDamage(err) {
-		// Damage took it out of the index, where it counts no more: it can be
-		// redelivered like one that is gone.
+		// Damage has removed it from the index, and the counts do not include it. It can
+		// be redelivered like a removed one.
 		o.from = standing{stage: stageGone, written: st.written}
 		return nil
 	}
@@ -157,7 +161,7 @@ func (o *operation) hold() error {
 	return nil
 }
 
-// unreadable tells damage, which stays, from what may be over soon.
+// unreadable wraps an error that may pass in ErrUnavailable, and leaves damage alone.
 func unreadable(err error) error {
 	if isDamage(err) || errors.Is(err, errNoKey) {
 		return err
@@ -179,8 +183,8 @@ func (l *lane) grabLocked(p place) *claim {
 	return l.claimLocked(p)
 }
 
-// join gives the message a delivery that it did not have. One that stood for its
-// being unrouted is over with that.
+// join adds a new delivery to the message. It removes the delivery that stood for the
+// message being unrouted.
 func (o *operation) join() error {
 	var k keyBuffer
 	if !slices.Contains(o.sum.lanes, o.lane.id) {
@@ -205,7 +209,8 @@ func (o *operation) join() error {
 	return o.store.setStanding(o.batch, o.id, o.other.lane.id, &o.other.to)
 }
 
-// unrouted finds the delivery that stands for a message's being unrouted.
+// unrouted returns the removal of the unrouted delivery of a message; nil: there is
+// none.
 func (o *operation) unrouted() (*change, error) {
 	for _, id := range o.sum.lanes {
 		st, found, err := o.store.standing(o.db, o.id, id)
@@ -220,7 +225,7 @@ func (o *operation) unrouted() (*change, error) {
 	return nil, nil
 }
 
-// finish brings memory up to what is on disk, and lets go of what was held.
+// finish applies the outcome to memory, and releases the claim and the stripe.
 func (o *operation) finish(err error) {
 	l := o.lane
 	l.mu.Lock()
@@ -276,9 +281,9 @@ func (s *Store) gone(db *database, id queue.ID) error {
 	return gone
 }
 
-// Redeliver implements [queue.Inspector]. In an order the delivery stands by its
-// receipt, so before those that were received after it and wait. A message that was unrouted is so no
-// longer. The limit on the backlog does not hold a person back.
+// Redeliver implements [queue.Inspector]. In its order the delivery comes before waiting
+// ones that were received after it. A redelivered message is not unrouted any more. The
+// limit on the backlog does not apply.
 func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route, only ...queue.State) error {
 	return s.operate(ctx, id, to.Destination, func(o *operation) (err error) {
 		now := nanos(s.now())
@@ -306,12 +311,12 @@ func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route, only
 	}, only)
 }
 
-// Cancel implements [queue.Inspector]. What is cancelled already stays so.
+// Cancel implements [queue.Inspector]. A cancelled delivery stays cancelled.
 func (s *Store) Cancel(ctx context.Context, id queue.ID, destination string, only ...queue.State) error {
 	return s.operate(ctx, id, destination, endWaiting(stageCancelled), only)
 }
 
-// Bury implements [queue.Inspector]. What is a dead letter already stays so.
+// Bury implements [queue.Inspector]. A dead letter stays one.
 func (s *Store) Bury(ctx context.Context, id queue.ID, destination string, only ...queue.State) error {
 	return s.operate(ctx, id, destination, endWaiting(stageDead), only)
 }
@@ -359,7 +364,7 @@ func (s *Store) ForgetKey(ctx context.Context, key queue.Key) (bool, error) {
 	expiry, found, err := db.expiryOf(key)
 	found = found && expiry > nanos(s.now())
 	if err == nil && !found && db.hasFailed() {
-		err = errFenced // what is there may not have become durable
+		err = errFenced // the missing key need not be durable
 	}
 	if err != nil || !found {
 		held.unlock()

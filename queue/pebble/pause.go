@@ -12,7 +12,7 @@ func (s *Store) Pause(ctx context.Context, destination string, paused bool) erro
 	if err != nil {
 		return err
 	}
-	// One after the other: memory has to say what the last commit did.
+	// One at a time, so that memory agrees with the last commit.
 	select {
 	case s.pausing <- struct{}{}:
 	case <-ctx.Done():

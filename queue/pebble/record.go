@@ -11,11 +11,11 @@ import (
 // The values beside the keys; see keys.go. Numbers are varints, strings carry
 // their length, and times are nanoseconds since 1970, of which 0 is none.
 
-// maxSummaryText bounds what a summary keeps of an event's ID and type.
+// maxSummaryText bounds the bytes of an event's ID and type in a summary.
 const maxSummaryText = 256
 
-// summary is the value of a message in the list of its endpoint: what lists tell
-// of it, so that they need not read messages, and where its deliveries go.
+// summary is the value of a message in the list of its endpoint. It contains the fields
+// that lists show, so that they need not read messages, and the destinations.
 type summary struct {
 	size      int64 // of the message's record
 	endpoint  string
@@ -49,7 +49,7 @@ func decodeSummary(b []byte) (s summary, err error) {
 	return s, r.err()
 }
 
-// stage is where a delivery stands, on disk.
+// stage is the state of a delivery on disk.
 type stage byte
 
 const (
@@ -58,7 +58,7 @@ const (
 	stageDead
 	stageCancelled
 	stageUnrouted
-	stageGone // only of messages with several deliveries, until the last is gone
+	stageGone // a removed delivery, until the last one of its message is removed
 	stageEnd
 )
 
@@ -66,8 +66,8 @@ func (s stage) state() queue.State {
 	return [...]queue.State{queue.StateWaiting, queue.StateDelivered, queue.StateDead, queue.StateCancelled, queue.StateUnrouted, ""}[s]
 }
 
-// standing says where a delivery stands. A delivery that was never attempted nor
-// touched by a person has none: it waits, and is due since its receipt.
+// standing is the state of a delivery. A delivery without a record of it waits, was not
+// attempted, has no order key, and is due at receiptDue.
 type standing struct {
 	stage       stage
 	size        int64
@@ -75,12 +75,12 @@ type standing struct {
 	ended       int64 // of one that does not wait: its place in the index of the ended
 	redelivered int64
 	attempts    int            // counted since then
-	written     int            // the number of the last record of an attempt; 0: there is none
+	written     int            // number of the last attempt's record; 0: there is none
 	last        *queue.Attempt // without its excerpt
 	order       *orderID       // of a delivery that waits in line
 }
 
-// place is where it stands in the index, while it waits.
+// place returns the position in the index of a waiting delivery.
 func (s *standing) place(id queue.ID) place { return place{position{s.due, id}, s.order} }
 
 // appendLine appends the value of a delivery that waits in line.
@@ -88,7 +88,7 @@ func appendLine(b []byte, due, size int64) []byte {
 	return binary.AppendUvarint(binary.AppendUvarint(b, uint64(due)), uint64(size))
 }
 
-// decodeLine reads it, with 0 for what is damaged.
+// decodeLine reads it. A damaged number becomes 0.
 func decodeLine(b []byte) (due, size int64) {
 	r := fields{rest: b}
 	return r.number(), r.number()
@@ -149,7 +149,7 @@ const historyMax = 100
 // oldest is the number of the first record of an attempt that is kept.
 func (s *standing) oldest() int { return max(1, s.written-historyMax+1) }
 
-// reason is why a message has gone, on disk.
+// reason is the reason of a removal, on disk.
 type reason byte
 
 const (
@@ -168,7 +168,7 @@ func appendGone(b []byte, at int64, why reason) []byte {
 	return append(binary.BigEndian.AppendUint64(b, uint64(at)), byte(why))
 }
 
-// decodeGone reads what is kept of a message that has gone.
+// decodeGone reads the record of a removed message.
 func decodeGone(id queue.ID, b []byte) (*queue.GoneError, error) {
 	if len(b) != 9 || reason(b[8]) >= goneEnd || b[0]&0x80 != 0 {
 		return nil, errDamaged
@@ -176,8 +176,8 @@ func decodeGone(id queue.ID, b []byte) (*queue.GoneError, error) {
 	return &queue.GoneError{ID: id, At: unnanos(int64(binary.BigEndian.Uint64(b))), Why: reason(b[8]).String()}, nil
 }
 
-// appendAttempt appends an attempt, which ends the value. Its texts may quote
-// what the upstream said, so they are sealed where messages are.
+// appendAttempt appends an attempt, which ends the value. Its texts can quote the
+// upstream's answer, so they are sealed like messages.
 func appendAttempt(b []byte, a *queue.Attempt, seal box) []byte {
 	for _, n := range [...]int64{int64(a.Number), nanos(a.At), max(0, int64(a.Duration)), int64(a.Status)} {
 		b = binary.AppendUvarint(b, uint64(n))

@@ -268,7 +268,7 @@ func (r *retiring) collect(l *lane, until, bytes int64) error {
 	defer db.leave()
 	from := l.first.Swap(math.MaxInt64)
 	var lower, upper keyBuffer
-	// The lower bound passes over what was removed before.
+	// The lower bound skips the tombstones of removed deliveries.
 	to := append(endedKey(&upper, l.id, math.MaxInt64, end.id), 0)
 	err = db.walk(endedKey(&lower, l.id, from, queue.ID{}), to, func(k, v []byte) error {
 		_, ended, id, err := splitEnded(k)

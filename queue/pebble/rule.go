@@ -6,8 +6,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// rule is what the lines of one rule have in common, of those that make the order
-// keys. There is one, unless a destination's order was changed while deliveries
+// rule is the lines of one order rule. There is one, unless a destination's order was changed while deliveries
 // waited. The lane's lock guards it.
 type rule struct {
 	lines  earliest // all of them
@@ -43,7 +42,7 @@ func (s *lines) from(l *line, id queue.ID) {
 }
 
 // bars tells whether a delivery of a rule has to wait for others that were received
-// before it. What waits in no line is known to a minute, so the delivery can also
+// before it. The receipts of deliveries without an order key are known to a minute, so the delivery can also
 // wait for plain ones of its own minute that came after it. plain is the receipt, in milliseconds, of the earliest that waits in no
 // line.
 func (s *lines) bars(of ruleID, id queue.ID, plain int64) bool {

@@ -14,12 +14,12 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// seal encrypts what is kept of messages, answers and secrets. The zero seal,
-// and a nil one, keep them as they are, but tell what was encrypted.
+// seal encrypts messages, the texts of attempts and learnt secrets. The zero seal and a
+// nil one leave them plain, but recognise sealed values.
 //
 // Sealed are the messages (headers, body, URI and all that is known of them), the
-// texts of attempts and the learnt secrets. Not sealed is what the store has to
-// find them by: names of endpoints, event IDs and types, sizes, times, digests.
+// texts of attempts and the learnt secrets. Not sealed are the fields by which the
+// store finds them: names of endpoints, event IDs and types, sizes, times, digests.
 //
 // The cipher is XAES-256-GCM (c2sp.org/XAES-256-GCM): AES-256-GCM under a key
 // that is derived anew for each record from half of a random nonce of 24 bytes.
@@ -43,7 +43,8 @@ const (
 	sealKeySize = 32
 )
 
-// What a record is, as a part of what binds it to its place.
+// The kinds of sealed values. The kind is authenticated with the value, which therefore
+// does not open in the place of another kind.
 const (
 	sealsMessage = 'm'
 	sealsTexts   = 't'
@@ -51,7 +52,7 @@ const (
 	sealsCanary  = 'c'
 )
 
-// errNoKey: the record is whole, for all that is known, but nobody can read it.
+// errNoKey: the key of a record is missing. The record is probably not damaged.
 var errNoKey = errors.New("it is encrypted with a key that is not given")
 
 // keyName tells which key sealed a value, so that a missing key is not taken for
@@ -120,7 +121,7 @@ func newSealKey(key []byte) (k sealKey) {
 	return k
 }
 
-// gcm derives what seals one record, from the first half of its nonce.
+// gcm derives the cipher of one record from the first half of its nonce.
 func (k *sealKey) gcm(nonce []byte) cipher.AEAD {
 	var derived [sealKeySize]byte
 	for i := range byte(2) {
@@ -137,7 +138,7 @@ func (k *sealKey) gcm(nonce []byte) cipher.AEAD {
 	return aead
 }
 
-// overhead is how much longer a sealed value is than what it holds.
+// overhead returns the bytes that sealing adds to a value.
 func (s *seal) overhead() int {
 	if len(s.ring()) == 0 {
 		return 0
@@ -145,8 +146,8 @@ func (s *seal) overhead() int {
 	return sealHead + sealTag
 }
 
-// close appends the sealed form of what plain appends. bound is what the value
-// belongs to.
+// close appends the sealed form of the bytes that plain appends. bound is authenticated
+// with them: the kind and the message.
 func (s *seal) close(dst []byte, bound []byte, plain func([]byte) []byte) []byte {
 	ring := s.ring()
 	if len(ring) == 0 {
@@ -163,8 +164,8 @@ func (s *seal) close(dst []byte, bound []byte, plain func([]byte) []byte) []byte
 	return key.gcm(nonce[:]).Seal(dst[:at], nonce[sealNonce/2:], dst[at:], bound)
 }
 
-// open returns what close has sealed, or what was kept plain. The error wraps
-// errNoKey or errDamaged. The value stays as it is.
+// open returns the plain form of a value, which need not be sealed. The error wraps
+// errNoKey or errDamaged. The value is not changed.
 func (s *seal) open(sealed, bound []byte) ([]byte, error) {
 	if !isSealed(sealed) {
 		return sealed, nil
@@ -206,8 +207,7 @@ func (s *seal) message(dst []byte, m *queue.Message) []byte {
 	return s.close(dst, bound(sealsMessage, m.ID), func(b []byte) []byte { return queue.AppendMessage(b, m) })
 }
 
-// openMessage reads what message has written. The message may use b, which is
-// not changed. The error wraps [queue.ErrDamaged], errDamaged or errNoKey.
+// openMessage reads a stored message. The message may use b, which is not changed. The error wraps [queue.ErrDamaged], errDamaged or errNoKey.
 func (s *seal) openMessage(id queue.ID, b []byte) (*queue.Message, error) {
 	plain := b
 	if isSealed(b) { // seldom, so that the rest need not pay for it
@@ -223,7 +223,7 @@ func (s *seal) openMessage(id queue.ID, b []byte) (*queue.Message, error) {
 	return m, err
 }
 
-// of returns what seals the texts that belong to a message.
+// of returns the box of a message's texts.
 func (s *seal) of(id queue.ID) box { return box{s, id} }
 
 // box seals the texts that belong to one message.

@@ -51,7 +51,7 @@ func sizesOf(capacity int64) sizes {
 	}
 }
 
-// space decides what may still be written to the disk.
+// space decides which writes are still allowed on the disk.
 //
 // Three reserve files occupy room that only the store can give back. A write that
 // finds no space deletes the first file, and from then on no event is accepted.

@@ -10,8 +10,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Stats implements [queue.Store]. What has ended is counted in the background at
-// the start. A message's bytes count in parts: each of its
+// Stats implements [queue.Store]. Ended deliveries are counted in the background
+// at the start. A message's bytes count in parts: each of its
 // deliveries carries an equal share until it is done. Oldest is exact to a
 // minute, and to a millisecond while nothing else of that minute is done.
 func (s *Store) Stats() queue.Stats {
@@ -65,10 +65,9 @@ func (s *Store) Backlog(destinations ...string) (bytes int64) {
 	return bytes
 }
 
-// countKeys prepares the count of the keys on disk and returns what runs it: ten
-// million take some seconds, in the background. What comes and goes meanwhile is
-// counted by those who write, since the iterator keeps to the state in which it
-// was made, before the first of them.
+// countKeys prepares the count of the keys on disk and returns the function that runs it.
+// Ten million keys take some seconds, in the background. The iterator reads the state
+// before the first write, and later writes are counted where they are made.
 func (s *Store) countKeys(db *database) (count func(), err error) {
 	if s.counted.Load() || !db.use() {
 		return func() {}, nil
@@ -100,7 +99,7 @@ func (s *Store) loadFilter() {
 	go func() {
 		defer db.leave()
 		s.filter.load(func(add func(queue.Key) bool) bool {
-			iter, err := expiries(db) // now: the filter gets what is recorded from here on
+			iter, err := expiries(db) // now: add covers all keys that are recorded later
 			if err != nil {
 				return false
 			}
@@ -139,17 +138,16 @@ func (s *Store) interrupted(db *database) bool {
 	}
 }
 
-// ages counts a lane's waiting deliveries by the minute of their receipt, which
-// their IDs tell. Memory so depends on how many different minutes wait, not on
-// how many deliveries.
+// ages counts a lane's waiting deliveries by the minute of their receipt, taken from
+// their IDs. Memory grows with the number of minutes and not with the backlog.
 type ages []age // sorted
 
 type age struct {
 	minute   int64
 	count    int64
 	earliest int64 // milliseconds
-	plain    int64 // how many of them wait in no line
-	first    int64 // of these, the earliest
+	plain    int64 // number of those without an order key
+	first    int64 // milliseconds; the earliest of these
 }
 
 // milliOf is when a message was received, in milliseconds.

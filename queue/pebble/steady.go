@@ -9,19 +9,21 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 )
 
-// steady makes of the clock on the wall one that tells what is due. When the wall's
-// clock is set back, deliveries that were due by it must not wait until it has
-// caught up: so this one goes on from where it was, ahead of the wall's, and comes
-// back to it when that is set forward again.
+// steady is the due clock: the wall clock plus ahead. When the wall clock is set back,
+// due deliveries must not wait until it has caught up. The due clock then continues from
+// its last time, ahead of the wall clock. It returns to the wall clock when that is set
+// forward again.
+//
+// Invariant: apart from corrections of up to step, the due clock never goes back.
 type steady struct {
 	mu    sync.Mutex
 	ahead int64     // of the wall's clock, nanoseconds
-	last  int64     // what was told last
-	at    time.Time // and when, by a clock that nobody sets
+	last  int64     // the latest time that now has returned
+	at    time.Time // of that call, by the monotonic clock
 	kept  int64     // ahead, as it is on disk
 }
 
-// step is what a clock may be set by, as machines correct theirs all the time.
+// step is the largest change of the wall clock that counts as a correction.
 const step = int64(time.Second)
 
 // now is the time when it is wall by the clock on the wall.
@@ -43,7 +45,7 @@ func (c *steady) now(wall int64) int64 {
 }
 
 // keep adds to a batch with a due time how far the clock is ahead, unless that is
-// on disk: who starts again would misread what is due otherwise.
+// on disk. Without it the due times would be misread after a restart.
 func (c *steady) keep(batch *pebble.Batch) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -74,7 +76,7 @@ func (s *Store) loadSteady(db *database) error {
 	return err
 }
 
-// reached tells it that the time has been this, as the youngest receipt says.
+// reached moves the clock to at least t, the time of the youngest receipt on disk.
 func (c *steady) reached(t, wall int64) {
 	c.mu.Lock()
 	defer c.mu.Unlock()

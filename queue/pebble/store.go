@@ -364,8 +364,8 @@ func (s *Store) reopen() {
 	}
 }
 
-// abandon fences a database off and waits until nobody uses it. It may run with no
-// lock held, since users may hold any. Pebble may be unable to close the database,
+// abandon fences a database off and waits until nobody uses it. It must run with
+// no lock held, since users may hold any. Pebble may be unable to close the database,
 // which only costs memory.
 func (s *Store) abandon(db *database) {
 	db.retire()
@@ -532,7 +532,7 @@ func (s *Store) addLane(destination string, id laneID) (*lane, error) {
 	other := s.laneIDs[id]
 	if other != nil && other.name == nameless(id) && laneOf(destination) == id {
 		delete(s.lanes, other.name)
-		other.name = destination // and nobody has used it by its name so far
+		other.name = destination // no claim or batch contains the name of a nameless lane
 		s.lanes[destination] = other
 		return other, nil
 	}

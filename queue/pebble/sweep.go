@@ -17,13 +17,14 @@ const (
 	sweepPause = time.Minute // at least this long between sweeps
 )
 
-// sweeper knows when there is something to delete, so that nothing runs before.
+// sweeper controls a sweep. next is the earliest time at which a record can be deleted,
+// so no sweep runs before it.
 type sweeper struct {
 	next  atomic.Int64 // nanoseconds; MaxInt64: nothing to sweep
 	early chan struct{}
 }
 
-// recorded is told when something will be due to be deleted.
+// recorded lowers next to the expiry of a new record.
 func (w *sweeper) recorded(expiry int64) {
 	for {
 		next := w.next.Load()
@@ -69,8 +70,8 @@ func (s *Store) sweepLoop(w *sweeper, pause time.Duration, sweep func(context.Co
 	}
 }
 
-// Sweep deletes the keys whose window is over and what has ended and is not to
-// be kept any more, and returns how many of both. The store does it by itself.
+// Sweep deletes expired dedupe keys and the ended deliveries whose retention is over, and
+// returns their number. The store also sweeps by itself.
 func (s *Store) Sweep(ctx context.Context) (int, error) {
 	keys, err := s.sweepKeys(ctx)
 	ended, err2 := s.retire(ctx)
@@ -79,7 +80,7 @@ func (s *Store) Sweep(ctx context.Context) (int, error) {
 
 func (s *Store) sweepKeys(ctx context.Context) (int, error) {
 	now := nanos(s.now())
-	// What is recorded from here on lowers it again.
+	// Keys that are recorded from here on lower it again.
 	s.sweeper.next.Store(math.MaxInt64)
 	total := 0
 	from := int64(0)
@@ -129,7 +130,7 @@ func (s *Store) expired(from, now int64) (found []expiring, next int64, err erro
 	defer db.leave()
 	next = math.MaxInt64
 	var lower keyBuffer
-	// The lower bound passes over what was deleted just now.
+	// The lower bound skips the tombstones of the batch before.
 	err = db.walk(expiryKey(&lower, from, queue.Key{}), []byte{kindExpiry + 1}, func(k, _ []byte) error {
 		expiry, key, err := splitExpiry(k)
 		if err != nil {

@@ -47,7 +47,7 @@ func (v *view) get(key []byte) ([]byte, error) {
 	return b, closer.Close()
 }
 
-// summary reads what is known of a message from the list of an endpoint; nil: it
+// summary reads the summary of a message from the list of an endpoint; nil: it
 // is not in it.
 func (v *view) summary(endpoint laneID, id queue.ID) (*summary, error) {
 	var k keyBuffer
