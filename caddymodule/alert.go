@@ -44,7 +44,7 @@ const (
 //	{
 //		events {
 //			on dead_letter webhook_gateway_alert {env.CHAT_URL} {
-//				text  "{event.data.endpoint}: given up after {event.data.attempts} attempts"
+//				text  "{event.data.endpoint}: given up after {event.data.attempt} attempts"
 //				field text           # default
 //				every 1m             # default
 //			}
@@ -65,11 +65,14 @@ type Alert struct {
 	// Every is the shortest time between two messages of one kind. Default: 1m.
 	Every caddy.Duration `json:"every,omitempty"`
 
-	logger *zap.Logger
-	client *http.Client
-	queue  chan string
-	cancel context.CancelFunc
-	ended  chan struct{}
+	logger  *zap.Logger
+	client  *http.Client
+	target  string
+	queue   chan string
+	posting context.Context
+	cancel  context.CancelFunc
+	begin   sync.Once     // of post: with the first message, or never after Cleanup
+	ended   chan struct{} // post has returned, or will never run
 
 	mu   sync.Mutex
 	said map[string]*saying
@@ -89,14 +92,15 @@ func (*Alert) CaddyModule() caddy.ModuleInfo {
 // String keeps the URL out of Caddy's debug log, which shows handlers of events.
 func (*Alert) String() string { return "webhook_gateway_alert" }
 
-// Provision settles the defaults and starts the goroutine that posts.
+// Provision settles the defaults. It starts nothing, since `caddy validate` runs it
+// beside a working gateway; the first message starts the goroutine that posts.
 func (a *Alert) Provision(ctx caddy.Context) error {
 	a.logger = ctx.Logger()
-	target, err := resolve(a.URL)
-	if err != nil {
+	var err error
+	if a.target, err = resolve(a.URL); err != nil {
 		return fmt.Errorf("the alert's URL: %w", err)
 	}
-	if u, err := url.Parse(target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
+	if u, err := url.Parse(a.target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
 		return errors.New("the alert's URL is none: write `webhook_gateway_alert https://…`") // without quoting it
 	}
 	if a.Field == "" {
@@ -111,9 +115,7 @@ func (a *Alert) Provision(ctx caddy.Context) error {
 	a.said = make(map[string]*saying)
 	a.client = &http.Client{Timeout: alertTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	a.queue, a.ended = make(chan string, alertQueue), make(chan struct{})
-	var posting context.Context
-	posting, a.cancel = context.WithCancel(context.Background())
-	go a.post(posting, target)
+	a.posting, a.cancel = context.WithCancel(context.Background())
 	return nil
 }
 
@@ -121,6 +123,7 @@ func (a *Alert) Provision(ctx caddy.Context) error {
 func (a *Alert) Cleanup() error {
 	if a.cancel != nil {
 		a.cancel()
+		a.begin.Do(func() { close(a.ended) })
 		<-a.ended
 	}
 	return nil
@@ -133,6 +136,7 @@ func (a *Alert) Handle(_ context.Context, e caddy.Event) error {
 	if !due {
 		return nil
 	}
+	a.begin.Do(func() { go a.post(a.posting) })
 	select {
 	case a.queue <- a.message(e, more):
 	default:
@@ -200,26 +204,26 @@ func describe(data map[string]any) string {
 }
 
 // post sends what is queued, one after the other.
-func (a *Alert) post(ctx context.Context, target string) {
+func (a *Alert) post(ctx context.Context) {
 	defer close(a.ended)
 	for {
 		select {
 		case <-ctx.Done():
 			return
 		case text := <-a.queue:
-			if err := a.say(ctx, target, text); err != nil && ctx.Err() == nil {
+			if err := a.say(ctx, text); err != nil && ctx.Err() == nil {
 				a.logger.Error("the alert could not be posted", zap.Error(err))
 			}
 		}
 	}
 }
 
-func (a *Alert) say(ctx context.Context, target, text string) error {
+func (a *Alert) say(ctx context.Context, text string) error {
 	body, err := json.Marshal(map[string]string{a.Field: text})
 	if err != nil {
 		return err
 	}
-	r, err := http.NewRequestWithContext(ctx, http.MethodPost, target, bytes.NewReader(body))
+	r, err := http.NewRequestWithContext(ctx, http.MethodPost, a.target, bytes.NewReader(body))
 	if err != nil {
 		return errors.New("the URL cannot be called")
 	}
