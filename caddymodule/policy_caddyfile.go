@@ -84,7 +84,7 @@ func parseRetry(d *caddyfile.Dispenser) (*Retry, error) {
 			if len(r.Final) == 0 {
 				return d.Err("which statuses are final? Write `final 410 4xx`, or `final none`")
 			}
-			if _, err := parseFinal(r.Final); err != nil {
+			if _, err := r.final(); err != nil {
 				return d.Err(err.Error())
 			}
 			return nil

@@ -8,8 +8,6 @@ import (
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -89,8 +87,7 @@ func (r *Retry) check() error {
 				span(time.Duration(b.Cap)), span(time.Duration(b.Base)))
 		}
 	}
-	_, err := parseFinal(r.Final)
-	if err != nil {
+	if _, err := r.final(); err != nil {
 		return fmt.Errorf("retry: %w", err)
 	}
 	return nil
@@ -146,26 +143,20 @@ func (o *Order) check() error {
 	return nil
 }
 
-// statuses is a set of final ones.
-type statuses [600]bool
-
-func (s *statuses) has(status int) bool { return status >= 0 && status < len(s) && s[status] }
-
-// defaultFinal says that what was there is not any more, for good.
-const defaultFinal = "410"
-
-// parseFinal reads statuses such as 410 and classes such as 4xx.
-func parseFinal(words []string) (*statuses, error) {
-	set := new(statuses)
-	if len(words) == 0 {
-		words = []string{defaultFinal}
+// final returns a test for final statuses, from words such as 410, 4xx and none. It
+// is nil without any word: the default is [queue.Backoff]'s.
+func (r *Retry) final() (func(status int) bool, error) {
+	if len(r.Final) == 0 {
+		return nil, nil
 	}
-	for _, w := range words {
+	var set [600]bool
+	has := func(status int) bool { return status >= 0 && status < len(set) && set[status] }
+	for _, w := range r.Final {
 		if w == "none" {
-			if len(words) > 1 {
+			if len(r.Final) > 1 {
 				return nil, errors.New("final: none stands alone")
 			}
-			return set, nil
+			return has, nil
 		}
 		first, last := w, w
 		if class, ok := strings.CutSuffix(strings.ToLower(w), "xx"); ok {
@@ -182,7 +173,7 @@ func parseFinal(words []string) (*statuses, error) {
 			set[status] = true
 		}
 	}
-	return set, nil
+	return has, nil
 }
 
 // atoi3 reads three digits; -1: it is something else.
@@ -199,7 +190,8 @@ func atoi3(s string) (n int) {
 	return n
 }
 
-// queue makes of a checked policy what a worker goes by.
+// queue returns a checked policy for a worker. Zero fields stay zero: package queue
+// has the defaults.
 func (p Policy) queue() queue.Policy {
 	q := queue.Policy{Concurrency: p.Concurrency}
 	if r := p.Retry; r != nil {
@@ -207,14 +199,9 @@ func (p Policy) queue() queue.Policy {
 		q.Backoff.MaxAttempts = max(0, r.Attempts)
 		q.Backoff.MaxAge = time.Duration(r.Age)
 		q.Backoff.RetryAfterMax = time.Duration(r.RetryAfter)
-		if final, err := parseFinal(r.Final); err == nil {
-			q.Backoff.Final = final.has
-		}
+		q.Backoff.Final, _ = r.final()
 		if b := r.Backoff; b != nil {
 			q.Backoff.Base, q.Backoff.Factor, q.Backoff.Cap = time.Duration(b.Base), b.Factor, time.Duration(b.Cap)
-			if b.Cap == 0 { // the default must not be below what was asked for
-				q.Backoff.Cap = time.Duration(max(b.Base, caddy.Duration(time.Hour)))
-			}
 		}
 		if r.Off {
 			q.Backoff.MaxAttempts = 1
@@ -224,9 +211,6 @@ func (p Policy) queue() queue.Policy {
 		q.Circuit = queue.Circuit{
 			Off: c.Off, Consecutive: c.Consecutive, Share: c.Share, Minimum: c.Minimum,
 			Window: time.Duration(c.Window), Open: time.Duration(c.Open), OpenMax: time.Duration(c.OpenMax), Probes: c.Probes,
-		}
-		if c.OpenMax == 0 && c.Open > caddy.Duration(time.Minute) {
-			q.Circuit.OpenMax = time.Duration(c.Open)
 		}
 	}
 	if r := p.Rate; r != nil && !r.Off {

@@ -70,10 +70,8 @@ func TestPolicyQueue(t *testing.T) {
 			queue.Policy{Backoff: queue.Backoff{MaxAge: -1, RetryAfterMax: -1}}},
 		{"off", Policy{Retry: &Retry{Off: true, Attempts: 5}, Circuit: &Circuit{Off: true}},
 			queue.Policy{Backoff: queue.Backoff{MaxAttempts: 1}, Circuit: queue.Circuit{Off: true}}},
-		{"a long base moves the cap", Policy{Retry: &Retry{Backoff: &Backoff{Base: 7200 * s}}},
-			queue.Policy{Backoff: queue.Backoff{Base: 2 * time.Hour, Cap: 2 * time.Hour}}},
-		{"a long pause moves the longest", Policy{Circuit: &Circuit{Open: 300 * s}},
-			queue.Policy{Circuit: queue.Circuit{Open: 5 * time.Minute, OpenMax: 5 * time.Minute}}},
+		{"the defaults are the queue's", Policy{Retry: &Retry{Backoff: &Backoff{Base: 7200 * s}}, Circuit: &Circuit{Open: 300 * s}},
+			queue.Policy{Backoff: queue.Backoff{Base: 2 * time.Hour}, Circuit: queue.Circuit{Open: 5 * time.Minute}}},
 		{"all", Policy{
 			Retry:   &Retry{Attempts: 5, Age: s, Timeout: 2 * s, Backoff: &Backoff{s, 3, 4 * s}, RetryAfter: 9 * s},
 			Circuit: &Circuit{Consecutive: 1, Share: 0.2, Minimum: 3, Window: s, Open: s, OpenMax: 2 * s, Probes: 4},
@@ -103,19 +101,21 @@ func TestFinal(t *testing.T) {
 		{"4XX 503", "400 499 503", "399 500 502"},
 		{"3xx", "300 399", "410"},
 	} {
-		set, err := parseFinal(strings.Fields(c.words))
-		if err != nil {
+		p := Policy{Retry: &Retry{Final: strings.Fields(c.words)}}
+		if err := p.check(); err != nil {
 			t.Fatal(err)
 		}
+		d := &queue.Delivery{Message: &queue.Message{ReceivedAt: time.Now()}}
 		for want, list := range map[bool]string{true: c.final, false: c.again} {
 			for _, text := range strings.Fields(list) {
-				if got := set.has(atoi3(text)); got != want {
-					t.Errorf("final %s: %s is %v", c.words, text, got)
+				_, again := p.queue().Backoff.Next(d, time.Now(), queue.StatusError{Status: atoi3(text)})
+				if again == want {
+					t.Errorf("final %s: %s is tried again: %v", c.words, text, again)
 				}
 			}
 		}
 	}
-	if set, _ := parseFinal([]string{"5xx"}); set.has(0) || set.has(-1) || set.has(600) || set.has(1<<20) {
+	if has, _ := (&Retry{Final: []string{"5xx"}}).final(); has(0) || has(-1) || has(600) || has(1<<20) {
 		t.Error("what is no status is final")
 	}
 }
@@ -165,28 +165,4 @@ func TestEventsSettled(t *testing.T) {
 			t.Errorf("events %s: %s, want %s", names, got, want)
 		}
 	}
-}
-
-// FuzzGlob holds the matcher against a plain one.
-func FuzzGlob(f *testing.F) {
-	f.Add("payment.*", "payment.created")
-	f.Add("*a*a*", "aa")
-	f.Fuzz(func(t *testing.T, pattern, text string) {
-		if len(pattern) > 12 || len(text) > 30 {
-			return
-		}
-		var plain func(p, s string) bool
-		plain = func(p, s string) bool {
-			switch {
-			case p == "":
-				return s == ""
-			case p[0] == '*':
-				return plain(p[1:], s) || s != "" && plain(p, s[1:])
-			}
-			return s != "" && s[0] == p[0] && plain(p[1:], s[1:])
-		}
-		if got := glob(pattern, text); got != plain(pattern, text) {
-			t.Errorf("glob(%q, %q) = %v", pattern, text, got)
-		}
-	})
 }

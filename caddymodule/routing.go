@@ -90,7 +90,7 @@ func (o *Order) key(header http.Header, about *facts, body []byte) string {
 // matches tells whether an event goes to this forward. An expression that fails
 // must not cost an event: it goes there, and a person reads why.
 func (f *Forward) matches(r *http.Request, about *facts, body []byte) bool {
-	if len(f.On) > 0 && !slices.ContainsFunc(f.On, func(pattern string) bool { return glob(pattern, about.eventType) }) {
+	if len(f.On) > 0 && !slices.ContainsFunc(f.On, func(pattern string) bool { return queue.Match(pattern, about.eventType) }) {
 		return false
 	}
 	if f.when == nil {
@@ -117,28 +117,4 @@ func (f *Forward) evaluate(r *http.Request, about *facts, body []byte) (matched 
 	defer func() { about.exact = false }()
 	r.Body = io.NopCloser(bytes.NewReader(body)) // it has been read; {http.request.body} reads it again
 	return f.when.MatchWithError(r)
-}
-
-// glob matches a text against a pattern in which * stands for any text.
-func glob(pattern, text string) bool {
-	first, rest, starred := strings.Cut(pattern, "*")
-	if !strings.HasPrefix(text, first) {
-		return false
-	}
-	text = text[len(first):]
-	if !starred {
-		return text == ""
-	}
-	for {
-		var part string
-		part, rest, starred = strings.Cut(rest, "*")
-		if !starred {
-			return strings.HasSuffix(text, part)
-		}
-		i := strings.Index(text, part)
-		if i < 0 {
-			return false
-		}
-		text = text[i+len(part):]
-	}
 }

@@ -19,7 +19,7 @@ import (
 type Backoff struct {
 	Base        time.Duration // default 5 s
 	Factor      float64       // default 2
-	Cap         time.Duration // default 1 h
+	Cap         time.Duration // default 1 h, or Base where it is longer
 	MaxAge      time.Duration // from the receipt, or a person's redelivery, to the last attempt; default 72 h; negative: no limit
 	MaxAttempts int           // 0: no limit
 	// RetryAfterMax bounds the pause that an upstream's Retry-After asks for. Default:
@@ -40,7 +40,7 @@ func (b Backoff) withDefaults() Backoff {
 		b.Factor = 2
 	}
 	if b.Cap <= 0 {
-		b.Cap = time.Hour
+		b.Cap = max(time.Hour, b.Base)
 	}
 	if b.MaxAge == 0 {
 		b.MaxAge = 72 * time.Hour

@@ -251,6 +251,7 @@ func TestBackoff(t *testing.T) {
 		{Backoff{Base: time.Second, Factor: 3, Cap: 8 * time.Second}, 3, 1, 8 * time.Second},
 		{Backoff{Base: time.Second, Factor: 1}, 1 << 40, 1, time.Second},
 		{Backoff{Base: time.Hour, Cap: time.Minute}, 1, 0, time.Minute},
+		{Backoff{Base: 2 * time.Hour}, 9, 1, 2 * time.Hour},
 		{Backoff{Factor: 1e300, Cap: 1<<63 - 1}, 9, 1, 1<<63 - 1},
 	} {
 		test.b.Random = func() float64 { return test.random }
