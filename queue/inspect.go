@@ -47,6 +47,12 @@ type Inspector interface {
 	// message is returned with its Err and without the rest.
 	Look(ctx context.Context, id ID) (*Inspection, error)
 
+	// Redeliver, Cancel, Bury and Purge return [ErrBusy] while an attempt is running,
+	// and [ErrNotFound] or [*GoneError] where there is no such message or delivery.
+	// They return [ErrState] where the state of the delivery does not allow the
+	// change. With only, they also return ErrState if the delivery is in none of these
+	// states at the moment of the change. None of these errors comes with a change.
+
 	// Redeliver makes a delivery wait again, due at once and with its attempts
 	// forgotten, whatever its state: one that waits becomes due. Its age counts
 	// anew. Dedupe keys play no part in it. A message that has no delivery to that
@@ -57,10 +63,6 @@ type Inspector interface {
 	Bury(ctx context.Context, id ID, destination string, only ...State) error
 	// Purge removes a delivery in any state, and its message with its last one.
 	Purge(ctx context.Context, id ID, destination string, only ...State) error
-	// These four return [ErrBusy] while an attempt is under way, [ErrNotFound] or
-	// [*GoneError] where there is nothing, and [ErrState] where a delivery is past
-	// what is asked. With only they also return ErrState, and change nothing, where
-	// the delivery is in none of these states at the moment of the change.
 
 	// Pause keeps deliveries to a destination waiting until it is resumed; attempts
 	// under way end. It is durable.
