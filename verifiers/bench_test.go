@@ -3,6 +3,7 @@ package verifiers
 import (
 	"crypto/hmac"
 	"crypto/sha256"
+	"encoding/json"
 	"fmt"
 	"net/http"
 	"strings"
@@ -112,6 +113,14 @@ func BenchmarkValidJSON(b *testing.B) {
 		b.SetBytes(int64(len(benchBody)))
 		for b.Loop() {
 			if !validJSON(stringOf(benchBody)) {
+				b.Fatal("not valid")
+			}
+		}
+	})
+	b.Run("encoding/json", func(b *testing.B) {
+		b.SetBytes(int64(len(benchBody)))
+		for b.Loop() {
+			if !json.Valid(benchBody) {
 				b.Fatal("not valid")
 			}
 		}

@@ -15,10 +15,15 @@ const maxDepth = 1024
 // validJSON tells whether text is one JSON value (RFC 8259). It does not
 // recurse and does not allocate.
 //
-// It is here because the libraries that read a field without decoding the
-// document accept documents that no parser accepts, and the verdict on one
-// event would then differ from the receiver's. Like most parsers it does not
-// insist on valid UTF-8 inside strings.
+// The libraries that read one field of a document also accept broken documents. The
+// verdict on such an event would differ from the receiver's, so the document is
+// checked first. Like most parsers, validJSON does not insist on valid UTF-8 inside
+// strings.
+//
+// [encoding/json.Valid] gives the same verdicts but for two differences:
+//   - Time: it takes 5.5 µs for an event of 1.5 KB, and validJSON takes 1.6 µs (see
+//     BenchmarkValidJSON).
+//   - Nesting: it accepts 10,000 levels, and validJSON accepts 1,024 (see maxDepth).
 func validJSON(text string) bool {
 	var objects [maxDepth / 64]uint64 // a bit for each open bracket: is it a brace?
 	depth, isKey := uint(0), false
