@@ -35,9 +35,9 @@ const (
 // webhook of a chat: `{"text": "…"}`, which Slack, Mattermost, Rocket.Chat,
 // Google Chat and Teams take; Discord wants the field `content`.
 //
-// What happens again and again is told once in a while: of one event at one
-// endpoint, or forward, there is one message in each interval, with the number of
-// those that were left out since.
+// Repeated events are reported once in a while. For one kind of event at one endpoint
+// or forward, there is one message in each interval, with the number of those that
+// were left out since.
 //
 // Caddyfile:
 //
@@ -78,7 +78,7 @@ type Alert struct {
 	said map[string]*saying
 }
 
-// saying is what was said of one kind of event.
+// saying notes the last message about one kind of event.
 type saying struct {
 	last time.Time
 	more int // left out since
@@ -101,7 +101,7 @@ func (a *Alert) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("the alert's URL: %w", err)
 	}
 	if u, err := url.Parse(a.target); err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" {
-		return errors.New("the alert's URL is none: write `webhook_gateway_alert https://…`") // without quoting it
+		return errors.New("the alert's URL is not an http or https URL: write `webhook_gateway_alert https://…`") // without quoting it
 	}
 	if a.Field == "" {
 		a.Field = alertField
@@ -129,8 +129,8 @@ func (a *Alert) Cleanup() error {
 	return nil
 }
 
-// Handle takes an event. It does not wait for the chat: who emits an event has
-// better things to do.
+// Handle takes an event. It does not wait for the chat, because the emitter waits for
+// Handle.
 func (a *Alert) Handle(_ context.Context, e caddy.Event) error {
 	more, due := a.due(e)
 	if !due {
@@ -145,8 +145,7 @@ func (a *Alert) Handle(_ context.Context, e caddy.Event) error {
 	return nil
 }
 
-// due tells whether it is time to say something of this kind again, and how many
-// were left out.
+// due reports whether a message of this kind is due, and how many were left out.
 func (a *Alert) due(e caddy.Event) (more int, due bool) {
 	kind := fmt.Sprint(e.Name(), "\x00", e.Data["endpoint"], "\x00", e.Data["forward"])
 	a.mu.Lock()
@@ -192,7 +191,7 @@ func (a *Alert) message(e caddy.Event, more int) string {
 	return text
 }
 
-// describe is all of an event's data, in the order of the names.
+// describe returns all of an event's data, in the order of the names.
 func describe(data map[string]any) string {
 	var b strings.Builder
 	for _, name := range slices.Sorted(maps.Keys(data)) {
@@ -203,7 +202,7 @@ func describe(data map[string]any) string {
 	return b.String()
 }
 
-// post sends what is queued, one after the other.
+// post sends the queued messages, one after the other.
 func (a *Alert) post(ctx context.Context) {
 	defer close(a.ended)
 	for {

@@ -12,7 +12,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// answer writes what the provider wants to hear.
+// answer writes the answer that the provider expects.
 func (h *Handler) answer(w http.ResponseWriter, a verifiers.Answer, status int) error {
 	if a.Status != 0 {
 		status = a.Status
@@ -28,8 +28,8 @@ func (h *Handler) answer(w http.ResponseWriter, a verifiers.Answer, status int) 
 	return err
 }
 
-// refused answers a request that is not accepted: with 4xx for what the sender
-// did wrong, with 503 for what it did not. The answer never says why.
+// refused answers a request that is not accepted: with 4xx for a fault of the sender,
+// with 503 otherwise. The answer never says why.
 func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, size int, err error) error {
 	if errors.Is(err, errReading) {
 		h.metrics.aborted.Inc()
@@ -63,9 +63,10 @@ func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, 
 	return caddyhttp.Error(http.StatusUnauthorized, reason)
 }
 
-// failed answers a request that ended in an error, as Caddy's server would: the routes
-// of handle_errors run, and without any the status alone is sent. The server itself
-// logs such a request with its query and all of its headers, which may have a token.
+// failed answers a request that ended in an error, as Caddy's server would. The routes
+// of handle_errors run; without any, the status alone is sent. The error does not
+// reach the server, because the server logs the query and all headers of such a
+// request, and there may be a token in them.
 func (h *Handler) failed(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
 	if err == nil || h.guardedErrors {
 		return err
@@ -108,8 +109,8 @@ func (h *Handler) noteFailure(level zapcore.Level, text string, about *facts, st
 	}
 }
 
-// restore makes a request's target what it was before handlers rewrote it, as
-// handle_errors expects.
+// restore resets a request's target to the one before any rewrite, as handle_errors
+// expects.
 func restore(r *http.Request) {
 	original, ok := r.Context().Value(caddyhttp.OriginalRequestCtxKey).(http.Request)
 	if !ok || original.URL == nil {
@@ -119,7 +120,7 @@ func restore(r *http.Request) {
 	*r.URL = *original.URL
 }
 
-// detail is what an error says beyond its reason.
+// detail returns the text of an error after its reason.
 func detail(err error) string {
 	text, _ := strings.CutPrefix(err.Error(), string(verifiers.ReasonOf(err)))
 	return strings.TrimPrefix(text, ": ")
@@ -139,8 +140,8 @@ func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *fac
 	return nil
 }
 
-// crowded answers when there is no memory for a request. The rest of it is not read,
-// which would keep the connection for as long as the sender likes.
+// crowded answers when there is no memory for a request. The rest of the body is not
+// read: otherwise the sender could keep the connection open as long as it likes.
 func (h *Handler) crowded(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
 	if r.ProtoMajor == 1 {
 		w.Header().Set("Connection", "close")
@@ -156,7 +157,8 @@ func clientIP(r *http.Request) string {
 	return ip
 }
 
-// fields are the log's words for the facts: never a secret, nor signed content.
+// fields returns the facts for a log line. They never contain a secret or signed
+// content.
 func (f *facts) fields() []zap.Field {
 	fields := []zap.Field{zap.String("endpoint", f.endpoint), zap.String("provider", f.provider)}
 	for _, optional := range []struct{ name, value string }{

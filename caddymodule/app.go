@@ -1,9 +1,3 @@
-// Package caddymodule is the gateway's Caddy face: the webhook_gateway app and
-// HTTP handler, their Caddyfile, the provider and store modules, the metrics
-// and the commands. It is the only package that knows Caddy.
-//
-// Start with [Handler], which is one endpoint, and with [App], which owns what
-// all endpoints share and outlives them.
 package caddymodule
 
 import (
@@ -24,24 +18,24 @@ func init() {
 	caddy.RegisterModule(&App{})
 }
 
-// Limits that the gateway keeps.
+// Default limits.
 const (
-	defaultMaxBacklog  = 10 << 30         // bytes waiting on disk
+	defaultMaxBacklog  = 10 << 30         // bytes of the backlog, dead letters included
 	defaultMaxRetained = 1 << 30          // bytes of ended events
 	defaultMaxInFlight = 256 << 20        // bytes of requests in memory, all together
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
 	defaultFuture      = 5 * time.Minute  // clock skew granted to senders
 	defaultPast        = 168 * time.Hour  // age of a signed time that only the endpoint describes
-	untimedWindow      = 168 * time.Hour  // deduplication at the least, where no time limits a captured request
+	untimedWindow      = 168 * time.Hour  // least deduplication if requests have no limited time
 	acceptTimeout      = 5 * time.Second  // for the disk; then 503
-	retryAfter         = 10 * time.Second // what a 503 asks the sender to wait at the least
+	retryAfter         = 10 * time.Second // least Retry-After of a 503
 	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause
 	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
 )
 
-// App is what the endpoints of a configuration share: the store and its limits.
-// It needs no configuration; an endpoint brings it along.
+// App has the store and the limits that the endpoints of a configuration share. It
+// needs no configuration: an endpoint loads it.
 //
 // Caddyfile (a global option; every line is optional):
 //
@@ -51,44 +45,43 @@ const (
 //			max_backlog <size>
 //			max_in_flight <size>
 //			retention <age>|off [<size>]     # of ended events; default: 24h 1GiB
-//			encrypt <key...>                 # what is kept; the first one seals
-//			redact header|json <what...>     # from what people see
-//			events <name...>|all|none        # that Caddy is told of
+//			encrypt <key...>                 # the store; the first key seals
+//			redact header|json <name...>     # hide values from people
+//			events <name...>|all|none        # to emit to Caddy's events app
 //			private_keys            # fetch providers' keys from private addresses, too
 //		}
 //	}
 type App struct {
-	// StoreRaw is where accepted events are kept. Default: the pebble store, in
-	// the folder webhook_gateway of Caddy's data directory.
+	// StoreRaw is the store of accepted events. Default: the pebble store, in the
+	// folder webhook_gateway of Caddy's data directory.
 	StoreRaw json.RawMessage `json:"store,omitempty" caddy:"namespace=webhook_gateway.stores inline_key=store"`
 
-	// MaxBacklog limits the bytes of events that wait for delivery or lie as dead
-	// letters. Beyond it senders get 503 with Retry-After. Default: 10 GiB.
+	// MaxBacklog limits the bytes of the backlog, dead letters included. Beyond it
+	// senders get 503 with Retry-After. Default: 10 GiB.
 	MaxBacklog int64 `json:"max_backlog,omitempty"`
 
 	// MaxInFlight limits the bytes of requests in memory at once, of all endpoints
-	// together: bodies, headers, and the copies that are made of them. Beyond it
-	// senders get 503 with Retry-After; see room.go for how it is shared.
-	// Default: 256 MiB.
+	// together: bodies, headers and their copies. Beyond it senders get 503 with
+	// Retry-After. room.go says how it is shared. Default: 256 MiB.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 
 	// Retention says how long ended events are kept.
 	Retention *Retention `json:"retention,omitempty"`
 
-	// Encrypt are keys for what is kept: 32 bytes each, in base64 or hex, from
-	// placeholders. The first one seals, all of them open. Default: bodies and headers
-	// lie on the disk as they came.
+	// Encrypt has keys for the store: 32 bytes each, in base64 or hex, from
+	// placeholders. The first one seals; each of them opens. Default: bodies and
+	// headers are on the disk in plain text.
 	Encrypt []string `json:"encrypt,omitempty"`
 
-	// Redact names what people do not get to see, of any endpoint.
+	// Redact names values of all endpoints to hide from people.
 	Redact *Redact `json:"redact,omitempty"`
 
-	// Events are the names of what Caddy's events app is told, or all, or none.
-	// Default: all but accepted.
+	// Events are the names of the events to emit to Caddy's events app, or all, or
+	// none. Default: all but accepted.
 	Events []string `json:"events,omitempty"`
 
-	// PrivateKeys lets providers' keys be fetched from private addresses too, for
-	// senders on the same network. Otherwise whoever controls a name could make the
+	// PrivateKeys allows the gateway to fetch providers' keys from private addresses, for
+	// senders on the same network. Without it, the owner of a host name cannot make the
 	// gateway call its neighbours.
 	PrivateKeys bool `json:"private_keys,omitempty"`
 
@@ -96,7 +89,7 @@ type App struct {
 	metrics *metrics
 	store   StoreModule
 
-	forStore line    // those who wait for it to be opened
+	forStore line    // requests that wait until the store is open
 	repeats  repeats // of log lines that strangers cause
 	settings StoreSettings
 	events   map[string]bool
@@ -115,21 +108,21 @@ func (*App) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "webhook_gateway", New: func() caddy.Module { return new(App) }}
 }
 
-// A StoreModule is a store that can be named in the configuration. It opens
-// nothing when it is provisioned.
+// A StoreModule is a store that can be configured. It opens nothing when it is
+// provisioned.
 type StoreModule interface {
-	// Location names what Open opens. Stores of one location are the same store,
-	// which is handed from one configuration to the next.
+	// Location identifies the store that Open opens. Stores of one location are the
+	// same store, which one configuration hands over to the next.
 	Location() string
 	Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error)
 }
 
-// StoreSettings are what a store keeps to, and with what.
+// StoreSettings are the limits and the keys of a store.
 type StoreSettings struct {
-	MaxBacklog  int64         // bytes that wait or lie as dead letters
+	MaxBacklog  int64         // bytes of the backlog, dead letters included
 	MaxRetained int64         // bytes of ended events
-	Retention   time.Duration // of destinations that Retain was not told of; negative: none
-	Keys        [][]byte      // 32 bytes each; the first seals, all open
+	Retention   time.Duration // of destinations without a call of Retain; negative: none
+	Keys        [][]byte      // 32 bytes each; the first one seals, each of them opens
 }
 
 // Provision settles the defaults. It opens nothing, since `caddy validate` runs
@@ -165,9 +158,9 @@ func (a *App) Provision(ctx caddy.Context) error {
 	return a.findEvents(ctx)
 }
 
-// register adds an endpoint and holds names unique. An identical endpoint on
-// another server is the same endpoint with another listener, as when one site
-// has an http and an https address.
+// register adds an endpoint and refuses a second one of its name. An identical endpoint
+// on another server is the same endpoint with another listener, as when one site has an
+// http and an https address.
 func (a *App) register(h *Handler) error {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -183,8 +176,8 @@ func (a *App) register(h *Handler) error {
 		"since deduplication, deliveries and metrics go by it", h.Name)
 }
 
-// Start opens the store, unless another configuration of this process has it
-// open already, and begins to deliver what waits in it.
+// Start opens the store, unless another configuration of this process has it open
+// already, and begins to deliver its backlog.
 func (a *App) Start() error {
 	if len(a.endpoints) == 0 {
 		return nil
@@ -196,7 +189,7 @@ func (a *App) Start() error {
 	run := newRunning(shared, a.logger)
 	run.settings = a.settings
 	for _, h := range a.endpoints {
-		run.retentions[h.Name] = h.retention() // of what matches no forward
+		run.retentions[h.Name] = h.retention() // of unrouted events
 		for _, f := range h.Forwards {
 			run.retentions[f.destination] = h.retention()
 		}
@@ -222,9 +215,9 @@ func (a *App) Start() error {
 	return nil
 }
 
-// Stop ends claiming. On a reload the attempts in flight finish in the
-// background; when the process exits they get a grace period and are then
-// released, so that the next process makes them again at once.
+// Stop ends claiming. On a reload the running attempts finish in the background. When
+// the process exits, they get a grace period. Then their deliveries are released, so
+// that the next process attempts them at once.
 func (a *App) Stop() error {
 	run := a.run()
 	if run == nil {
@@ -236,22 +229,22 @@ func (a *App) Stop() error {
 	if caddy.Exiting() {
 		run.stop(gracePeriod)
 	} else {
-		run.stopClaims() // before Stop returns; the rest may take its time
+		run.stopClaims() // before Stop returns
 		go run.stop(run.longestAttempt())
 	}
 	return nil
 }
 
-// run returns what this configuration has started; nil: it is not running.
+// run returns the running part of this configuration. nil: it is not running.
 func (a *App) run() *running {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	return a.running
 }
 
-// use returns the shared state for one request and what to call when the
-// request is over. It also serves requests that come before Start, since apps
-// start in no order, and after Stop, since a reload does not wait for requests.
+// use returns the shared state for one request, and a function to call at its end. It
+// also serves requests before Start, because apps start in no order, and after Stop,
+// because a reload does not wait for requests.
 func (a *App) use() (*shared, func(), error) {
 	run := a.run()
 	if run != nil && run.acquire() {

@@ -54,9 +54,9 @@ func (a *App) warnOfBehind() {
 	}
 }
 
-// inspect notes the fate behind each endpoint in a list of routes. after is the
-// fate of a request that passes the whole list; worst is that of a request which an
-// enclosing matcher leaves out.
+// inspect notes the fate of requests that miss each endpoint in a list of routes. after
+// is the fate of a request that passes the whole list. worst is the fate of a request
+// that an enclosing matcher leaves out.
 func inspect(list caddyhttp.RouteList, after, worst behind, found map[string]behind) {
 	for i, route := range list {
 		missed := fate(list[i+1:], "", after)
@@ -77,8 +77,8 @@ func inspect(list caddyhttp.RouteList, after, worst behind, found map[string]beh
 	}
 }
 
-// fate says where a request ends that comes to a list of routes and fits none of
-// their matchers. Routes of a group are left out once another one of it has run.
+// fate returns the fate of a request that matches none of the matchers in a list of
+// routes. Routes of the group are skipped, because another one of it has run.
 func fate(list caddyhttp.RouteList, group string, after behind) behind {
 	for _, route := range list {
 		if narrow(route) || group != "" && route.Group == group {
@@ -106,15 +106,15 @@ func fate(list caddyhttp.RouteList, group string, after behind) behind {
 	return after
 }
 
-// middleware names Caddy's own handlers that leave the answer to the next one.
-// Any other handler is taken for one that answers.
+// middleware names Caddy's own handlers that leave the answer to the next one. Any
+// other handler counts as one that answers.
 var middleware = map[string]bool{
 	"authentication": true, "encode": true, "headers": true, "intercept": true, "log_append": true, "map": true,
 	"push": true, "request_body": true, "rewrite": true, "templates": true, "tracing": true, "vars": true,
 }
 
-// narrow tells whether a route leaves out requests by more than their host, which
-// separates sites from each other.
+// narrow reports whether a route matches by more than the host. The host only separates
+// sites from each other.
 func narrow(route caddyhttp.Route) bool {
 	for _, set := range route.MatcherSets {
 		byMore := slices.ContainsFunc(set, func(m any) bool {

@@ -16,11 +16,11 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// exchangeVar is where a request carries its exchange, in Caddy's variables: also
-// the routes that handle errors have those.
+// exchangeVar is the name of a request's exchange among Caddy's variables, which the
+// routes of handle_errors have too.
 const exchangeVar = "webhook_gateway.exchange"
 
-// exchange is what a [Transport] has to know of an event's request.
+// exchange has the values that a [Transport] needs of an event's request.
 type exchange struct {
 	redactor func() *redactor
 	body     []byte
@@ -29,20 +29,20 @@ type exchange struct {
 // String keeps the body out of placeholders and logs.
 func (*exchange) String() string { return "webhook_gateway" }
 
-// exchanging makes the transport recognise a request as an event's.
+// exchanging marks a request as an event's, for the transport.
 func (h *Handler) exchanging(r *http.Request, body []byte) {
 	caddyhttp.SetVar(r.Context(), exchangeVar, &exchange{redactor: h.redacting, body: body})
 }
 
-// maxStale bounds how many connections in a row may turn out to be closed.
+// maxStale limits how many closed connections in a row send may meet.
 const maxStale = 64
 
-// send makes the round trip. An upstream that closes a kept connection cannot know
-// that a request is on its way: if the connection was a used one and nothing of an
-// answer came, the request is sent again at once.
+// send makes the round trip. An upstream may close an idle connection at the moment when
+// a request is sent into it. If the connection was reused and no byte of an answer came,
+// send sends the request again at once.
 //
-// An upstream that dies of the request gets it once more in this way, on a fresh
-// connection, where the loop ends.
+// An upstream that crashes on the request gets it once more, on a new connection. There
+// the loop ends.
 func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response, error) {
 	p := &replay{from: r.Body, known: x.body}
 	for tries := 0; ; tries++ {
@@ -66,7 +66,7 @@ func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response
 	}
 }
 
-// hungUp tells whether an error says that the other side closed the connection.
+// hungUp reports whether an error says that the other side closed the connection.
 func hungUp(err error) bool {
 	for _, is := range []error{io.EOF, io.ErrUnexpectedEOF, syscall.ECONNRESET, syscall.EPIPE, net.ErrClosed} {
 		if errors.Is(err, is) {
@@ -77,21 +77,21 @@ func hungUp(err error) bool {
 	return strings.Contains(text, "server closed idle connection") || strings.HasSuffix(text, "EOF")
 }
 
-// replay lets a body be read from its beginning again. What was read once is not
-// kept: it stands in the event's body, unless a handler sends something else.
+// replay lets a body be read from its beginning again. It keeps no copy: the bytes are
+// those of the event's body, unless a handler sends another body.
 type replay struct {
 	mu      sync.Mutex
 	from    io.ReadCloser
 	known   []byte
 	read    int  // bytes that were read from from, the same as in known
-	strayed bool // other bytes were read
+	strayed bool // bytes were read that are not in known
 	last    *replayed
 	settled bool
 }
 
 var errNotRepeatable = errors.New("the body was changed by a handler and cannot be sent twice")
 
-// reader reads the body from its beginning. Readers that were made before end.
+// reader returns a reader from the beginning of the body. It closes the one before.
 func (p *replay) reader() (io.ReadCloser, error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -111,7 +111,7 @@ func (p *replay) repeatable() bool {
 	return !p.strayed
 }
 
-// settle ends the repetitions: the body is closed with its last reader.
+// settle ends the repetitions. The body is closed together with its last reader.
 func (p *replay) settle() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -128,7 +128,7 @@ type replayed struct {
 	closed bool
 }
 
-// Read reads what was read before, and then the rest.
+// Read repeats the bytes that were read before, and then reads on.
 func (r *replayed) Read(b []byte) (n int, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -162,8 +162,8 @@ func (r *replayed) Close() error {
 	return nil
 }
 
-// redacting is the endpoint's redactor, made once for as long as no secret is learnt.
-// While no store is open it lacks those that were.
+// redacting returns the endpoint's redactor. It is made anew only when a secret was
+// learnt. While no store is open, it lacks the learnt secrets.
 func (h *Handler) redacting() *redactor {
 	var shared *shared
 	var learnt *[]string
@@ -182,7 +182,7 @@ func (h *Handler) redacting() *redactor {
 	return made.redactor
 }
 
-// madeRedactor is a redactor and the secrets that were learnt by then.
+// madeRedactor is a redactor with the learnt secrets from which it was made.
 type madeRedactor struct {
 	*redactor
 	learnt *[]string

@@ -12,15 +12,17 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// errUnfit: a handler before the gateway has made a request that cannot be sent.
+// errUnfit: a handler before the gateway has changed the request so that it cannot be
+// sent.
 var errUnfit = errors.New("the request cannot be forwarded as the handlers before the gateway have left it")
 
-// fit tells whether a request can be sent on. It is asked before an event's key is
-// taken: a captured request with a target that no upstream can be asked for would
-// otherwise be acknowledged in place of the genuine one, and never arrive.
+// fit checks that a request can be sent on. It is called before an event's key is
+// taken. Otherwise a captured request with an unusable target would be acknowledged in
+// place of the genuine one, and never arrive.
 //
-// The target is the sender's, so that the error says [verifiers.MalformedBody]. The
-// server has checked all else, and only handlers of the configuration can spoil it.
+// The target comes from the sender, so its error wraps [verifiers.MalformedBody]. The
+// server has checked everything else, and only handlers of the configuration can spoil
+// it.
 func fit(r *http.Request) error {
 	if _, err := target(r.URL.RequestURI()); err != nil {
 		return fmt.Errorf("%w: %w", verifiers.MalformedBody, err)

@@ -21,8 +21,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// message takes down the request as the forward routes will see it. It shares
-// the request's headers and body, which the store copies.
+// message makes a record of the request, from which rebuild makes it again for the
+// forward routes. It shares the request's headers and body; the store copies them.
 func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, body []byte) *queue.Message {
 	trusted, _ := caddyhttp.GetVar(r.Context(), caddyhttp.TrustedProxyVarKey).(bool)
 	return &queue.Message{
@@ -48,14 +48,14 @@ func (h *Handler) message(r *http.Request, about *facts, event verifiers.Event, 
 	}
 }
 
-// attempt runs the forward routes once. Every attempt gets a request of its own:
-// Caddy notes in a request which routes it has been through. The worker recovers
-// panics, by which reverse_proxy reports an answer that was cut off.
+// attempt runs the forward routes once. Every attempt gets a new request, because Caddy
+// notes in a request which routes have run. The worker recovers panics, by which
+// reverse_proxy reports an answer that was cut off.
 func (f *Forward) attempt(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
 	return f.run(ctx, d, &recorder{header: make(http.Header)})
 }
 
-// answering takes what the forward routes answer with.
+// answering records the answer of the forward routes.
 type answering interface {
 	http.ResponseWriter
 	final() int // the status; 0: there is none
@@ -81,9 +81,8 @@ func (f *Forward) run(ctx context.Context, d *queue.Delivery, w answering) (queu
 	return w.answer(), w.failure()
 }
 
-// plainly leaves out what Caddy adds to an error for an answer that nobody gets
-// here: an ID, and where in its source the error was made. It says in which way
-// the attempt failed where Caddy's error hides its cause.
+// plainly removes the ID and the source position that Caddy adds to an error. Where
+// Caddy's error hides the cause, it adds the way in which the attempt failed.
 func plainly(err error) error {
 	var he caddyhttp.HandlerError
 	switch {
@@ -102,7 +101,7 @@ func plainly(err error) error {
 	return err
 }
 
-// rebuild makes a request of a stored message.
+// rebuild makes a request from a stored message.
 func rebuild(ctx context.Context, m *queue.Message, about *facts) (*http.Request, error) {
 	u, err := target(m.URI)
 	if err != nil {
@@ -147,7 +146,7 @@ var errNoAnswer = errors.New("the forward ended without an answer; an upstream t
 // loggedExcerpt is how much of a failed answer stands in the log.
 const loggedExcerpt = 256
 
-// recorder takes the upstream's answer. It never fails and never stops reading:
+// recorder records the upstream's answer. It never fails and reads to the end, because
 // an error here would look like a fault of the upstream.
 type recorder struct {
 	header  http.Header
@@ -172,7 +171,7 @@ func (w *recorder) Write(b []byte) (int, error) {
 	return len(b), nil
 }
 
-// ReadFrom discards what is not kept without taking it through a buffer.
+// ReadFrom keeps the excerpt and discards the rest without a buffer.
 func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 	w.WriteHeader(http.StatusOK)
 	room := int64(queue.MaxExcerpt - len(w.excerpt))
@@ -184,12 +183,12 @@ func (w *recorder) ReadFrom(r io.Reader) (int64, error) {
 	return n + m, err
 }
 
-// answer is what is kept of the answer.
+// answer returns the part of the answer that is kept.
 func (w *recorder) answer() queue.Answer { return queue.Answer{Status: w.status, Excerpt: w.excerpt} }
 
 func (w *recorder) final() int { return w.status }
 
-// failure makes an error of an answer that is no success.
+// failure returns the error for an answer that is no success.
 func (w *recorder) failure() error {
 	var err error = queue.StatusError{Status: w.status}
 	if w.status == 0 {
@@ -215,8 +214,8 @@ func parseRetryAfter(v string, now time.Time) (time.Duration, bool) {
 	return 0, false
 }
 
-// attempted counts and logs an attempt. An answer may quote the request, so that
-// of it no more is logged than people may see.
+// attempted counts and logs an attempt. An answer may quote the request, so it is
+// redacted in the log.
 func (f *Forward) attempted(s *shared, a queue.Attempted) {
 	f.metrics.attempt(a)
 	tellAttempt(a)

@@ -14,15 +14,15 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// Forward is what an accepted event goes through after its sender was answered.
-// Each forward of an endpoint has deliveries, retries and dead letters of its own;
-// the event itself is kept once.
+// Forward delivers accepted events after their sender was answered. Each forward of an
+// endpoint has its own deliveries, retries and dead letters. The event itself is kept
+// once.
 //
 // Caddyfile, within an endpoint; all but the handlers is optional and stands
 // before them:
 //
 //	forward {
-//		as   <name>                 # one forward of an endpoint may be without
+//		as   <name>                 # one forward of an endpoint may have none
 //		on   <event type...>        # * stands for any text, as in payment.*
 //		when <CEL expression>       # {json.<path>} is a value of the body
 //		wait <duration>             # the upstream may answer the sender meanwhile
@@ -30,32 +30,31 @@ import (
 //		<handlers>
 //	}
 type Forward struct {
-	// Name tells the forwards of an endpoint apart. Keeping it keeps what waits for
-	// this forward.
+	// Name identifies the forward within its endpoint. The backlog belongs to the name.
 	Name string `json:"name,omitempty"`
 
-	// On are patterns of event types, in which * stands for any text. An event goes
-	// here if its type matches one of them. Default: any type.
+	// On has patterns of event types, in which * stands for any text. An event goes here
+	// if its type matches one of them. Default: any type.
 	On []string `json:"on,omitempty"`
 
-	// When is an expression as in Caddy's expression matcher. An event goes here if
-	// it is true, and also if it cannot be evaluated. Default: always.
+	// When is an expression as in Caddy's expression matcher. An event goes here if it
+	// is true, and also if its evaluation fails. Default: always.
 	When string `json:"when,omitempty"`
 
-	// Wait gives the upstream so much time to answer the sender by itself. After
-	// that, and if it fails, the sender gets the provider's success, and the event
-	// is delivered as any other. At most one forward of an endpoint can wait.
+	// Wait is how long the sender waits for the upstream's own answer. After that time,
+	// and if the upstream fails, the sender gets the provider's success, and the event
+	// is delivered like any other. At most one forward of an endpoint can wait.
 	Wait caddy.Duration `json:"wait,omitempty"`
 
 	Policy
 
-	// Routes are any HTTP handlers. An attempt has succeeded when they answer
-	// with a status of 200 to 299.
+	// Routes are any HTTP handlers. An attempt succeeds if they answer with a status of
+	// 200 to 299.
 	Routes caddyhttp.RouteList `json:"routes,omitempty"`
 
 	endpoint    *Handler
 	destination string
-	effective   Policy // over the endpoint's
+	effective   Policy // Policy over the endpoint's
 	when        *caddyhttp.MatchExpression
 	chain       caddyhttp.Handler // of Routes
 	resigner    *resigner         // nil: nothing is signed
@@ -77,7 +76,7 @@ func splitDestination(d string) (endpoint, forward string) {
 	return endpoint, forward
 }
 
-// String is what errors and logs call a forward.
+// String returns the forward's name in errors and logs.
 func (f *Forward) String() string {
 	if f.Name == "" {
 		return "forward"
@@ -85,7 +84,7 @@ func (f *Forward) String() string {
 	return fmt.Sprintf("forward %q", f.Name)
 }
 
-// settleForwards provisions the forwards and holds them against each other.
+// settleForwards provisions the forwards and checks them against each other.
 func (h *Handler) settleForwards(ctx caddy.Context) error {
 	if err := h.Policy.check(); err != nil {
 		return err
@@ -157,7 +156,7 @@ func (f *Forward) provision(ctx caddy.Context, h *Handler) error {
 	return nil
 }
 
-// badName tells what cannot be the name of an endpoint or a forward.
+// badName reports whether a name is not allowed for an endpoint or a forward.
 func badName(name string) bool {
 	return len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
 }
@@ -172,8 +171,8 @@ func (h *Handler) forward(name string) *Forward {
 	return nil
 }
 
-// asynchronous tells an endpoint that keeps events and answers by itself from one
-// that passes them on.
+// asynchronous reports whether the endpoint keeps events and answers by itself.
+// Otherwise it passes them on.
 func (h *Handler) asynchronous() bool { return len(h.Forwards) > 0 }
 
 // waiting returns the forward that may answer the sender; nil: there is none.
@@ -186,7 +185,7 @@ func (h *Handler) waiting() *Forward {
 	return nil
 }
 
-// retention is how long what has ended is kept for this endpoint.
+// retention returns how long ended events of this endpoint are kept.
 func (h *Handler) retention() time.Duration {
 	if h.Retention != nil {
 		return time.Duration(*h.Retention)
@@ -194,7 +193,7 @@ func (h *Handler) retention() time.Duration {
 	return h.app.retention()
 }
 
-// warnOfNoForward names what is configured for deliveries where there are none.
+// warnOfNoForward warns of lines about deliveries in an endpoint without a forward.
 func (h *Handler) warnOfNoForward() {
 	if h.asynchronous() {
 		return
@@ -217,7 +216,7 @@ func (h *Handler) warnOfNoForward() {
 	}
 }
 
-// worker delivers what waits for this forward.
+// worker returns a worker that delivers the backlog of this forward.
 func (f *Forward) worker(s *shared) *queue.Worker {
 	return &queue.Worker{
 		Store:       s.store,
@@ -239,8 +238,8 @@ func (f *Forward) worker(s *shared) *queue.Worker {
 	}
 }
 
-// circuitTurned tells people that an upstream is left alone, and that it is well
-// again. Probes in between are no news.
+// circuitTurned logs that a circuit has opened or closed. Probes in between are not
+// logged.
 func (f *Forward) circuitTurned(state queue.CircuitState, health queue.Health) {
 	switch state {
 	case queue.CircuitOpen:
@@ -252,7 +251,7 @@ func (f *Forward) circuitTurned(state queue.CircuitState, health queue.Health) {
 	f.tellCircuit(state, health)
 }
 
-// fields are the log's words for a forward.
+// fields returns the forward's names for a log line.
 func (f *Forward) fields() []zap.Field {
 	fields := []zap.Field{zap.String("endpoint", f.endpoint.Name)}
 	if f.Name != "" {

@@ -24,9 +24,9 @@ func init() {
 	caddy.RegisterModule(&Handler{})
 }
 
-// Handler is one endpoint: it receives the webhooks of one provider, refuses
-// what is forged or stale, drops what was accepted before, and either keeps the
-// rest and forwards it after the answer, or lets the next handler answer.
+// Handler is one endpoint. It receives the webhooks of one provider, refuses forged
+// and stale requests and drops duplicates. It keeps the other events and forwards
+// them after the answer, or, without a forward, lets the next handler answer.
 //
 // Caddyfile:
 //
@@ -39,34 +39,33 @@ func init() {
 //		max_body   <size>                # default: the provider's, else 10MiB
 //		public_url <url>                 # for providers that sign it
 //		enrol                            # learn secrets that the provider hands over
-//		<option>   <value...>            # what the provider needs besides
+//		<option>   <value...>            # of the provider
 //		mode       observe|enforce       # default: enforce
 //		retention  <age>|off             # of ended events; default: 24h
 //		max_backlog <size>               # of this endpoint alone
 //		max_in_flight <size>
-//		redact     header|json <what...> # from what people see
-//		retry      { … } | off           # see [Retry]; the same line in a forward goes before
+//		redact     header|json <name...> # hide values from people
+//		retry      { … } | off           # see [Retry]; the same line in a forward takes precedence
 //		circuit    { … } | off           # see [Circuit]
 //		concurrency <attempts>           # default: 64
 //		rate       <events>/s|m|h [<burst>]
-//		sign_with  <secret...> | off     # as Standard Webhooks has it
+//		sign_with  <secret...> | off     # a signature of Standard Webhooks
 //		before     { <handlers> }        # such as rate_limit; they see each request first
 //		order      [by json <path> | by header <name> | by event_type] | off
-//		forward    <upstream...>         # or a block; see [Forward]. Several are told apart by name
-//		…                                # what the provider's scheme has
+//		forward    <upstream...>         # or a block; see [Forward]. Several need different names
+//		…                                # lines of the provider's scheme
 //	}
 type Handler struct {
-	// Name tells endpoints apart in logs, metrics and the store. It has to be
-	// unique, and keeping it keeps what waits for this endpoint. Default: the
-	// provider's slug.
+	// Name identifies the endpoint in logs, metrics and the store. It must be unique.
+	// The backlog belongs to the name. Default: the provider's slug.
 	Name string `json:"name,omitempty"`
 
 	// VerifierRaw is the provider with the endpoint's secrets.
 	VerifierRaw json.RawMessage `json:"verifier,omitempty" caddy:"namespace=webhook_gateway.verifiers inline_key=provider"`
 
-	// PublicURL is the URL as the provider knows it, for providers that sign it.
-	// A URL without a path stands for every path of its host. Default: rebuilt
-	// from the request, believing forwarded headers from trusted proxies only.
+	// PublicURL is the URL that the provider calls, for providers that sign it. A URL
+	// without a path stands for every path of its host. Default: rebuilt from the
+	// request; X-Forwarded headers count only if they come from trusted proxies.
 	PublicURL string `json:"public_url,omitempty"`
 
 	// Tolerance limits the age of signed times. Default: the provider's.
@@ -79,28 +78,29 @@ type Handler struct {
 	// Default: the provider's, else 10 MiB.
 	MaxBody int64 `json:"max_body,omitempty"`
 
-	// Enrol lets the provider hand its secret over, where it does so in a first
-	// request: whoever sends that request while Enrol is set is believed from then
-	// on. Secrets that were learnt stay when it is taken off again, as it should be.
+	// Enrol accepts the secret that some providers send in their first request. While
+	// it is set, anyone can register a secret, so remove it as soon as the webhook
+	// works. Learnt secrets stay.
 	Enrol bool `json:"enrol,omitempty"`
 
-	// Mode is enforce or observe. Observing, the endpoint verifies, counts and logs
-	// what it would refuse or drop, and lets everything through. Default: enforce.
+	// Mode is enforce or observe. An observing endpoint verifies each request and lets
+	// all of them through. It counts and logs those that it would refuse or drop.
+	// Default: enforce.
 	Mode string `json:"mode,omitempty"`
 
 	// Retention is how long ended events are kept: delivered, cancelled and
 	// unrouted events. 0: not at all. Default: the app's.
 	Retention *caddy.Duration `json:"retention,omitempty"`
 
-	// MaxBacklog limits the bytes of this endpoint's events that wait or lie as dead
-	// letters. Default: the app's limit for all of them.
+	// MaxBacklog limits the bytes of this endpoint's backlog, dead letters included.
+	// Default: none besides the app's.
 	MaxBacklog int64 `json:"max_backlog,omitempty"`
 
 	// MaxInFlight limits the bytes of this endpoint's requests in memory at once.
-	// Default: the app's limit for all of them.
+	// Default: none besides the app's.
 	MaxInFlight int64 `json:"max_in_flight,omitempty"`
 
-	// Redact names what people do not get to see, besides what the app names.
+	// Redact names values to hide from people, in addition to the app's.
 	Redact *Redact `json:"redact,omitempty"`
 
 	Policy
@@ -110,29 +110,29 @@ type Handler struct {
 	// further; with status 429 it counts as limited.
 	Before caddyhttp.RouteList `json:"before,omitempty"`
 
-	// Forwards are what runs after the answer, each until it succeeds. Without any
-	// the next handler answers the sender.
+	// Forwards run after the answer, each until it succeeds. Without a forward the
+	// next handler answers the sender.
 	Forwards []*Forward `json:"forward,omitempty"`
 
 	logger      *zap.Logger
 	app         *App
 	server      *caddyhttp.Server
-	fingerprint [sha256.Size]byte // of the configuration, to tell endpoints of one name apart
+	fingerprint [sha256.Size]byte // of the configuration, to compare endpoints of one name
 
 	guest     guest     // as configured
-	provider  *Provider // nil where the guest is of another make
+	provider  *Provider // nil if the verifier is another module's
 	taught    atomic.Pointer[guest]
 	row       verifiers.Provider
 	methods   []string
 	freshness verifiers.Freshness
-	exposure  time.Duration // for how long a captured request stays fresh, at the most
+	exposure  time.Duration // the longest time for which a captured request is fresh
 	rule      dedupe.Rule
 	window    time.Duration // 0: no deduplication
 	refuse    bool          // replays
 	publicURL *url.URL
-	lanes     []string      // the destinations of its events, also of those that match no forward
-	patience  time.Duration // for how long a request may wait for room
-	resigner  *resigner     // of what is passed on; nil: nothing is signed
+	lanes     []string      // the destinations of its events, the one of unrouted events included
+	patience  time.Duration // how long a request may wait for room
+	resigner  *resigner     // of a passthrough; nil: nothing is signed
 	metrics   endpointMetrics
 
 	made          atomic.Pointer[madeRedactor]
@@ -153,12 +153,12 @@ type Tolerance struct {
 type Dedupe struct {
 	// Off forwards every event as often as it arrives.
 	Off bool `json:"off,omitempty"`
-	// Window is how long an event is remembered: at least as long as the
-	// tolerance, past and future together, or a captured request could outlive
-	// its memory. Default: the provider's.
+	// Window is how long an event is remembered. It is at least the tolerance, past
+	// and future together: otherwise a captured request could be sent again after its
+	// event is forgotten. Default: the provider's.
 	Window caddy.Duration `json:"window,omitempty"`
-	// Replays is refuse or allow: what becomes of a known body under a fresh ID,
-	// where the ID is not signed. Default: the provider's.
+	// Replays is refuse or allow. It decides about a known body with a fresh ID, where
+	// the ID is not signed. Default: the provider's.
 	Replays string `json:"replays,omitempty"`
 }
 
@@ -170,8 +170,8 @@ func (*Handler) CaddyModule() caddy.ModuleInfo {
 	}
 }
 
-// Provision settles what the configuration left to the provider's row and
-// registers the endpoint with the app.
+// Provision takes the defaults from the provider's row and registers the endpoint
+// with the app.
 func (h *Handler) Provision(ctx caddy.Context) error {
 	h.logger = ctx.Logger()
 	config, err := json.Marshal(h)
@@ -273,7 +273,7 @@ func (h *Handler) adopt(mod any) error {
 	return nil
 }
 
-// settleLimits checks what the endpoint keeps within, and its mode.
+// settleLimits checks the endpoint's limits and its mode.
 func (h *Handler) settleLimits() error {
 	switch {
 	case h.Mode != "" && h.Mode != "enforce" && h.Mode != "observe":
@@ -286,9 +286,9 @@ func (h *Handler) settleLimits() error {
 	return h.Redact.check()
 }
 
-// settleTolerance decides how old a time may be. A time that the configuration
-// sets a tolerance for is enforced even where the signature does not cover it. A
-// time that only the configuration describes is limited as well, if it is signed.
+// settleTolerance decides how old a time may be. A configured tolerance is enforced
+// even if the signature does not cover the time. A time that only the configuration
+// describes is limited if it is signed.
 func (h *Handler) settleTolerance() error {
 	h.freshness = h.row.Freshness
 	limit := &h.freshness.Tolerance
@@ -333,7 +333,7 @@ func (h *Handler) settleDedupe() error {
 	switch d.Replays {
 	case "":
 		h.refuse = h.row.Dedupe.UniqueBodies
-	case "refuse": // which says that no two events have the same body
+	case "refuse": // so no two events have the same body
 		h.refuse, h.rule.UniqueContent = true, true
 	case "allow":
 		h.refuse = false
@@ -348,7 +348,7 @@ func (h *Handler) settleDedupe() error {
 			h.logger.Warn("`replays refuse` has no effect: with `dedupe off` nothing is remembered; take `dedupe off` away", zap.String("endpoint", h.Name))
 			return nil
 		}
-		h.rule.UniqueContent = true // the user says so, and a request without an ID has nothing else to go by
+		h.rule.UniqueContent = true // for a request without an ID the body is the only key
 	}
 	if d.Off || d.Window == 0 && h.row.Dedupe.By == verifiers.ByNothing && d.Replays != "refuse" {
 		return nil

@@ -13,13 +13,13 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// maxAnswer is how long an upstream's answer may be to be handed to the sender.
+// maxAnswer limits the bytes of an upstream's answer that the sender gets.
 const maxAnswer = 1 << 20
 
-// relay makes the first attempt of an event that is durable while its sender
-// waits, and hands the upstream's answer on if it is a success that comes in time.
-// Otherwise it says that the sender is still to be answered. The attempt itself is
-// not cut short: what the upstream has begun to take it would get twice.
+// relay makes the first attempt of a durable event while its sender waits. If the
+// upstream answers in time with a success, the sender gets that answer. Otherwise
+// relay returns false, and the sender is still to be answered. The attempt goes on
+// then: cut off, it would be repeated, and the upstream would get the event twice.
 func (h *Handler) relay(w http.ResponseWriter, r *http.Request, shared *shared, claim queue.Claim) (answered bool) {
 	f := h.waiting()
 	worker, attempting := h.app.worker(f.destination)
@@ -50,12 +50,12 @@ func (h *Handler) relay(w http.ResponseWriter, r *http.Request, shared *shared, 
 	case <-patience.C:
 		return false
 	case <-r.Context().Done():
-		return true // nobody is there to hear
+		return true // the sender is gone
 	}
 }
 
-// worker returns what delivers to a destination, and until when its attempts may
-// last; nil, unless the configuration has started.
+// worker returns the worker of a destination and the context of its attempts. It
+// returns nil unless the configuration has started.
 func (a *App) worker(destination string) (*queue.Worker, context.Context) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -65,20 +65,20 @@ func (a *App) worker(destination string) (*queue.Worker, context.Context) {
 	return a.running.delivering[destination], a.running.attempting
 }
 
-// captured takes an upstream's answer whole, for as long as somebody waits for it.
-// What an attempt keeps of any answer it keeps as well.
+// captured records an upstream's whole answer while the sender waits for it. It also
+// records the excerpt that every attempt keeps.
 type captured struct {
 	recorder
 
 	mu     sync.Mutex
 	memory *memory     // of the body
-	head   http.Header // as it was with the final status
+	head   http.Header // at the moment of the final status
 	body   []byte
-	lost   bool // too long, no room for it, or nobody waits any more
+	lost   bool // it is too long, there is no room for it, or the sender has stopped waiting
 }
 
-// WriteHeader notes the final status with its header; trailers come later, and
-// informational answers before.
+// WriteHeader notes the final status with its header. Informational answers come
+// before it, and trailers after it.
 func (c *captured) WriteHeader(status int) {
 	if c.status == 0 && status >= 200 {
 		c.mu.Lock()
@@ -95,7 +95,7 @@ func (c *captured) Write(b []byte) (int, error) {
 	return c.recorder.Write(b)
 }
 
-// ReadFrom hides that of the recorder, which would keep nothing of a success.
+// ReadFrom replaces the recorder's, which would keep only an excerpt.
 func (c *captured) ReadFrom(r io.Reader) (int64, error) {
 	c.WriteHeader(http.StatusOK)
 	return io.Copy(struct{ io.Writer }{c}, r)
@@ -115,7 +115,7 @@ func (c *captured) keep(b []byte) {
 	c.body = append(c.body, b...)
 }
 
-// drop is called when nobody waits for the answer any more.
+// drop is called when the sender has stopped waiting for the answer.
 func (c *captured) drop() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -127,7 +127,7 @@ func (c *captured) forget() {
 	c.body, c.lost = nil, true
 }
 
-// writeTo answers the sender as the upstream did, unless its answer was lost.
+// writeTo gives the upstream's answer to the sender, unless it was lost.
 func (c *captured) writeTo(w http.ResponseWriter) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -142,12 +142,11 @@ func (c *captured) writeTo(w http.ResponseWriter) bool {
 		w.Header().Set("Content-Length", strconv.Itoa(len(c.body)))
 	}
 	w.WriteHeader(c.status)
-	_, _ = w.Write(c.body) // a sender that is gone has its event accepted all the same
+	_, _ = w.Write(c.body) // the event is accepted even if the sender is gone
 	return true
 }
 
-// warnOfWait tells a person that a sender will not wait as long as a forward lets
-// it.
+// warnOfWait warns of a `wait` that is longer than the sender waits.
 func (h *Handler) warnOfWait() {
 	f, deadline := h.waiting(), h.row.Retries.Deadline
 	if f != nil && deadline > 0 && time.Duration(f.Wait) >= deadline {

@@ -14,17 +14,17 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// headerPrefix begins the names of the headers that tell the upstream what the
-// gateway knows. A client's own headers of these names are removed.
+// headerPrefix begins the names of the headers in which the upstream gets the facts. A
+// client's own headers of these names are removed.
 const headerPrefix = "Webhook-Gateway-"
 
-// helloHeader asks an endpoint to identify itself: the answer then has the header,
-// too. It says nothing else, since a stranger can ask as well.
+// helloHeader asks an endpoint to identify itself: the answer then has the header too.
+// The answer says nothing else, because a stranger can ask as well.
 const helloHeader = headerPrefix + "Hello"
 
 const placeholderPrefix = "http.webhook_gateway."
 
-// removeSpoofed deletes what only the gateway may say.
+// removeSpoofed deletes the headers that only the gateway may set.
 func removeSpoofed(h http.Header) {
 	for name := range h {
 		if strings.HasPrefix(name, headerPrefix) {
@@ -33,20 +33,19 @@ func removeSpoofed(h http.Header) {
 	}
 }
 
-// facts are what handlers and upstreams are told about an event. They grow as
-// a request goes through the gateway.
+// facts describe an event to handlers and upstreams. serve and its steps fill them in.
 type facts struct {
 	endpoint, provider string
 	eventID, eventType string
-	signed             string // what the signature covers
+	signed             string // the fields that the signature covers
 	messageID          string
 	attempt            int // 1: the first; 0: none was made yet
 	receivedAt         time.Time
 	reason             string
-	attemptID          string // what the sender calls its attempt
+	attemptID          string // the sender's ID of its attempt
 	client             string // the address that the request came from
 	network            netip.Addr
-	forward            string // empty: it has no name, or none is meant
+	forward            string // empty: it has no name, or there is none
 	body               []byte // of the verified event
 	exact              bool   // placeholders need not fit into headers
 }
@@ -65,7 +64,7 @@ func (f *facts) headers(h http.Header) {
 		{headerPrefix + "Reason", f.reason},
 		{headerPrefix + "Received-At", f.receivedAt.UTC().Format(time.RFC3339Nano)},
 	}
-	values := make([]string, len(all)) // one piece of memory for all of them
+	values := make([]string, len(all)) // one allocation for all of them
 	for i, header := range all {
 		if header.value != "" {
 			values[i] = header.value
@@ -74,9 +73,9 @@ func (f *facts) headers(h http.Header) {
 	}
 }
 
-// placeholders makes the facts known as {http.webhook_gateway.…}. They are read
-// when a placeholder is, so what is set later is seen as well. What the event
-// says is fit for a header, where most placeholders go.
+// placeholders adds the placeholders {http.webhook_gateway.…}. Each is read when it is
+// used, so it has facts that are set later. Values of the event are made fit for a
+// header, where most placeholders go.
 func (f *facts) placeholders(repl *caddy.Replacer) {
 	repl.Map(func(key string) (any, bool) {
 		name, ours := strings.CutPrefix(key, placeholderPrefix)
@@ -110,9 +109,9 @@ func (f *facts) placeholders(repl *caddy.Replacer) {
 	})
 }
 
-// json is a value of the event's body, with a type that expressions can compare:
-// text, number, bool, or the text of an object or a list. What is absent, and null,
-// is nil. Text is fit for a header, except where an expression compares it.
+// json returns a value of the event's body, with a type that expressions can compare:
+// text, number, bool, or the text of an object or a list. An absent value and null are
+// nil. Text is made fit for a header, unless an expression compares it.
 func (f *facts) json(path string) any {
 	v := valueAt(f.body, path)
 	switch v.Type {
@@ -132,9 +131,9 @@ func (f *facts) json(path string) any {
 	return headerValue(v.String())
 }
 
-// valueAt looks up a JSON path. Some of gjson's modifiers recurse, so that a body of
-// brackets would end the process: where the path has one, nothing is found in a
-// body that is broken or nested deeper than anybody reads.
+// valueAt looks up a JSON path. Some of gjson's modifiers recurse, so a body of brackets
+// would end the process. With a modifier in the path, a body that is broken or nested
+// too deep for [verifiers.ValidJSON] has no values.
 func valueAt(body []byte, path string) gjson.Result {
 	if strings.Contains(path, "@") && !verifiers.ValidJSON(body) {
 		return gjson.Result{}
@@ -142,8 +141,8 @@ func valueAt(body []byte, path string) gjson.Result {
 	return gjson.GetBytes(body, path)
 }
 
-// signedWords names the fields that are under the signature. The same few
-// combinations come again and again, so none of them is composed twice.
+// signedWords names the fields that the signature covers. All combinations are made
+// once.
 func signedWords(f verifiers.Fields) string {
 	i := 0
 	for bit, set := range []bool{f.ID, f.Type, f.Timestamp, f.Body, f.URL} {
@@ -167,12 +166,12 @@ var allSigned = func() (all [32]string) {
 	return all
 }()
 
-// maxHeaderValue bounds what an event's own words may add to a header.
+// maxHeaderValue limits the bytes of an event's value in a header.
 const maxHeaderValue = 1024
 
-// headerValue makes any text fit for a header: control bytes and what is past
-// the limit become "%XX" and nothing, since an attempt with an invalid header
-// would fail for ever.
+// headerValue makes any text fit for a header, because an attempt with an invalid header
+// would fail for ever. It cuts the text at the limit and writes control bytes and
+// non-ASCII bytes as %XX.
 func headerValue(s string) string {
 	if len(s) > maxHeaderValue {
 		s = s[:maxHeaderValue]

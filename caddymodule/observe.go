@@ -14,17 +14,16 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// reasonUnavailable is the reason where enforcing would have meant a 503: the
-// store, or a key, cannot be had.
+// reasonUnavailable is the reason where an enforcing endpoint would have answered 503:
+// the store or a key is not available.
 const reasonUnavailable = "unavailable"
 
-// observing tells whether the endpoint lets through what it would refuse or drop.
+// observing reports whether the endpoint lets all requests through.
 func (h *Handler) observing() bool { return h.Mode == "observe" }
 
-// observe is what an observing endpoint does with a request that has been read:
-// all that an enforcing one does, except that it refuses and drops nothing. Only a
-// verified event takes a key, so that a switch to enforce finds the keys of genuine
-// events and of no others.
+// observe handles a request that has been read, for an observing endpoint. It does the
+// same as an enforcing one, but refuses and drops nothing. Only a verified event takes
+// a key, so that after a switch to enforce all keys belong to genuine events.
 func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
 	about *facts, g *guest, req *verifiers.Request,
 ) error {
@@ -41,7 +40,7 @@ func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp
 		}
 	}
 	if h.asynchronous() {
-		if err := fit(r); err != nil { // what cannot be forwarded is not kept, also here
+		if err := fit(r); err != nil { // it could not be forwarded, so it is refused even here
 			return h.refused(w, r, about, len(req.Body), err)
 		}
 	}
@@ -66,9 +65,9 @@ func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp
 	return h.passObserved(w, r, next, shared, id, about, req.Body)
 }
 
-// meet deals with a handshake. With a forward the gateway answers it, as nobody
-// else could. Without, the receiver behind does, which is the live one; the secret
-// that a provider hands over is learnt all the same where the endpoint enrols.
+// meet handles a handshake. With a forward the gateway answers it. Without one the
+// next handler does, because it is the live receiver. While the endpoint enrols, a
+// secret that the provider sends is learnt in both cases.
 func (h *Handler) meet(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
 	about *facts, g *guest, req *verifiers.Request, verified bool,
 ) (answered bool, err error) {
@@ -96,7 +95,7 @@ func (h *Handler) meet(w http.ResponseWriter, r *http.Request, next caddyhttp.Ha
 	return true, next.ServeHTTP(w, r)
 }
 
-// wouldRefuse counts and logs what an enforcing endpoint would not accept.
+// wouldRefuse counts and logs a request that an enforcing endpoint would refuse.
 func (h *Handler) wouldRefuse(r *http.Request, about *facts, size int, err error) {
 	if about.reason = string(verifiers.ReasonOf(err)); about.reason == "" {
 		about.reason = reasonUnavailable
@@ -106,7 +105,7 @@ func (h *Handler) wouldRefuse(r *http.Request, about *facts, size int, err error
 	h.noteRefusal("request would be refused; it is let through", r, about, size, err)
 }
 
-// wouldDrop does so with what it would not accept a second time.
+// wouldDrop counts and logs an event that an enforcing endpoint would drop.
 func (h *Handler) wouldDrop(verdict queue.Verdict, about *facts) {
 	about.reason = verdict.String()
 	h.metrics.observed.WithLabelValues(about.reason).Inc()
@@ -114,8 +113,8 @@ func (h *Handler) wouldDrop(verdict queue.Verdict, about *facts) {
 	h.logger.Warn("event would be dropped; it is let through", append(about.fields(), zap.String("reason", about.reason))...)
 }
 
-// keepObserved keeps an event whatever it is. One that is known already, or that
-// nobody vouches for, is kept without an identity.
+// keepObserved keeps every event. A known event, and one that is not verified, is kept
+// without an identity.
 func (h *Handler) keepObserved(w http.ResponseWriter, r *http.Request, shared *shared, id queue.Identity,
 	about *facts, event verifiers.Event, body []byte,
 ) error {
@@ -136,8 +135,8 @@ func (h *Handler) keepObserved(w http.ResponseWriter, r *http.Request, shared *s
 	return h.acknowledge(w, r, shared, about, accepted, routes)
 }
 
-// passObserved lets the next handler answer. Twins do not wait for each other: in
-// a moment of several, more than one may count as the first.
+// passObserved lets the next handler answer. Twins do not wait for each other, so more
+// than one of them may count as the first.
 func (h *Handler) passObserved(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
 	id queue.Identity, about *facts, body []byte,
 ) error {
@@ -161,7 +160,7 @@ func (h *Handler) passObserved(w http.ResponseWriter, r *http.Request, next cadd
 	}
 	taker := &taker{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
 	taker.take = func() {
-		seen(context.WithoutCancel(r.Context())) // a twin may have been quicker
+		seen(context.WithoutCancel(r.Context())) // a twin may have taken the key meanwhile
 		h.mark(shared, id, about)
 	}
 	answered := next.ServeHTTP(taker, r)
@@ -173,8 +172,9 @@ func (h *Handler) passObserved(w http.ResponseWriter, r *http.Request, next cadd
 	return h.passed(w, r, about, verdict, answered, outcome)
 }
 
-// unjudged deals with a request that cannot be judged, since the store cannot be
-// had. An endpoint that observes what worked without it must not break that.
+// unjudged handles a request that cannot be judged, because the store is not
+// available. An observing endpoint without a forward passes it on: the site worked
+// without the gateway and must go on working.
 func (h *Handler) unjudged(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts, err error) error {
 	if !h.observing() || h.asynchronous() {
 		return h.unavailable(w, r, about, err)
@@ -187,7 +187,7 @@ func (h *Handler) unjudged(w http.ResponseWriter, r *http.Request, next caddyhtt
 	return next.ServeHTTP(w, r)
 }
 
-// warnOfObserving tells a person what an endpoint that refuses nothing means.
+// warnOfObserving warns that an observing endpoint refuses nothing.
 func (h *Handler) warnOfObserving() {
 	if !h.observing() {
 		return

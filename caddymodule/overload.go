@@ -15,21 +15,21 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// When there is no room for a request, in memory or in the store, a sender that
-// will try again is asked to. One that never does would lose its event by that,
-// so it waits here for room for as long as it is likely to wait itself.
+// If there is no room for a request, in memory or in the store, a sender that retries
+// gets 503. A sender that never retries would lose its event. Its request waits here
+// for room, as long as the sender is likely to wait.
 const (
 	maxWaiting      = 1024                   // requests that wait in one line; others are answered at once
 	maxWaitingOf    = maxWaiting / 8         // of one client
-	maxUnknown      = maxWaiting * 3 / 4     // of all clients that nothing genuine has come from
-	waitingPoll     = 250 * time.Millisecond // for room that nobody tells of, as on a disk
+	maxUnknown      = maxWaiting * 3 / 4     // of all clients without a genuine request
+	waitingPoll     = 250 * time.Millisecond // for room that is not notified, as on a disk
 	unknownDeadline = 5 * time.Second        // of a sender that never retries and whose row gives none
 	longestPatience = 30 * time.Second
 )
 
-// patienceOf is for how long after its receipt a request may wait for room: four
-// fifths of the time the sender waits for an answer, and not at all where it
-// tries again by itself. The last fifth is for the disk and the way back.
+// patienceOf returns how long after its receipt a request may wait for room. It is
+// four fifths of the time the sender waits for an answer; the last fifth is for the
+// disk and the way back. It is 0 if the sender retries.
 func patienceOf(deadline time.Duration, attempts int) time.Duration {
 	if attempts != 1 {
 		return 0
@@ -40,13 +40,13 @@ func patienceOf(deadline time.Duration, attempts int) time.Duration {
 	return min(deadline*4/5, longestPatience)
 }
 
-// lacking tells whether an error means that there may be room later.
+// lacking reports whether an error means that there may be room later.
 func lacking(err error) bool {
 	return errors.Is(err, errNoRoom) || errors.Is(err, queue.ErrFull) || errors.Is(err, queue.ErrUnavailable)
 }
 
-// line is a queue of requests that wait for room. The first is told when some was
-// freed; it tells the next. The zero line is empty.
+// line is a queue of requests that wait for room. The first is notified when room was
+// freed, and notifies the next. The zero line is empty.
 type line struct {
 	length  atomic.Int64
 	mu      sync.Mutex
@@ -55,9 +55,9 @@ type line struct {
 	unknown int // places of waiters that are not known
 }
 
-// waiter is who waits. One client gets an eighth of the places of a line, and those
-// that nothing genuine has come from get three quarters: forged requests cannot fill
-// it. An address that is not valid is no client.
+// waiter is the client of a waiting request. One client gets an eighth of the places
+// of a line. All clients without a genuine request get three quarters together, so
+// that forged requests cannot fill the line. An invalid address is no client.
 type waiter struct {
 	client netip.Addr
 	known  bool
@@ -68,8 +68,8 @@ type place struct {
 	told chan int
 }
 
-// hops is how many requests in a row may find too little room for themselves
-// before the news of it is dropped.
+// hops is how many waiting requests in a row are notified of the same room while none
+// of them fits into it.
 const hops = 8
 
 // wait calls try until there is room, the time is up, or it fails for another
@@ -124,8 +124,8 @@ func (l *line) join(who waiter) *fifo.Element {
 	return l.places.PushBack(&place{who, make(chan int, 1)})
 }
 
-// leave gives up a place. Who leaves may have been told of room that others can
-// use.
+// leave gives up a place. It notifies the first in the line, because the leaving
+// request may have been notified of room that others can use.
 func (l *line) leave(at *fifo.Element) {
 	l.mu.Lock()
 	l.places.Remove(at)
@@ -151,14 +151,14 @@ func (l *line) count(who waiter, n int) {
 	}
 }
 
-// ring tells the first in the line that there may be room.
+// ring notifies the first in the line that there may be room.
 func (l *line) ring() {
 	if l.length.Load() > 0 {
 		l.tell(nil, hops)
 	}
 }
 
-// tell passes the news to whoever stands behind a place, or to the first.
+// tell notifies the request behind a place, or the first one if at is nil.
 func (l *line) tell(at *fifo.Element, hops int) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
@@ -171,13 +171,13 @@ func (l *line) tell(at *fifo.Element, hops int) {
 	}
 	select {
 	case next.Value.(*place).told <- hops:
-	default: // it has been told already
+	default: // it has been notified already
 	}
 }
 
-// retryAfterFor is what a 503 asks the sender to wait, in seconds. Memory is free
-// again sooner than a disk. The time is drawn from a range, so that senders who
-// were refused together do not come back together.
+// retryAfterFor returns the Retry-After of a 503, in seconds. Memory is free again
+// sooner than a disk. The time is drawn from a range, so that senders that were
+// refused together do not come back together.
 func retryAfterFor(err error) string {
 	least := retryAfter
 	if errors.Is(err, errNoRoom) {
@@ -186,7 +186,7 @@ func retryAfterFor(err error) string {
 	return strconv.Itoa(int((least + rand.N(least)) / time.Second))
 }
 
-// memory is where the bytes of one request are counted, which may wait until a time.
+// memory returns the count of one request's memory. The request may wait until a time.
 func (h *Handler) memory(s *shared, until time.Time) memory {
 	return memory{
 		room: &s.room, limit: h.app.MaxInFlight, patience: until,
@@ -194,8 +194,7 @@ func (h *Handler) memory(s *shared, until time.Time) memory {
 	}
 }
 
-// waitsUntil is when a request that was received at a time stops waiting for memory;
-// zero: it does not wait.
+// waitsUntil returns when a request stops waiting for memory. Zero: it does not wait.
 func (h *Handler) waitsUntil(received time.Time) time.Time {
 	if h.patience == 0 {
 		return time.Time{}
@@ -203,15 +202,15 @@ func (h *Handler) waitsUntil(received time.Time) time.Time {
 	return received.Add(h.patience)
 }
 
-// plausible tells whether a request carries a well-formed signature, as far as its
-// headers and its URL tell. A verifier that cannot tell is given the benefit.
+// plausible reports whether headers and URL of a request have a well-formed signature.
+// If the verifier cannot say, the request is plausible.
 func (h *Handler) plausible(r *verifiers.Request) bool {
 	p, ok := h.guest.verifier.(verifiers.Plausible)
 	return !ok || p.Plausible(r)
 }
 
-// copies is how many bytes are made of a verified event besides its body: the record
-// and the store's batch, and the sealed record where the store encrypts.
+// copies returns the bytes of memory that a verified event takes besides its body: the
+// record, the store's batch and, with encryption, the sealed record.
 func (h *Handler) copies(body []byte) int64 {
 	n := int64(len(body))
 	switch {
@@ -223,11 +222,11 @@ func (h *Handler) copies(body []byte) int64 {
 	return 2 * n
 }
 
-// errBacklogHere: the endpoint has as much waiting as it may.
+// errBacklogHere: the backlog of the endpoint has reached its limit.
 var errBacklogHere = fmt.Errorf("%w: max_backlog of this endpoint", queue.ErrFull)
 
-// withinBacklog tells whether the endpoint may keep so many bytes more. Events
-// that arrive at once may exceed the limit by as much as is in flight.
+// withinBacklog checks whether the endpoint may keep so many bytes more. Events that
+// arrive at the same moment can exceed the limit by their own size.
 func (h *Handler) withinBacklog(s *shared, size int64) error {
 	if h.MaxBacklog == 0 {
 		return nil
@@ -238,8 +237,8 @@ func (h *Handler) withinBacklog(s *shared, size int64) error {
 	return nil
 }
 
-// useBy is use for a request that may wait until a time for the store to be
-// opened, as when another process has not let go of it yet.
+// useBy is use for a request that may wait for the store until a time, as when
+// another process still has it open.
 func (a *App) useBy(who waiter, until time.Time) (s *shared, release func(), err error) {
 	if s, release, err = a.use(); err == nil {
 		return s, release, nil

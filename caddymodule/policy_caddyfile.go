@@ -10,7 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// policyOptions are the lines that an endpoint and a forward both know.
+// policyOptions are the lines that an endpoint and a forward have in common.
 var policyOptions = []string{"retry", "circuit", "concurrency", "rate", "sign_with", "order"}
 
 // unmarshalOption reads one line or block of the policy.
@@ -166,7 +166,7 @@ func (c *Circuit) unmarshalOpen(d *caddyfile.Dispenser) error {
 	return duration(d, args[1], &c.OpenMax)
 }
 
-// units are those of a rate.
+// units are the units of time in a rate.
 var units = map[string]time.Duration{"s": time.Second, "m": time.Minute, "h": time.Hour}
 
 func parseRate(d *caddyfile.Dispenser) (*Rate, error) {
@@ -235,7 +235,7 @@ func (r *Redact) unmarshal(d *caddyfile.Dispenser) error {
 	case "json":
 		r.JSON = append(r.JSON, args[1:]...)
 	default:
-		return d.Errf("redact what? %q is neither header nor json", args[0])
+		return d.Errf("redact %q: write header or json", args[0])
 	}
 	return nil
 }
@@ -277,7 +277,7 @@ func eachLine(d *caddyfile.Dispenser, nesting int, block string, known map[strin
 	return nil
 }
 
-// enumerate joins words as a sentence does.
+// enumerate joins words as in a sentence, with "and" before the last one.
 func enumerate(words []string) string {
 	if len(words) < 2 {
 		return strings.Join(words, "")
@@ -304,7 +304,7 @@ func oneDuration(d *caddyfile.Dispenser, to *caddy.Duration) error {
 	return duration(d, arg, to)
 }
 
-// durationOrOff is oneDuration with a word for none.
+// durationOrOff is oneDuration, but it also takes the word off.
 func durationOrOff(d *caddyfile.Dispenser, to *caddy.Duration, off caddy.Duration) error {
 	var arg string
 	if err := oneArg(d, &arg); err != nil {
@@ -331,7 +331,7 @@ func count(d *caddyfile.Dispenser, least int) (int, error) {
 	return n, nil
 }
 
-// countOrNone reads a number; off and 0 stand for none, which is -1.
+// countOrNone reads a number. It stores -1 for off and 0.
 func countOrNone(d *caddyfile.Dispenser, to *int) error {
 	name := d.Val()
 	var arg string

@@ -11,7 +11,8 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// over lays what a forward says over what its endpoint does, field by field.
+// over returns the policy of a forward, with the fields of its endpoint's policy where
+// the forward has none.
 func (p Policy) over(base Policy) Policy {
 	return Policy{
 		Retry:       layRetry(p.Retry, base.Retry),
@@ -56,7 +57,8 @@ func layCircuit(c, base *Circuit) *Circuit {
 	}
 }
 
-// check finds what makes no sense. A Caddyfile has said most of it already.
+// check returns an error for values that make no sense. The Caddyfile parser has found
+// most of them already, but not those of a JSON configuration.
 func (p Policy) check() error {
 	for _, check := range []func() error{p.Retry.check, p.Circuit.check, p.Rate.check, p.SignWith.check, p.Order.check} {
 		if err := check(); err != nil {
@@ -113,7 +115,7 @@ func (r *Rate) check() error {
 	switch {
 	case r == nil || r.Off:
 	case r.Events < 1:
-		return fmt.Errorf("rate: %d events are no limit; say how many in which time, or off", r.Events)
+		return fmt.Errorf("rate: %d events are not a limit; set events to 1 or more, or off", r.Events)
 	case r.Per < 0 || r.Burst < 0:
 		return errors.New("rate: per is a positive duration, and burst a number from 1 on")
 	}
@@ -138,7 +140,7 @@ func (o *Order) check() error {
 		}
 	}
 	if given > 1 {
-		return errors.New("order: by json, by header or by event_type, and one of them")
+		return errors.New("order: write one of by json, by header and by event_type, not several")
 	}
 	return nil
 }

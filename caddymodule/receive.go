@@ -23,7 +23,7 @@ const (
 // How slowly a body may arrive. They are variables for the tests.
 var (
 	readGrace       = 5 * time.Second  // before the rate counts
-	readRate  int64 = 1 << 10          // bytes a second, since the first moment
+	readRate  int64 = 1 << 10          // bytes a second, since reading began
 	readLimit       = 30 * time.Second // for the whole body, unless the server has a limit
 )
 
@@ -38,8 +38,8 @@ type inFlight struct {
 	first   *[firstStep]byte // the memory of body, if it is of firstBuffers
 
 	began time.Time // of reading
-	end   time.Time // when the whole body must be there
-	armed time.Time // the deadline that is set
+	end   time.Time // the deadline for the whole body
+	armed time.Time // the read deadline that is set on the connection
 }
 
 // expect counts the bytes of the request that have arrived before its body.
@@ -62,7 +62,8 @@ func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) err
 	}
 	b.began = time.Now()
 	control := http.NewResponseController(w)
-	// It holds also for what the server reads of a refused body before it answers.
+	// The deadline also limits the server, which reads on in a refused body before it
+	// answers.
 	b.arm(control)
 	if r.ContentLength > limit {
 		return verifiers.BodyTooLarge
@@ -83,7 +84,7 @@ func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) err
 	}
 }
 
-// enlarge replaces the buffer. Until then both count.
+// enlarge replaces the buffer. Old and new count until the old one is released.
 func (b *inFlight) enlarge(size int64) {
 	old := b.body
 	if size == firstStep {
@@ -99,7 +100,7 @@ func (b *inFlight) enlarge(size int64) {
 	}
 }
 
-// step is how large the buffer becomes next, for a body of a known length or not.
+// step returns the next size of the buffer. A length of -1 is unknown.
 func (b *inFlight) step(length, limit int64) int64 {
 	size := 2 * int64(cap(b.body))
 	switch cap(b.body) {
@@ -114,8 +115,8 @@ func (b *inFlight) step(length, limit int64) int64 {
 	return min(size, limit+1) // one byte more is too large
 }
 
-// fill reads until the buffer is full or the body is over. A chunked body that
-// ends exactly where the buffer does is found out on the next round.
+// fill reads until the buffer is full or the body ends. If a chunked body ends exactly
+// at the end of the buffer, the next call finds it.
 func (b *inFlight) fill(control *http.ResponseController, r *http.Request, limit int64) (done bool, err error) {
 	for len(b.body) < cap(b.body) {
 		b.arm(control)
@@ -137,8 +138,8 @@ func (b *inFlight) fill(control *http.ResponseController, r *http.Request, limit
 	return int64(len(b.body)) == r.ContentLength, nil
 }
 
-// arm sets the time until which the next bytes must be there. The time in which the
-// request waited for memory is not the sender's.
+// arm sets the deadline for the next bytes. The time in which the request waited for
+// memory does not count.
 func (b *inFlight) arm(control *http.ResponseController) {
 	due := b.began.Add(b.waited + readGrace + time.Duration(len(b.body))*time.Second/time.Duration(readRate))
 	if due.After(b.end) {
@@ -150,8 +151,8 @@ func (b *inFlight) arm(control *http.ResponseController) {
 	}
 }
 
-// disarm lets the server wait for as long as it would. A deadline that passes while
-// a request is handled would cancel it.
+// disarm restores the server's own deadline. One that passes while a request is being
+// handled would cancel the request.
 func (b *inFlight) disarm(w http.ResponseWriter, deadline time.Time) {
 	if !b.armed.IsZero() {
 		_ = http.NewResponseController(w).SetReadDeadline(deadline)

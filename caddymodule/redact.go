@@ -16,27 +16,27 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// redacted stands in place of what people are not to see.
+// redacted stands in place of a hidden value.
 const redacted = "[redacted]"
 
 // always are the headers that are never shown.
 var always = []string{"Authorization", "Proxy-Authorization", "Cookie", "Set-Cookie"}
 
-// telltale are parts of header names behind which there is likely a credential,
-// whatever the provider: what a scheme in code reads, a row may not say.
+// telltale are parts of header names that are likely to hold a credential, for any
+// provider. They also cover the headers of schemes in code, which a row cannot list.
 var telltale = []string{"signature", "token", "secret", "password", "api-key", "apikey", "hmac"}
 
-// redactor takes out of a request what people are not to see: an endpoint's
-// secrets wherever they turn up, the places where credentials stand, and what the
-// configuration names. It never changes what is stored or forwarded.
+// redactor hides values of a request from people: the endpoint's secrets anywhere, the
+// places of credentials, and the values that the configuration names. It never changes
+// a stored or forwarded request.
 type redactor struct {
 	headers map[string]bool // canonical names
 	query   map[string]bool
 	form    map[string]bool
 	paths   [][]string // into JSON bodies
-	secrets []string   // in all the ways in which they may be written
+	secrets []string   // in all their spellings
 
-	seen func(value []byte) // is told of each value that a path hides; may be nil
+	seen func(value []byte) // is called with each value that a path hides; may be nil
 }
 
 // hideHeader adds a header.
@@ -45,8 +45,8 @@ func (r *redactor) hideHeader(name string) { r.headers[http.CanonicalHeaderKey(n
 // hideJSON adds a path into JSON bodies.
 func (r *redactor) hideJSON(path string) { r.paths = append(r.paths, splitPath(path)) }
 
-// hideSecret adds a text that is hidden wherever it stands, in all the ways in which
-// an upstream may quote it.
+// hideSecret adds a text that is hidden anywhere, in all spellings in which an upstream
+// may quote it.
 func (r *redactor) hideSecret(secret string) {
 	secret = strings.TrimSpace(secret)
 	if secret == "" {
@@ -57,15 +57,15 @@ func (r *redactor) hideSecret(secret string) {
 			r.secrets = append(r.secrets, written)
 		}
 	}
-	// The longest first: of one that contains another nothing may be left.
+	// The longest first: a secret may contain another one, and must be hidden whole.
 	slices.SortFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
 }
 
-// shortestEncoded is the length from which on an encoded piece of a secret is hidden.
-// A shorter one would be found in texts that have nothing to do with it.
+// shortestEncoded is the least length of an encoded piece of a secret that is hidden. A
+// shorter one would be found by chance in other texts.
 const shortestEncoded = 8
 
-// spellings are a secret as it is, and escaped and encoded as programs do.
+// spellings returns a secret as it is, and as programs escape and encode it.
 func spellings(secret string) (all []string) {
 	quoted, _ := json.Marshal(secret) // a string can always be
 	slashed := strings.ReplaceAll(strings.Trim(string(quoted), `"`), "/", `\/`)
@@ -76,9 +76,9 @@ func spellings(secret string) (all []string) {
 	if coded := hex.EncodeToString([]byte(secret)); len(coded) >= shortestEncoded {
 		all = append(all, coded, strings.ToUpper(coded))
 	}
-	// In base64 a secret looks different with the number of bytes that stand before
-	// it, as behind the user's name of Basic. Its first and last letters depend on the
-	// neighbours as well and are left out.
+	// The base64 of a secret depends on the number of bytes before it, such as the user
+	// name in Basic. Its first and last letters depend on the neighbours too, so they
+	// are left out.
 	for before := range 3 {
 		from := (before*8 + 5) / 6
 		to := (before + len(secret)) * 8 / 6
@@ -98,7 +98,8 @@ func lowerEscapes(s string) string {
 
 var escapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
-// newRedactor knows what is never shown, and where a scheme's credentials stand.
+// newRedactor returns a redactor for the headers that are never shown, and for the
+// places of a scheme's credentials.
 func newRedactor(scheme verifiers.Scheme) *redactor {
 	r := &redactor{headers: make(map[string]bool), query: make(map[string]bool), form: make(map[string]bool)}
 	for _, name := range always {
@@ -143,15 +144,15 @@ func (r *redactor) hides(header string) bool {
 	return tells(header)
 }
 
-// tells is a name behind which there is likely a credential.
+// tells reports whether the value of that name is likely to be a credential.
 func tells(name string) bool {
 	name = strings.ToLower(name)
 	return slices.ContainsFunc(telltale, func(part string) bool { return strings.Contains(name, part) })
 }
 
 // harmless are the headers of a request that Caddy's own log lines show, besides the
-// gateway's. All others may hold a credential: what a line of Caddy's costs is paid
-// for each event, so that nothing is searched for.
+// gateway's. Any other may contain a credential. They are hidden without a search,
+// because the cost is paid for each event.
 var harmless = map[string]bool{
 	"Accept": true, "Accept-Encoding": true, "Connection": true, "Content-Encoding": true, "Content-Length": true, "Content-Type": true,
 	"Upgrade": true, "User-Agent": true, "Via": true, "X-Forwarded-For": true, "X-Forwarded-Host": true, "X-Forwarded-Proto": true,
@@ -173,8 +174,8 @@ func (r *redactor) logged(h http.Header) http.Header {
 	return shown
 }
 
-// failure returns an error of a transport, which may quote what an upstream said, as
-// Caddy's own log lines may show it.
+// failure returns an error of a transport as Caddy's own log lines may show it. Such an
+// error may quote the upstream.
 func (r *redactor) failure(err error) error {
 	if err == nil {
 		return nil
@@ -189,7 +190,7 @@ func (r *redactor) failure(err error) error {
 	return &hushed{err, text}
 }
 
-// hushed is an error that says less than it knows.
+// hushed is an error with a redacted text.
 type hushed struct {
 	error
 	text string
@@ -198,7 +199,7 @@ type hushed struct {
 func (e *hushed) Error() string { return e.text }
 func (e *hushed) Unwrap() error { return e.error }
 
-// Timeout and Temporary make it a [net.Error], as which reverse_proxy takes it.
+// Timeout and Temporary make it a [net.Error], which reverse_proxy looks for.
 func (e *hushed) Timeout() bool {
 	var timed net.Error
 	return errors.As(e.error, &timed) && timed.Timeout()
@@ -216,8 +217,8 @@ func (r *redactor) uri(s string) string {
 	return r.text(path)
 }
 
-// hideFields replaces the values of fields in a query or a form. What else is in
-// it stays as it is.
+// hideFields replaces the values of fields in a query or a form. The rest stays as it
+// is.
 func hideFields(s string, names map[string]bool) string {
 	fields := strings.Split(s, "&")
 	for i, field := range fields {
@@ -241,10 +242,10 @@ func (r *redactor) text(s string) string {
 	return s
 }
 
-// plain is an event's own word, which may hold any bytes.
+// plain returns a value of the event, which may contain any bytes, as valid text.
 func (r *redactor) plain(s string) string { return strings.ToValidUTF8(r.text(s), "\uFFFD") }
 
-// event hides what an event of the live stream is not to say.
+// event redacts an event of the live stream.
 func (r *redactor) event(e *apiEvent) {
 	e.EventID, e.EventType, e.Error = r.plain(e.EventID), r.plain(e.EventType), r.answer(e.Error)
 }

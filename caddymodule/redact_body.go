@@ -14,16 +14,16 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// unreadable stands for a body in which `redact json` cannot be applied: of what is
-// not understood nothing is shown.
+// unreadable stands for a body to which `redact json` cannot be applied. None of such a
+// body is shown.
 const unreadable = "[hidden: cannot be read as JSON]"
 
-// shortestQuoted is the length from which on a redacted value is hidden in an answer
-// that quotes it. Shorter ones, such as true, stand anywhere.
+// shortestQuoted is the least length of a redacted value that is hidden in an answer
+// that quotes it. Shorter values, such as true, are found in any text.
 const shortestQuoted = 4
 
-// body returns a body as people may see it: itself where nothing is to be hidden.
-// Paths are looked for in JSON and in the fields of forms, and in JSON within either.
+// body returns a body as people may see it, or the body itself if nothing is hidden.
+// Paths are looked up in JSON and in the fields of forms, and in JSON within either.
 func (r *redactor) body(b []byte, header http.Header) []byte {
 	switch {
 	case len(r.paths) > 0:
@@ -39,7 +39,8 @@ func (r *redactor) body(b []byte, header http.Header) []byte {
 	return b
 }
 
-// document hides the values of the paths in a body of a form that it understands.
+// document hides the values of the paths in a body of JSON or a form. Any other body is
+// hidden whole.
 func (r *redactor) document(b []byte, header http.Header) []byte {
 	if len(b) == 0 {
 		return b
@@ -57,8 +58,8 @@ func (r *redactor) document(b []byte, header http.Header) []byte {
 	return []byte(unreadable)
 }
 
-// json hides values in a JSON document and leaves all else byte for byte. It is not
-// ok if the document is broken: nothing can be found in it for sure.
+// json hides values in a JSON document and leaves the rest byte for byte. It is not ok
+// if the document is broken, because a value could be missed.
 func (r *redactor) json(b []byte) (shown []byte, ok bool) {
 	// The check does not recurse, and bounds how deep a document may be.
 	if !verifiers.ValidJSON(b) {
@@ -77,8 +78,8 @@ func (r *redactor) json(b []byte) (shown []byte, ok bool) {
 	return append(out, b[last:]...), true
 }
 
-// fields hides values in a form. Some receivers take ; for & as well, so that both
-// end a field here. It is not ok if a field cannot be decoded.
+// fields hides values in a form. Both & and ; end a field, because some receivers take
+// either. It is not ok if a field cannot be decoded.
 func (r *redactor) fields(s string) (shown string, ok bool) {
 	var out strings.Builder
 	for s != "" {
@@ -109,11 +110,11 @@ func (r *redactor) fields(s string) (shown string, ok bool) {
 	return out.String(), true
 }
 
-// maxParts is how many parts the name of a form's field may have to be looked at.
+// maxParts limits the parts in the name of a form's field. A field with more is hidden.
 const maxParts = 32
 
-// under looks for a field of a form, such as cards[0][number], in the paths: it is
-// hidden, or these parts of paths go on within its value.
+// under looks for a field of a form, such as cards[0][number], in the paths. It returns
+// whether the field is hidden, and otherwise the rest of the paths within its value.
 func (r *redactor) under(field string) (hide bool, rest [][]string) {
 	parts := strings.FieldsFunc(field, func(c rune) bool { return c == '[' || c == ']' || c == '.' })
 	if len(parts) > maxParts {
@@ -136,8 +137,8 @@ func (r *redactor) under(field string) (hide bool, rest [][]string) {
 	return false, paths
 }
 
-// inElements are the paths within an element of a list that a form's field names by
-// its number.
+// inElements returns the paths within an element of a list. The field of a form gives
+// the number of the element.
 func inElements(paths [][]string, number string) (rest [][]string) {
 	if number == "" || strings.Trim(number, "0123456789") != "" {
 		return nil
@@ -161,8 +162,8 @@ func (r *redactor) answer(s string) string {
 	return strings.ToValidUTF8(r.text(s), "\uFFFD")
 }
 
-// piece hides the values of the paths in an answer, of which the end may be missing.
-// Prose before a document is shown, and one that is broken or of another kind is not.
+// piece hides the values of the paths in an answer that may be cut off. Text before a
+// document is shown. A document that is broken or of another kind is hidden.
 func (r *redactor) piece(s string) string {
 	lower := strings.ToLower(s)
 	for _, sign := range []string{"%7b", "%5b", "&quot;", "&#34;", "\\u007b"} { // JSON in another dress
@@ -194,8 +195,8 @@ func (r *redactor) piece(s string) string {
 	return s[:i] + redacted
 }
 
-// quoting is a redactor for answers to a message: it hides what is hidden of the
-// message also where an answer quotes it as plain text.
+// quoting returns a redactor for answers to a message. It hides the redacted values of
+// the message also where an answer quotes them as plain text.
 func (r *redactor) quoting(m *queue.Message) *redactor {
 	if m == nil || len(r.paths) == 0 || !verifiers.ValidJSON(m.Body) {
 		return r

@@ -10,14 +10,14 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// stretch is a part of a document that something else is shown for.
+// stretch is a part of a document, with the text that is shown instead.
 type stretch struct {
 	start, end int
 	instead    string
 }
 
-// splitPath parts a JSON path, as in cards.#.number, at its dots. A backslash
-// takes the meaning from the byte behind it.
+// splitPath splits a JSON path, such as cards.#.number, at its dots. A backslash makes
+// the next byte an ordinary one.
 func splitPath(path string) (parts []string) {
 	var part strings.Builder
 	for i := 0; i < len(path); i++ {
@@ -35,8 +35,8 @@ func splitPath(path string) (parts []string) {
 	return append(parts, part.String())
 }
 
-// inMember are the paths within a member of an object. Names are compared without
-// regard to case, as some receivers read them; * is any member.
+// inMember returns the paths within a member of an object. Case is ignored, as some
+// receivers do. * is any member.
 func inMember(paths [][]string, name string) (rest [][]string) {
 	for _, p := range paths {
 		if len(p) > 0 && (p[0] == "*" || strings.EqualFold(p[0], name)) {
@@ -46,8 +46,8 @@ func inMember(paths [][]string, name string) (rest [][]string) {
 	return rest
 }
 
-// inElement are the paths within an element of a list: # and * are any, a number is
-// one. Other paths go through lists that they do not name.
+// inElement returns the paths within an element of a list: # and * are any element, a
+// number is one. Other paths go on in every element.
 func inElement(paths [][]string, at int) (rest [][]string) {
 	for _, p := range paths {
 		switch {
@@ -72,16 +72,16 @@ type container struct {
 	at    int        // the number of the element
 	paths [][]string // from here
 	name  bool       // the next string is a member's name
-	of    [][]string // from the member whose value comes next
+	of    [][]string // from the member whose value is next
 }
 
-// find collects the stretches of a valid document that are hidden: the values at the
-// ends of paths, and strings in which there is a document with such. Unlike a lookup
-// it finds every member of one name, since a reader may take any of them.
+// find returns the stretches of a valid document that are hidden: the values at the ends
+// of paths, and strings that contain a document with such values. Unlike a lookup it
+// finds every member of one name, because a reader may take any of them.
 //
-// It reads the document once, from the left, and keeps the open containers in a list,
-// so that neither depth nor size costs more than it should. Level is how many strings
-// the document is within.
+// It reads the document once, from the left, and keeps the open containers in a list.
+// The time is linear in the size, and depth needs no recursion. Level counts the
+// strings around the document.
 func (r *redactor) find(b []byte, paths [][]string, level int) (found []stretch) {
 	var open []container
 	hidden, since := -1, 0 // how many containers were open when a hidden value began
@@ -167,7 +167,7 @@ func (r *redactor) find(b []byte, paths [][]string, level int) (found []stretch)
 	return found
 }
 
-// endOfString is behind the closing quote of a string.
+// endOfString returns the index after the closing quote of a string.
 func endOfString(b []byte, i int) int {
 	for i++; i < len(b) && b[i] != '"'; i++ {
 		if b[i] == '\\' {
@@ -185,12 +185,12 @@ func unquoted(b []byte) string {
 	return s
 }
 
-// maxWithin is how many strings deep a document in a document is looked into.
+// maxWithin limits the levels of documents within strings. A deeper one is hidden.
 const maxWithin = 4
 
-// within hides values in a string that is a document itself: JSON, or JSON in base64,
-// in the parts of a token, or escaped as in a URL. Paths may begin in it or go on in it.
-// What looks like a document and cannot be read is hidden as a whole.
+// within hides values in a string that is a document itself: JSON, or JSON in base64, in
+// the parts of a token, or escaped as in a URL. Paths may begin in it or go on in it. A
+// string that looks like a document and cannot be read is hidden whole.
 func (r *redactor) within(s string, rest [][]string, level int) (instead string, changed bool) {
 	if len(s) < 2 {
 		return s, false
@@ -226,8 +226,8 @@ func (r *redactor) within(s string, rest [][]string, level int) (instead string,
 	return s, false
 }
 
-// startsJSON tells a string that begins as a JSON object, list or string does from
-// one that begins with a bracket, such as "[draft] hello".
+// startsJSON reports whether a string begins like a JSON object, list or string. A text
+// such as "[draft] hello" does not.
 func startsJSON(s string) bool {
 	s = strings.TrimLeft(strings.TrimPrefix(s, "\uFEFF"), " \t\r\n")
 	if s == "" {
@@ -245,8 +245,8 @@ func startsJSON(s string) bool {
 	return false
 }
 
-// fromBase64 decodes a text in either alphabet, with padding or without; nil: it is
-// none, or too short for a document.
+// fromBase64 decodes a text in either alphabet, with padding or without. It returns nil
+// for other texts, and for those that are too short for a document.
 func fromBase64(s string) []byte {
 	if len(s) < 8 {
 		return nil

@@ -16,29 +16,30 @@ var errNoRoom = errors.New("requests in memory have reached max_in_flight")
 // errNoRoomHere: too many of them are this endpoint's.
 var errNoRoomHere = fmt.Errorf("%w of this endpoint", errNoRoom)
 
-// How the memory of max_in_flight is shared. Nobody gets a part that others could
-// not do without: the more of it is taken, the less a single party may hold.
+// How the memory of max_in_flight is shared. The less is free, the less a single
+// client or endpoint may hold.
 //
-//   - Three quarters are common. One client may hold as much as is free there, so half
-//     of it if it is the only one, and one endpoint four times as much as is free. For
-//     requests that carry a well-formed signature both may hold four times that.
-//   - One quarter is for endpoints that had genuine traffic lately, in equal shares.
-//     It is for well-formed signatures only. Clients that have not sent a genuine
-//     request get half of such a share, and half of the quarter together.
+//   - Three quarters are common. One client may hold as much as is free there, which
+//     is half if it is the only one. One endpoint may hold four times as much as is
+//     free. With a well-formed signature, both limits are four times larger.
+//   - One quarter is reserved for endpoints that had genuine traffic lately, in equal
+//     shares. Only requests with a well-formed signature may use it. Clients that have
+//     not sent a genuine request get half of a share, and half of the quarter together.
 //   - A verified request, and one that is alone in memory, may use all of it.
 const (
-	reserved      = 4               // the part that is not common: one of so many
+	reserved      = 4               // 1/reserved of the memory is not common
 	perEndpoint   = 4               // how much more an endpoint may hold than a client
-	wellFormed    = 4               // how much more there is for plausible requests
+	wellFormed    = 4               // how much more a plausible request may hold
 	leastShare    = 1 << 20         // of an endpoint, where the reserve is large enough
 	genuineWindow = time.Hour       // for how long an endpoint counts as one with genuine traffic
 	knownWindow   = 24 * time.Hour  // for how long a client does
 	recountPause  = 2 * time.Second // between two counts of endpoints with genuine traffic
 )
 
-// room is the memory of requests: who holds how much. The zero room is empty.
+// room counts the memory of requests, by client and by endpoint. The zero room is
+// empty.
 type room struct {
-	limit     atomic.Int64 // max_in_flight of the configuration that counts
+	limit     atomic.Int64 // max_in_flight of the active configuration
 	total     atomic.Int64 // bytes
 	reserve   atomic.Int64 // of these, taken from the reserve
 	clients   clients
@@ -48,7 +49,7 @@ type room struct {
 	line      line         // the requests that wait for memory
 }
 
-// tenant is what the requests of one endpoint hold.
+// tenant counts the bytes that the requests of one endpoint hold.
 type tenant struct {
 	total, reserve atomic.Int64
 	genuine        atomic.Int64 // when a request was last verified, in seconds; 0: never
@@ -63,7 +64,7 @@ func (r *room) endpoint(name string) *tenant {
 	return t.(*tenant)
 }
 
-// share is how much of a reserve one endpoint with genuine traffic may hold.
+// share returns how much of a reserve one endpoint with genuine traffic may hold.
 func (r *room) share(reserve int64) int64 {
 	now := time.Now()
 	last := r.counted.Load()
@@ -84,13 +85,14 @@ func (t *tenant) proven(now time.Time) bool {
 	return now.Unix()-t.genuine.Load() < int64(genuineWindow/time.Second)
 }
 
-// memory is what one request holds of a room. One goroutine uses it at a time.
+// memory counts the bytes that one request holds of a room. One goroutine uses it at
+// a time.
 type memory struct {
 	room      *room
 	limit     int64
 	tenant    *tenant
 	ownLimit  int64         // of the endpoint; 0: it has none of its own
-	client    *client       // nil: its address says nothing
+	client    *client       // nil: it has no IP address
 	patience  time.Time     // until when the request may wait
 	plausible func() bool   // whether it carries a well-formed signature; asked when room is short
 	answered  int8          // of plausible: 0 not yet asked, 1 yes, -1 no
@@ -101,7 +103,7 @@ type memory struct {
 	reserve int64 // of these, from the reserve
 }
 
-// take counts n more bytes, or none of them.
+// take counts n more bytes. If it fails, it counts none of them.
 func (m *memory) take(n int64) error {
 	total, own := m.room.total.Add(n), m.tenant.total.Add(n)
 	theirs := int64(0)
@@ -164,7 +166,7 @@ func (m *memory) wellFormed() bool {
 	return m.verified || m.answered > 0
 }
 
-// give counts n bytes less and tells those who wait.
+// give counts n bytes less and notifies the waiting requests.
 func (m *memory) give(n int64) {
 	if n == 0 {
 		return
@@ -187,8 +189,8 @@ func (m *memory) undo(n int64) {
 	}
 }
 
-// grow counts n more bytes, for which a request with a well-formed signature may
-// have to wait. It holds meanwhile what it has, but not for longer than its patience.
+// grow counts n more bytes. A request with a well-formed signature waits for them, at
+// most until its patience ends. Meanwhile it keeps its memory.
 func (m *memory) grow(n int64) error {
 	err := m.take(n)
 	if err == nil || m.patience.IsZero() || !m.wellFormed() {
@@ -209,26 +211,26 @@ func (m *memory) genuine(now time.Time) {
 	m.client.prove(now)
 }
 
-// release gives back all that the request holds.
+// release gives back all memory of the request.
 func (m *memory) release() {
 	m.give(m.held)
 	m.client.leave()
 	m.client = nil
 }
 
-// clients are those with requests in memory, and others whose requests were
-// verified lately. The lock is one of many, by the address.
+// clients has the clients with requests in memory, and others whose requests were
+// verified lately. Each part has its own lock; the address selects the part.
 type clients [64]struct {
 	mu    sync.Mutex
 	of    map[netip.Addr]*client
 	sweep int // at how many the idle ones are removed
 }
 
-// leastSweep is how many idle clients a part keeps that are known.
+// leastSweep is how many known clients without requests a part keeps.
 const leastSweep = 256
 
-// client is an IPv4 address or an IPv6 network of 64 bits. A nil client is one
-// whose address says nothing, such as that of a Unix socket.
+// client is an IPv4 address or an IPv6 network of 64 bits. A nil client has no IP
+// address, as behind a Unix socket.
 type client struct {
 	addr   netip.Addr
 	total  atomic.Int64 // bytes that its requests hold
@@ -238,7 +240,7 @@ type client struct {
 
 var seed = maphash.MakeSeed()
 
-// enter returns the client of an address, which leave gives back.
+// enter returns the client of an address. Call its leave when the request ends.
 func (c *clients) enter(addr netip.Addr) *client {
 	if !addr.IsValid() {
 		return nil
@@ -299,8 +301,9 @@ func (c *client) key() (a netip.Addr) {
 	return a
 }
 
-// network is what counts as one client: an IPv4 address, or the 64 bits of an IPv6
-// address that a provider gives to one customer. It is invalid for other texts.
+// network returns the address that counts as one client: an IPv4 address, or the
+// first 64 bits of an IPv6 address, which a provider gives to one customer. It is
+// invalid for other texts.
 func network(ip string) netip.Addr {
 	addr, err := netip.ParseAddr(ip)
 	if err != nil {

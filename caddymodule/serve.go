@@ -20,7 +20,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// ServeHTTP takes one webhook, unless what the endpoint has before it answers.
+// ServeHTTP takes one webhook. The handlers of the block `before` run first and may
+// answer instead.
 func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler) error {
 	if r.Header[helloHeader] != nil {
 		w.Header().Set(helloHeader, "1")
@@ -41,9 +42,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return h.failed(w, r, about, err)
 }
 
-// serve takes one webhook: size, method, signature, freshness, and then either
-// keeps and answers it or passes it on. Handshakes are answered on the way, before
-// the signature or after it.
+// serve takes one webhook. It checks size, method, signature and freshness. Then it
+// keeps the event and answers, or passes it on. Handshakes are answered before or
+// after the signature is checked.
 func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts) error {
 	received := about.receivedAt
 	about.network = network(about.client)
@@ -63,7 +64,7 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	in.request = verifiers.Request{Method: r.Method, URL: h.calledURL(r), Header: r.Header}
 	req := &in.request
 	in.plausible = func() bool { return h.plausible(req) }
-	req.Grow = in.take // it fails rather than waits: it holds memory
+	req.Grow = in.take // it does not wait, because the request already holds memory
 	if err := in.expect(r); err != nil {
 		return h.crowded(w, r, about, err)
 	}
@@ -115,8 +116,8 @@ func (h *Handler) serve(w http.ResponseWriter, r *http.Request, next caddyhttp.H
 	return h.accept(w, r, shared, id, about, event, in.body)
 }
 
-// judge checks a whole request as of the time of its receipt: all that has to be
-// true before an event may leave a trace.
+// judge checks a whole request as of the time of its receipt. Only a request that
+// passes may change the store.
 func (h *Handler) judge(ctx context.Context, v verifiers.Verifier, r *verifiers.Request, received time.Time) (verifiers.Event, error) {
 	if int64(len(r.Body)) > h.MaxBody {
 		return verifiers.Event{}, verifiers.BodyTooLarge
@@ -145,8 +146,8 @@ func (h *Handler) identify(event verifiers.Event) queue.Identity {
 	}
 }
 
-// accept keeps the event and answers the sender. The store's commit is not tied
-// to the sender's connection: who hangs up early has sent the event all the same.
+// accept keeps the event and answers the sender. The commit goes on when the sender
+// hangs up, because the event was sent all the same.
 func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared, id queue.Identity,
 	about *facts, event verifiers.Event, body []byte,
 ) error {
@@ -170,8 +171,8 @@ func (h *Handler) accept(w http.ResponseWriter, r *http.Request, shared *shared,
 	return h.acknowledge(w, r, shared, about, accepted, routes)
 }
 
-// acknowledge answers the sender of an event that is durable or known: as the
-// upstream does where one may, else with the provider's success.
+// acknowledge answers the sender of an event that is durable or known. A forward with
+// `wait` may give the upstream's answer; otherwise it is the provider's success.
 func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, shared *shared,
 	about *facts, accepted queue.Accepted, routes []queue.Route,
 ) error {
@@ -185,8 +186,8 @@ func (h *Handler) acknowledge(w http.ResponseWriter, r *http.Request, shared *sh
 	return h.answer(w, h.row.Answers.Success, http.StatusOK)
 }
 
-// routeNow routes an event whose sender is there: the delivery to the forward that
-// may answer it comes back as a claim.
+// routeNow routes an event whose sender waits for the answer. The store returns the
+// delivery of the forward that may answer as a claim.
 func (h *Handler) routeNow(r *http.Request, about *facts, body []byte) []queue.Route {
 	routes := h.route(r, about, body)
 	if f := h.waiting(); f != nil {
@@ -197,13 +198,13 @@ func (h *Handler) routeNow(r *http.Request, about *facts, body []byte) []queue.R
 	return routes
 }
 
-// keep makes an event durable. Where its sender never tries again and there is no
-// room for it, it waits for some, and every try is a message of its own, since
-// nobody knows what has become of the one before.
+// keep makes an event durable. If there is no room and the sender never retries, it
+// waits for room. Each try is a message of its own, because a failed commit may still
+// have been written.
 func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id queue.Identity,
 	about *facts, event verifiers.Event, body []byte, routes []queue.Route,
 ) (accepted queue.Accepted, err error) {
-	if about.reason != "" { // only an observing endpoint keeps what it has one for
+	if about.reason != "" { // of an observing endpoint: the request would be refused
 		r.Header.Set(headerPrefix+"Reason", about.reason)
 	}
 	try := func() error {
@@ -214,7 +215,7 @@ func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id 
 		defer cancel()
 		if err := h.withinBacklog(shared, int64(len(body))); err != nil {
 			accepted.Verdict, _ = shared.store.Seen(ctx, id, about.receivedAt)
-			if dropped(accepted.Verdict, id) { // what is known needs no room
+			if dropped(accepted.Verdict, id) { // a known event needs no room
 				return nil
 			}
 			return err
@@ -232,8 +233,8 @@ func (h *Handler) keep(ctx context.Context, r *http.Request, shared *shared, id 
 	return accepted, err
 }
 
-// twinKey is what simultaneous requests are told to be twins by: the content,
-// where known content is refused under any ID.
+// twinKey is the key by which simultaneous requests are twins. It is the digest of
+// the content if known content is refused under any ID.
 func twinKey(id queue.Identity) dedupe.Key {
 	if id.RefuseReplays && id.Digest != (queue.Key{}) {
 		return dedupe.Key(id.Digest)
@@ -241,11 +242,11 @@ func twinKey(id queue.Identity) dedupe.Key {
 	return dedupe.Key(id.Key)
 }
 
-// unasked: the window knew the event, and the store was not asked.
+// unasked: the window had the event, so the store was not asked.
 const unasked = queue.Verdict(-1)
 
-// known tells a replay from a duplicate where the window, which goes by the
-// content alone, could not.
+// known distinguishes a replay from a duplicate. The window cannot, because it
+// compares the content alone.
 func known(ctx context.Context, shared *shared, id queue.Identity, now time.Time) queue.Verdict {
 	if twinKey(id) == dedupe.Key(id.Key) {
 		return queue.Duplicate
@@ -284,8 +285,8 @@ func (h *Handler) took(verdict queue.Verdict, about *facts) {
 	}
 }
 
-// pass lets the next handler answer. The key is taken only by its success, just
-// before the sender sees it; twins wait and get the success or the failure too.
+// pass lets the next handler answer. The key is taken only by a success, just before
+// the sender sees it. Twins wait and get the same success or failure.
 func (h *Handler) pass(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
 	id queue.Identity, about *facts, body []byte,
 ) error {
@@ -333,12 +334,12 @@ func (h *Handler) passable(r *http.Request, about *facts, body []byte) error {
 	r.Body = io.NopCloser(bytes.NewReader(body))
 	r.ContentLength = int64(len(body))
 	r.TransferEncoding = nil
-	r.Trailer = nil // nothing vouches for it, and it may hold names that are the gateway's
+	r.Trailer = nil // it is not signed, and it may contain the gateway's own names
 	return h.resigner.sign(r.Header, about.messageID, body, time.Now())
 }
 
-// mark takes the key for an event that the upstream has taken. It is too late to
-// refuse the event, so a store at fault costs a line in the log and no more.
+// mark takes the key of an event that the upstream has accepted. The answer cannot be
+// changed any more, so an error of the store is only logged.
 func (h *Handler) mark(shared *shared, id queue.Identity, about *facts) {
 	if id.Key == (queue.Key{}) {
 		return
@@ -351,7 +352,7 @@ func (h *Handler) mark(shared *shared, id queue.Identity, about *facts) {
 	}
 }
 
-// passed reports what became of an event that this request led upstream.
+// passed counts and logs the outcome of an event that this request passed on.
 func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
 	verdict queue.Verdict, answered, outcome error,
 ) error {
@@ -371,7 +372,7 @@ func (h *Handler) passed(w http.ResponseWriter, r *http.Request, about *facts,
 // twin answers a request whose twin was passed on and did not succeed.
 func (h *Handler) twin(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
 	var status queue.StatusError
-	if errors.As(err, &status) && status.Status >= 400 { // others say nothing without their headers
+	if errors.As(err, &status) && status.Status >= 400 { // others, such as redirects, need their headers
 		h.metrics.failed.Inc()
 		about.tell("failed")
 		w.WriteHeader(status.Status)
@@ -387,7 +388,7 @@ func (h *Handler) calledURL(r *http.Request) string {
 		original = *r
 	}
 	uri := original.RequestURI
-	if !strings.HasPrefix(uri, "/") && original.URL != nil { // as a proxy is asked: with scheme and host
+	if !strings.HasPrefix(uri, "/") && original.URL != nil { // as in a request to a proxy: with scheme and host
 		uri = original.URL.RequestURI()
 	}
 	if h.publicURL != nil {
@@ -414,8 +415,8 @@ func (h *Handler) calledURL(r *http.Request) string {
 	return scheme + "://" + host + uri
 }
 
-// firstOf is the first item of a header that is a list. Each proxy appends what it
-// saw, so the first one is nearest to the sender.
+// firstOf is the first item of a header that is a list. Each proxy appends its own, so
+// the first one is nearest to the sender.
 func firstOf(h http.Header, name string) string {
 	first, _, _ := strings.Cut(h.Get(name), ",")
 	return strings.TrimSpace(first)

@@ -14,31 +14,32 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// stores holds what lives through reloads, by the stores' location.
+// stores has the state that outlives reloads, by the stores' location.
 var stores = caddy.NewUsagePool()
 
-// handover is held while a store is opened or given back. The pool forgets a
-// store before it is closed; who asked for it then would find it in use.
+// handover is held while a store is opened or closed. The pool removes a store before
+// it is closed; without the lock, opening it again at that moment would fail.
 var handover sync.Mutex
 
-// shared is the state that outlives a configuration: the open store, and the
-// dedupe window whose twins may have come in under different configurations.
+// shared is the state that outlives a configuration: the open store, the dedupe window,
+// the memory of requests and the learnt secrets. Requests of different configurations
+// use it at the same time.
 type shared struct {
 	location string
 	store    queue.Store
 	window   *dedupe.Window
 	attempts *queue.Limit // of attempts in flight, all endpoints together
 	room     room         // memory of requests
-	forDisk  line         // those who wait for the store
+	forDisk  line         // requests that wait for room in the store
 	learnt   learnt
-	latest   atomic.Pointer[running] // the configuration whose word counts
+	latest   atomic.Pointer[running] // the active configuration
 
-	settling sync.Mutex // held while the store is given settings
-	keys     [][]byte   // those in use
+	settling sync.Mutex // guards the store's settings, keys and the change of latest
+	keys     [][]byte   // of encryption, as the store uses them
 }
 
-// openShared returns the state for this app's store with a reference that its
-// close gives back. It opens the store if nobody else in the process has it.
+// openShared returns the state for this app's store with a reference, which close gives
+// back. It opens the store unless it is open in this process already.
 func (a *App) openShared() (*shared, error) {
 	location := a.store.Location()
 	handover.Lock()
@@ -86,16 +87,16 @@ func (s *shared) Destruct() error {
 	return s.store.Close()
 }
 
-// running is a started configuration: one reference to the shared state, held
-// for as long as a request or an attempt needs it, and the delivering workers.
+// running is a started configuration. It has one reference to the shared state, which
+// it holds as long as a request or an attempt needs it, and the delivering workers.
 type running struct {
 	shared *shared
 	logger *zap.Logger
-	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is gone
+	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is given back
 
 	settings   StoreSettings
 	retentions map[string]time.Duration // by destination
-	before     *running                 // whose word counted until this one's; guarded by shared.settling
+	before     *running                 // the configuration that was active before; guarded by shared.settling
 
 	delivering map[string]*queue.Worker // by destination; not changed after Start
 	workers    sync.WaitGroup
@@ -125,7 +126,7 @@ func (r *running) deliver(f *Forward) {
 	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
 }
 
-// longestAttempt is how long an attempt in flight may still take.
+// longestAttempt returns how long a running attempt may still take.
 func (r *running) longestAttempt() time.Duration {
 	longest := queue.DefaultTimeout
 	for _, w := range r.delivering {
@@ -134,8 +135,8 @@ func (r *running) longestAttempt() time.Duration {
 	return longest
 }
 
-// stop ends claiming at once, gives attempts in flight the time to finish, cuts
-// off and releases those that have not, and drops the configuration's reference.
+// stop ends claiming at once and waits for the running attempts. After grace it cuts
+// them off and releases their deliveries. Then it gives the reference back.
 func (r *running) stop(grace time.Duration) {
 	r.stopClaims()
 	timer := time.AfterFunc(grace, r.cutOff)

@@ -7,20 +7,20 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
-// takeOver makes this configuration's word count, once its workers are there. Its
-// settings have to be the store's by then.
+// takeOver makes this configuration the active one. Its workers must be running, and
+// settleStore must have succeeded.
 func (r *running) takeOver() {
 	s := r.shared
 	s.settling.Lock()
 	defer s.settling.Unlock()
 	if r.before = s.latest.Swap(r); r.before != nil {
-		r.before.before = nil // or every configuration would keep all those before it
+		r.before.before = nil // otherwise each configuration would keep all earlier ones in memory
 	}
 }
 
-// handBack lets the word of the configuration before count again, if that one is
-// still running when this one is stopped: another part of this one could not be
-// started.
+// handBack makes the previous configuration active again, if it is still running when
+// this one is stopped. That happens when another app of this configuration failed to
+// start.
 func (r *running) handBack() {
 	s := r.shared
 	s.settling.Lock()
@@ -31,21 +31,21 @@ func (r *running) handBack() {
 	}
 	s.latest.Store(b)
 	if err := s.settle(b); err != nil {
-		r.logger.Error("the store keeps to settings of a configuration that could not be loaded: " + err.Error())
+		r.logger.Error("the store still has the settings of a configuration that could not be loaded: " + err.Error())
 	}
 }
 
-// settleStore gives the store this configuration's settings. That is at its start
-// and not when the store is opened: it may be open already, and a request to a
-// configuration that is gone opens it, too.
+// settleStore gives the store this configuration's settings. It is called at the start
+// and not when the store is opened: the store may be open already, or a request to a
+// stopped configuration may have opened it.
 func (r *running) settleStore() error {
 	r.shared.settling.Lock()
 	defer r.shared.settling.Unlock()
 	return r.shared.settle(r)
 }
 
-// settle is settleStore for who holds settling. Keys are exchanged only where
-// they differ, since a store on a full disk cannot do that.
+// settle is settleStore with settling held. Keys are exchanged only if they differ,
+// because a store on a full disk cannot exchange them.
 func (s *shared) settle(r *running) error {
 	set := r.settings
 	if sealed, ok := s.store.(interface{ SetKeys([][]byte) error }); ok && !slices.EqualFunc(s.keys, set.Keys, slices.Equal[[]byte]) {

@@ -12,25 +12,26 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// heldLimit is how much of an answer is held back until its event is marked. It
-// is what net/http holds back, too, before it chooses how to send an answer.
+// heldLimit is how many bytes of an answer are held back until its event is marked.
+// net/http holds back the same number before it chooses how to send an answer.
 const heldLimit = 2048
 
-// taker watches the answer that the next handler gives to a sender and calls take
-// once it is clear that it is a success, before the sender can see any of it. A
-// short answer is held back meanwhile, so that take, which waits for the disk,
-// does not keep the connection to the upstream busy, and an answer that is cut
-// short does not count.
+// taker watches the next handler's answer to a sender. It calls take when the answer is
+// a success, before the sender gets any of it.
+//
+// A short answer is held back until it is complete. An answer that is cut off then does
+// not count. And take, which waits for the disk, does not keep the connection to the
+// upstream busy.
 type taker struct {
 	*caddyhttp.ResponseWriterWrapper
 	take   func()
 	status int    // 0: there is no answer yet
 	held   []byte // the beginning of its body
-	open   bool   // the answer is on its way
+	open   bool   // the answer is being sent
 }
 
-// WriteHeader notes the status; informational ones come before the real one. An
-// answer with trailers is not held back: they would become headers.
+// WriteHeader notes the final status and sends informational ones on. An answer with
+// trailers is not held back: they would become headers.
 func (t *taker) WriteHeader(status int) {
 	switch {
 	case status < 200 && status != http.StatusSwitchingProtocols:
@@ -43,7 +44,8 @@ func (t *taker) WriteHeader(status int) {
 	}
 }
 
-// release lets the answer go.
+// release sends the held part of the answer, after take if the answer is a success.
+// From then on everything is sent at once.
 func (t *taker) release() {
 	if t.status == 0 {
 		t.status = http.StatusOK
@@ -57,7 +59,7 @@ func (t *taker) release() {
 	}
 	t.ResponseWriterWrapper.WriteHeader(t.status)
 	if len(t.held) > 0 {
-		// A sender that is gone shows in the request's context.
+		// If the sender is gone, the request's context says so.
 		_, _ = t.ResponseWriterWrapper.Write(t.held)
 	}
 }
@@ -69,7 +71,7 @@ func (t *taker) finish() {
 	}
 }
 
-// Write begins the answer with 200 if nothing else did.
+// Write begins the answer with 200 if there is no status yet.
 func (t *taker) Write(b []byte) (int, error) {
 	if t.status == 0 {
 		t.WriteHeader(http.StatusOK)
@@ -82,7 +84,7 @@ func (t *taker) Write(b []byte) (int, error) {
 	return t.ResponseWriterWrapper.Write(b)
 }
 
-// ReadFrom copies an answer from r: its beginning by way of what is held back.
+// ReadFrom copies an answer from r. Its beginning is held back.
 func (t *taker) ReadFrom(r io.Reader) (n int64, err error) {
 	if t.status == 0 {
 		t.WriteHeader(http.StatusOK)
@@ -98,14 +100,14 @@ func (t *taker) ReadFrom(r io.Reader) (n int64, err error) {
 	return n + m, err
 }
 
-// FlushError lets the answer go and flushes it.
+// FlushError releases the answer and flushes it.
 func (t *taker) FlushError() error {
 	t.release()
 	return http.NewResponseController(t.ResponseWriter).Flush()
 }
 
-// outcome is nil when the event was taken. Without an outcome that twins could
-// share, as when the sender hung up meanwhile, it is dedupe.ErrAborted.
+// outcome is nil if the event was taken. It is dedupe.ErrAborted if twins cannot share
+// the outcome, as when the sender hung up meanwhile.
 func (t *taker) outcome(ctx context.Context, err error) error {
 	switch {
 	case success(t.status):
@@ -123,8 +125,8 @@ func (t *taker) outcome(ctx context.Context, err error) error {
 	return errNobodyAnswered
 }
 
-// errNobodyAnswered: the handlers returned without an answer or an error. Caddy
-// would send an empty 200, which would acknowledge an event that nobody has seen.
+// errNobodyAnswered: the handlers returned without an answer or an error. Caddy would
+// send an empty 200, which would acknowledge an event that no handler has taken.
 var errNobodyAnswered = errors.New("no handler answered the event: add `forward`, or a handler after webhook_gateway")
 
 func success(status int) bool { return status >= 200 && status < 300 }

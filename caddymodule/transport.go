@@ -14,16 +14,15 @@ import (
 
 func init() { caddy.RegisterModule(&Transport{}) }
 
-// Transport stands between reverse_proxy and its own transport, wherever an event
-// can reach that handler. It sends events and hands over all else untouched.
+// Transport stands between reverse_proxy and its own transport, wherever an event can
+// reach that handler. Requests that are not events pass through unchanged.
 //
-// reverse_proxy logs the request that it gave to its transport, with all of its
-// headers. Transport leaves it one without credentials, and sends the original.
-// It also repeats an event that was sent into a connection which the upstream was
-// about to close; see [exchange.send].
+// reverse_proxy logs the request that it gave to its transport, with all headers.
+// Transport sends the original and leaves reverse_proxy a request without credentials.
+// It also repeats an event if the upstream closed the idle connection; see
+// [exchange.send].
 //
-// Nobody has to configure it: endpoints put it into the routes while those are
-// being loaded.
+// It needs no configuration: endpoints put it into the routes while these are loaded.
 type Transport struct {
 	// Of is the transport that reverse_proxy was configured with. Default: http.
 	Of json.RawMessage `json:"of,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
@@ -67,7 +66,7 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 	return resp, red.failure(err)
 }
 
-// What reverse_proxy asks its transport for, it asks the one behind.
+// The optional methods of a transport go to the one behind.
 
 // ProxyProtocolEnabled passes the question on.
 func (t *Transport) ProxyProtocolEnabled() bool {
@@ -105,8 +104,8 @@ func (t *Transport) RequestHeaderOps() *headers.HeaderOps {
 }
 
 // throughTransport puts a Transport into each reverse_proxy of routes whose handlers
-// have not been loaded yet. Caddy loads the routes of a server one after the other,
-// so that those behind an endpoint can still be changed while it is provisioned.
+// have not been loaded yet. Caddy loads the routes of a server one after the other. The
+// routes behind an endpoint can therefore still be changed while it is provisioned.
 func throughTransport(routes caddyhttp.RouteList) {
 	for _, route := range routes {
 		for i, raw := range route.HandlersRaw {
@@ -115,8 +114,8 @@ func throughTransport(routes caddyhttp.RouteList) {
 	}
 }
 
-// throughTransports does so with all that an endpoint's requests can reach, its
-// server's error routes included.
+// throughTransports calls throughTransport for all routes that an endpoint's requests
+// can reach, its server's error routes included.
 func (h *Handler) throughTransports(ctx caddy.Context) {
 	throughTransport(h.server.Routes)
 	if h.server.Errors != nil {
@@ -136,8 +135,8 @@ func (h *Handler) throughTransports(ctx caddy.Context) {
 	}
 }
 
-// withTransport changes the JSON of a handler, which may have others within it. What
-// it does not understand it leaves for Caddy to complain of.
+// withTransport changes the JSON of a handler, which may contain other handlers. It
+// leaves JSON that it cannot read unchanged, and Caddy reports the error.
 func withTransport(raw json.RawMessage) json.RawMessage {
 	if !bytes.Contains(raw, []byte("reverse_proxy")) {
 		return raw
@@ -162,7 +161,7 @@ func withTransport(raw json.RawMessage) json.RawMessage {
 	return raw
 }
 
-// transportOf is the JSON of a Transport around another one's; nil: the default.
+// transportOf returns the JSON of a Transport around another one. nil: the default one.
 func transportOf(configured json.RawMessage) json.RawMessage {
 	var t struct {
 		Protocol string `json:"protocol"`
@@ -177,7 +176,7 @@ func transportOf(configured json.RawMessage) json.RawMessage {
 	return marshalled(object, configured)
 }
 
-// marshalled is v as JSON, or the original where that fails.
+// marshalled returns v as JSON, or the original if that fails.
 func marshalled(v any, original json.RawMessage) json.RawMessage {
 	b, err := json.Marshal(v)
 	if err != nil {
