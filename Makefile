@@ -21,6 +21,7 @@ build: ## build ./caddy, with Caddy's standard modules and ours
 test: check ## check, then run all tests with the race detector (needs a C compiler), and the oracles
 	CGO_ENABLED=1 go test -race $(PKG)
 	go test ./queue/pebble
+	go test ./verifiers/providers -run TestHostile
 	$(MAKE) oracles
 
 # How the SDKs in JavaScript are installed: none of their scripts is run, and peer
