@@ -19,7 +19,7 @@ build: ## build ./caddy, with Caddy's standard modules and ours
 
 .PHONY: test
 test: check ## check, then run all tests with the race detector (needs a C compiler), and the oracles
-	CGO_ENABLED=1 go test -race $(PKG)
+	CGO_ENABLED=1 go test -race -timeout 30m $(PKG)
 	go test ./queue/pebble
 	go test ./verifiers/providers -run TestHostile
 	$(MAKE) oracles

@@ -30,6 +30,7 @@ func (a *App) warnOfBehind() {
 	found := make(map[string]behind)
 	for _, server := range app.(*caddyhttp.App).Servers {
 		inspect(server.Routes, lost, answered, found)
+		a.warnOfHidden(server.Routes, "")
 	}
 	names := slices.Sorted(maps.Keys(found))
 	for _, w := range []struct {
@@ -72,6 +73,25 @@ func inspect(list caddyhttp.RouteList, after, worst behind, found map[string]beh
 			case *caddyhttp.Subroute:
 				rest := caddyhttp.RouteList{{Handlers: route.Handlers[j+1:]}}
 				inspect(handler.Routes, fate(rest, "", passed), worst, found)
+			}
+		}
+	}
+}
+
+// warnOfHidden warns of endpoints behind another one that answers every request.
+func (a *App) warnOfHidden(list caddyhttp.RouteList, by string) {
+	for _, route := range list {
+		for _, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case *Handler:
+				if by != "" {
+					a.logger.Warn("no request reaches the endpoint: the one before it has no matcher and answers all; give that one a path",
+						zap.String("endpoint", handler.Name), zap.String("before", by))
+				} else if handler.asynchronous() && !narrow(route) {
+					by = handler.Name
+				}
+			case *caddyhttp.Subroute:
+				a.warnOfHidden(handler.Routes, by)
 			}
 		}
 	}

@@ -46,3 +46,20 @@ func TestBehind(t *testing.T) {
 		})
 	}
 }
+
+// TestHiddenEndpoint: the load warns of an endpoint that no request can reach.
+func TestHiddenEndpoint(t *testing.T) {
+	const endpoint = " {\n secret whsec_of_a_test\n forward 127.0.0.1:1\n}\n"
+	for site, want := range map[string]int{
+		"webhook_gateway stripe" + endpoint + "webhook_gateway generic" + endpoint:                                   1,
+		"webhook_gateway stripe" + endpoint + "handle /g {\n webhook_gateway generic" + endpoint + "}":               1,
+		"webhook_gateway /s stripe" + endpoint + "webhook_gateway generic" + endpoint:                                0,
+		"handle /s {\n webhook_gateway stripe" + endpoint + "}\nhandle {\n webhook_gateway generic" + endpoint + "}": 0,
+	} {
+		g := start(t, setup{site: "route {\n" + site + "\n}"})
+		if got := len(g.logs.lines(`"warn"`, "no request reaches the endpoint", `"endpoint":"generic"`, `"before":"stripe"`)); got != want {
+			t.Errorf("%d warnings, want %d:\n%s", got, want, site)
+		}
+		g.stop()
+	}
+}

@@ -176,7 +176,7 @@ func printCurl(w io.Writer, r *verifiers.Request, file string) error {
 	if err := r.Header.Write(&headers); err != nil {
 		return err
 	}
-	words := []string{"curl -i -X " + r.Method + " " + quote(r.URL)}
+	words := []string{"curl -sSi -X " + r.Method + " " + quote(r.URL)}
 	for line := range strings.Lines(headers.String()) {
 		words = append(words, "-H "+quote(strings.TrimRight(line, "\r\n")))
 	}
