@@ -2,9 +2,49 @@
 //
 //	xcaddy build --with github.com/hookwicket/hookwicket
 //
-// It holds no code of its own. The modules are in package caddymodule; package
-// verifiers, which knows how each provider signs, and package queue, which
-// keeps what was accepted, do not depend on Caddy and can be used without it.
+// It registers the command `caddy webhook` and nothing else. The modules are in
+// package caddymodule. The commands that ask a running gateway are in package
+// cli, which uses package adminapi and not the gateway. Packages adminapi,
+// verifiers (how each provider signs), dedupe and queue (accepted events) do
+// not depend on Caddy and can be used without it.
 package hookwicket
 
-import _ "github.com/hookwicket/hookwicket/caddymodule"
+import (
+	caddycmd "github.com/caddyserver/caddy/v2/cmd"
+	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/caddymodule"
+	"github.com/hookwicket/hookwicket/cli"
+	"github.com/hookwicket/hookwicket/internal/terminal"
+)
+
+func init() {
+	caddycmd.RegisterCommand(caddycmd.Command{
+		Name:  "webhook",
+		Usage: "COMMAND",
+		Short: "Operates the webhook gateway; signs, sends and verifies webhooks",
+		Long: `
+Tools around the webhook gateway.
+
+Those that operate it talk to a running gateway through Caddy's admin endpoint,
+which they find as caddy reload does. check and learnt read the store of one that
+is stopped. The others need no gateway.`,
+		CobraFunc: func(cmd *cobra.Command) {
+			cmd.Args = terminal.NoArgs
+			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			store, catalogue := caddymodule.Commands()
+			addGroup(cmd, "operating", "See and mend a running gateway:", cli.Commands())
+			addGroup(cmd, "store", "Look into a stopped one:", store)
+			addGroup(cmd, "catalogue", "Providers and their signatures:", catalogue)
+		},
+	})
+}
+
+// addGroup adds commands under a heading in the help.
+func addGroup(parent *cobra.Command, id, title string, commands []*cobra.Command) {
+	parent.AddGroup(&cobra.Group{ID: id, Title: title})
+	for _, cmd := range commands {
+		cmd.GroupID = id
+		parent.AddCommand(cmd)
+	}
+}

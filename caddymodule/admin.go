@@ -9,6 +9,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -31,53 +32,58 @@ func (*adminAPI) CaddyModule() caddy.ModuleInfo {
 
 // Routes returns the one route of the API, behind which it has its own.
 func (a *adminAPI) Routes() []caddy.AdminRoute {
-	return []caddy.AdminRoute{{Pattern: apiPrefix + "/", Handler: caddy.AdminHandlerFunc(a.dispatch())}}
+	return []caddy.AdminRoute{{Pattern: adminapi.Prefix + "/", Handler: caddy.AdminHandlerFunc(a.dispatch())}}
 }
 
-// dispatch finds the operation for a request.
+// dispatch returns the function that finds the operation for a request.
 func (a *adminAPI) dispatch() func(http.ResponseWriter, *http.Request) error {
-	routes := apiRoutes()
+	mux := http.NewServeMux()
+	handle := func(pattern string, serve func(http.ResponseWriter, *http.Request) error) {
+		mux.HandleFunc(pattern, func(w http.ResponseWriter, r *http.Request) {
+			served := w.(*served)
+			served.err = serve(served.ResponseWriter, r)
+		})
+	}
+	methods := make(map[string][]string)
+	for _, route := range apiRoutes() {
+		path := adminapi.Prefix + route.path
+		methods[path] = append(methods[path], route.method)
+		handle(route.method+" "+path, func(w http.ResponseWriter, r *http.Request) error {
+			if err := route.checkParams(r); err != nil {
+				return err
+			}
+			return apiErrorOf(route.serve(a, w, r))
+		})
+		if route.method == http.MethodGet && route.answer == nil { // the mux takes HEAD for GET
+			handle(http.MethodHead+" "+path, notServed([]string{route.method}))
+		}
+	}
+	for path, allowed := range methods {
+		handle(path, notServed(allowed))
+	}
+	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
+		return apiFailure(http.StatusNotFound, "there is no %s; %s lists what there is", r.URL.Path, adminapi.Prefix+adminapi.PathOpenAPI)
+	})
 	return func(w http.ResponseWriter, r *http.Request) error {
-		var allowed []string
-		for _, route := range routes {
-			if !route.matches(r) {
-				continue
-			}
-			if r.Method == route.method || r.Method == http.MethodHead && route.method == http.MethodGet && route.answer != nil {
-				if err := route.checkParams(r); err != nil {
-					return err
-				}
-				return apiErrorOf(route.serve(a, w, r))
-			}
-			allowed = append(allowed, route.method)
-		}
-		if allowed != nil {
-			w.Header().Set("Allow", strings.Join(allowed, ", "))
-			return apiFailure(http.StatusMethodNotAllowed, "%s is served by %s, not by %s", r.URL.Path, strings.Join(allowed, " and "), r.Method)
-		}
-		return apiFailure(http.StatusNotFound, "there is no %s; %s/openapi.json lists what there is", r.URL.Path, apiPrefix)
+		served := &served{ResponseWriter: w}
+		mux.ServeHTTP(served, r)
+		return served.err
 	}
 }
 
-// matches compares the path and sets its values. Names may hold whatever can be
-// escaped in a URL.
-func (route *apiRoute) matches(r *http.Request) bool {
-	want := strings.Split(apiPrefix+route.path, "/")
-	got := strings.Split(r.URL.Path, "/")
-	if len(want) != len(got) {
-		return false
+// served carries the error of an operation through the mux to Caddy, which
+// answers with it.
+type served struct {
+	http.ResponseWriter
+	err error
+}
+
+// notServed refuses the methods that a path does not have.
+func notServed(allowed []string) func(http.ResponseWriter, *http.Request) error {
+	return func(w http.ResponseWriter, r *http.Request) error {
+		w.Header().Set("Allow", strings.Join(allowed, ", "))
+		return apiFailure(http.StatusMethodNotAllowed, "%s is served by %s, not by %s", r.URL.Path, strings.Join(allowed, " and "), r.Method)
 	}
-	for i, w := range want {
-		if !strings.HasPrefix(w, "{") && w != got[i] || got[i] == "" && i > 0 {
-			return false
-		}
-	}
-	for i, w := range want {
-		if strings.HasPrefix(w, "{") {
-			r.SetPathValue(strings.Trim(w, "{}"), got[i])
-		}
-	}
-	return true
 }
 
 // checkParams refuses parameters that the operation does not have: a filter that

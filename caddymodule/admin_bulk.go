@@ -9,6 +9,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -17,15 +18,15 @@ import (
 // that neither side holds more than one piece, however much there is.
 type chunk struct {
 	*opened
-	ask    apiBulk
+	ask    adminapi.Bulk
 	filter queue.Filter
 	limit  int
-	done   apiDone
+	done   adminapi.Done
 	mu     sync.Mutex
 }
 
-// begin reads and checks the request for a chunk. usual are the states that are
-// meant where the filter names none; nil: it has to name some.
+// begin reads and checks the request for a chunk of at most so many. The caller
+// releases it.
 func (a *adminAPI) begin(r *http.Request, most int) (*chunk, error) {
 	c := &chunk{limit: most}
 	if err := readJSON(r, &c.ask); err != nil {
@@ -168,7 +169,7 @@ func (c *chunk) pages(next func(after queue.Cursor, n int) (int, queue.Cursor, e
 	enough := time.Now().Add(longestRequest)
 	c.done.Next = c.ask.After
 	for c.done.Matched < c.limit {
-		n, after, err := next(c.done.Next, min(maxPage, c.limit-c.done.Matched))
+		n, after, err := next(c.done.Next, min(adminapi.MaxPage, c.limit-c.done.Matched))
 		if err != nil {
 			return err
 		}
@@ -220,7 +221,7 @@ func (c *chunk) named(doing string) error {
 // waiting holds a filter to waiting deliveries. One that selects nothing at all,
 // as that of an empty request, does not end everything.
 func (c *chunk) waiting(doing string) error {
-	if c.ask.Filter == (apiFilter{}) {
+	if c.ask.Filter == (adminapi.Filter{}) {
 		return badRequest("filter: say which waiting deliveries are to be %s; all of them are {\"state\":\"waiting\"}", doing)
 	}
 	if len(c.filter.States) > 0 && !slices.Equal(c.filter.States, []queue.State{queue.StateWaiting}) {
@@ -242,7 +243,7 @@ func (c *chunk) noForward() error {
 
 // bulk runs one of the operations on deliveries.
 func (a *adminAPI) bulk(w http.ResponseWriter, r *http.Request, check func(*chunk) error, change func(*chunk, queue.Entry) error) error {
-	c, err := a.begin(r, maxPage)
+	c, err := a.begin(r, adminapi.MaxPage)
 	if err != nil {
 		return err
 	}

@@ -4,6 +4,8 @@ import (
 	"context"
 	"slices"
 	"time"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // forwardTo is the forward of a destination; nil: the configuration has none.
@@ -25,7 +27,7 @@ func (o *opened) longestRetention() time.Duration {
 }
 
 // circuit tells how the worker of a destination does; nil: there is none.
-func (o *opened) circuit(destination string) *apiCircuit {
+func (o *opened) circuit(destination string) *adminapi.Circuit {
 	run := o.app.run()
 	if run == nil {
 		return nil
@@ -36,7 +38,7 @@ func (o *opened) circuit(destination string) *apiCircuit {
 	}
 	health := w.Health()
 	endpoint, _ := splitDestination(destination)
-	return &apiCircuit{
+	return &adminapi.Circuit{
 		State: health.Circuit, Since: utc(health.Since), Probe: utc(health.Probe),
 		InFlight: health.InFlight, Allowed: health.Allowed,
 		Error: o.redactor(context.Background(), endpoint).answer(health.Last),
@@ -44,7 +46,7 @@ func (o *opened) circuit(destination string) *apiCircuit {
 }
 
 // describeConfigured tells of an endpoint what its configuration says.
-func (o *opened) describeConfigured(e *apiEndpoint, h *Handler) {
+func (o *opened) describeConfigured(e *adminapi.Endpoint, h *Handler) {
 	e.Provider, e.Kind, e.Mode = h.row.Name, "pass", h.Mode
 	if e.Mode == "" {
 		e.Mode = "enforce"

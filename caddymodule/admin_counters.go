@@ -3,19 +3,21 @@ package caddymodule
 import (
 	"github.com/prometheus/client_golang/prometheus"
 	dto "github.com/prometheus/client_model/go"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // counterValues are those of the metrics' own counters, so that there is one set
 // of books.
 type counterValues struct {
-	byRequest map[string]*apiRequests
+	byRequest map[string]*adminapi.Requests
 	unrouted  map[string]int64
 	byAttempt map[[2]string]map[string]int64 // endpoint and forward
 }
 
 // countersByEndpoint reads the counters once, for all endpoints.
 func countersByEndpoint() *counterValues {
-	c := &counterValues{make(map[string]*apiRequests), make(map[string]int64), make(map[[2]string]map[string]int64)}
+	c := &counterValues{make(map[string]*adminapi.Requests), make(map[string]int64), make(map[[2]string]map[string]int64)}
 	m := collectors()
 	eachCounter(m.requests, func(labels map[string]string, n int64) {
 		r := c.byRequest[labels["endpoint"]]
@@ -44,11 +46,11 @@ func countersByEndpoint() *counterValues {
 	return c
 }
 
-func newRequests() *apiRequests {
-	return &apiRequests{Outcomes: map[string]int64{}, Refused: map[string]int64{}, Observed: map[string]int64{}}
+func newRequests() *adminapi.Requests {
+	return &adminapi.Requests{Outcomes: map[string]int64{}, Refused: map[string]int64{}, Observed: map[string]int64{}}
 }
 
-func (c *counterValues) requests(endpoint string) apiRequests {
+func (c *counterValues) requests(endpoint string) adminapi.Requests {
 	if r := c.byRequest[endpoint]; r != nil {
 		return *r
 	}

@@ -6,24 +6,19 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/url"
 	"reflect"
 	"slices"
 	"strconv"
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
-
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
-
-var allStates = []queue.State{queue.StateWaiting, queue.StateDelivered, queue.StateDead, queue.StateCancelled, queue.StateUnrouted}
 
 // Limits of the API.
 const (
 	defaultPage    = 100
-	maxPage        = 1000
 	maxCount       = 100_000
 	maxRequest     = 1 << 20 // bytes of a request's body
 	maxShownBody   = 1 << 20 // bytes of a message's body in JSON
@@ -36,20 +31,8 @@ func badRequest(format string, args ...any) error {
 	return apiFailure(http.StatusBadRequest, format, args...)
 }
 
-// filterOf reads a filter from a query that checkParams has seen.
-func filterOf(query url.Values) apiFilter {
-	f := apiFilter{
-		Endpoint: query.Get("endpoint"), State: query.Get("state"), Type: query.Get("type"),
-		EventID: query.Get("event_id"), Since: query.Get("since"), Until: query.Get("until"),
-	}
-	if forward, ok := query["forward"]; ok {
-		f.Forward = &forward[0]
-	}
-	return f
-}
-
 // settle checks a filter and makes one for the store.
-func (o *opened) settle(f apiFilter, now time.Time) (queue.Filter, error) {
+func (o *opened) settle(f adminapi.Filter, now time.Time) (queue.Filter, error) {
 	q := queue.Filter{Endpoint: f.Endpoint, EventType: f.Type, EventID: f.EventID}
 	if f.Forward != nil && f.Endpoint == "" {
 		return q, badRequest("forward: say of which endpoint it is")
@@ -66,10 +49,10 @@ func (o *opened) settle(f apiFilter, now time.Time) (queue.Filter, error) {
 	if q.States, err = parseStates(f.State); err != nil {
 		return q, err
 	}
-	if q.Since, err = parseTime(f.Since, now); err != nil {
+	if q.Since, err = adminapi.ParseTime(f.Since, now); err != nil {
 		return q, badRequest("since: %w", err)
 	}
-	if q.Until, err = parseTime(f.Until, now); err != nil {
+	if q.Until, err = adminapi.ParseTime(f.Until, now); err != nil {
 		return q, badRequest("until: %w", err)
 	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
@@ -85,9 +68,9 @@ func parseStates(s string) (states []queue.State, err error) {
 	}
 	for name := range strings.SplitSeq(s, ",") {
 		state := queue.State(strings.TrimSpace(name))
-		if !slices.Contains(allStates, state) {
-			words := make([]string, len(allStates))
-			for i, known := range allStates {
+		if !slices.Contains(adminapi.States, state) {
+			words := make([]string, len(adminapi.States))
+			for i, known := range adminapi.States {
 				words[i] = string(known)
 			}
 			return nil, badRequest("state: there is no %q%s; there are %s, and all", name, didYouMean(name, words), strings.Join(words, ", "))
@@ -97,23 +80,6 @@ func parseStates(s string) (states []queue.State, err error) {
 		}
 	}
 	return states, nil
-}
-
-var errTime = errors.New("it is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 2h or 3d")
-
-// parseTime reads a time or a duration back from now. Empty: the zero time.
-func parseTime(s string, now time.Time) (time.Time, error) {
-	if s == "" {
-		return time.Time{}, nil
-	}
-	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
-		return t, nil
-	}
-	d, err := caddy.ParseDuration(s)
-	if err != nil || d < 0 {
-		return time.Time{}, errTime
-	}
-	return now.Add(-d), nil
 }
 
 // parseLimit reads how many are asked for.

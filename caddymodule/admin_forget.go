@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/dedupe"
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -26,7 +27,7 @@ func (a *adminAPI) forget(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer o.release()
-	var answer apiForgotten
+	var answer adminapi.Forgotten
 	if message != "" {
 		id, err := parseID(message)
 		if err != nil {
@@ -71,7 +72,7 @@ func (o *opened) handlerOf(endpoint string) (*Handler, error) {
 
 // forgetEvent forgets what an event ID is known by: the ID itself where it is
 // signed, and else the contents of the messages that came under it.
-func (o *opened) forgetEvent(ctx context.Context, endpoint, event string) (answer apiForgotten, err error) {
+func (o *opened) forgetEvent(ctx context.Context, endpoint, event string) (answer adminapi.Forgotten, err error) {
 	h, err := o.handlerOf(endpoint)
 	if err != nil {
 		return answer, err

@@ -4,19 +4,20 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
 // list is what both lists ask for.
 func (a *adminAPI) list(r *http.Request) (o *opened, f queue.Filter, after queue.Cursor, limit int, err error) {
 	query := r.URL.Query()
-	if limit, err = parseLimit(query.Get("limit"), defaultPage, maxPage); err != nil {
+	if limit, err = parseLimit(query.Get("limit"), defaultPage, adminapi.MaxPage); err != nil {
 		return o, f, after, limit, err
 	}
 	if o, err = a.open(); err != nil {
 		return o, f, after, limit, err
 	}
-	if f, err = o.settle(filterOf(query), time.Now()); err != nil {
+	if f, err = o.settle(adminapi.FilterFromQuery(query), time.Now()); err != nil {
 		o.release()
 		return nil, f, after, limit, err
 	}
@@ -33,10 +34,10 @@ func (a *adminAPI) messages(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := apiMessages{Messages: make([]apiMessageEntry, len(page.Messages)), Next: page.Next}
+	answer := adminapi.Messages{Messages: make([]adminapi.MessageEntry, len(page.Messages)), Next: page.Next}
 	for i, m := range page.Messages {
 		red := o.redactor(r.Context(), m.Endpoint)
-		answer.Messages[i] = apiMessageEntry{apiSummary: summaryOf(m.Summary, red), Deliveries: make([]apiState, len(m.Deliveries))}
+		answer.Messages[i] = adminapi.MessageEntry{Summary: summaryOf(m.Summary, red), Deliveries: make([]adminapi.DeliveryState, len(m.Deliveries))}
 		for j, d := range m.Deliveries {
 			answer.Messages[i].Deliveries[j] = stateOf(d, red)
 		}
@@ -55,10 +56,10 @@ func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	answer := apiDeliveries{Deliveries: make([]apiDelivery, len(page.Entries)), Next: page.Next}
+	answer := adminapi.Deliveries{Deliveries: make([]adminapi.Delivery, len(page.Entries)), Next: page.Next}
 	for i, e := range page.Entries {
 		red := o.redactor(r.Context(), e.Endpoint)
-		answer.Deliveries[i] = apiDelivery{summaryOf(e.Summary, red), stateOf(e.DeliveryState, red)}
+		answer.Deliveries[i] = adminapi.Delivery{Summary: summaryOf(e.Summary, red), DeliveryState: stateOf(e.DeliveryState, red)}
 	}
 	answer.Note = noteOf(len(page.Entries), page.Next, after)
 	return writeJSON(w, answer)
@@ -77,16 +78,16 @@ func noteOf(n int, next, after queue.Cursor) string {
 	return "nothing matches"
 }
 
-func summaryOf(s queue.Summary, red *redactor) apiSummary {
-	return apiSummary{
+func summaryOf(s queue.Summary, red *redactor) adminapi.Summary {
+	return adminapi.Summary{
 		ID: s.ID, ReceivedAt: s.ReceivedAt.UTC(), Endpoint: s.Endpoint,
 		EventID: red.plain(s.EventID), EventType: red.plain(s.EventType), Size: s.Size,
 	}
 }
 
-func stateOf(d queue.DeliveryState, red *redactor) apiState {
+func stateOf(d queue.DeliveryState, red *redactor) adminapi.DeliveryState {
 	_, forward := splitDestination(d.Destination)
-	s := apiState{
+	s := adminapi.DeliveryState{
 		Forward: forward, Destination: d.Destination, State: d.State, Claimed: d.Claimed, Attempts: d.Attempts,
 		Next: utc(d.Next), Ended: utc(d.Ended), Redelivered: utc(d.Redelivered),
 	}
@@ -100,8 +101,8 @@ func stateOf(d queue.DeliveryState, red *redactor) apiState {
 	return s
 }
 
-func attemptOf(a queue.Attempt, red *redactor) apiAttempt {
-	return apiAttempt{
+func attemptOf(a queue.Attempt, red *redactor) adminapi.Attempt {
+	return adminapi.Attempt{
 		Number: a.Number, At: a.At.UTC(), Duration: a.Duration.Seconds(), Failure: a.Failure, Status: a.Status,
 		Error: red.answer(a.Error), Excerpt: red.answer(a.Excerpt),
 	}

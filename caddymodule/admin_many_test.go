@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -22,7 +23,7 @@ func TestAdminMany(t *testing.T) {
 	}
 	s := by("stripe")
 	g, c := startAdmin(t, setup{app: "max_backlog 100GiB", site: s.directive("forward " + newUpstream(t).addr)})
-	get[apiPaused](c, "POST", "/pause", apiTarget{Endpoint: "stripe"})
+	get[adminapi.Paused](c, "POST", "/pause", adminapi.Target{Endpoint: "stripe"})
 	began := time.Now()
 	fill(t, g.open().store, "stripe", *many)
 	t.Logf("%d kept in %s", *many, time.Since(began).Round(time.Millisecond))
@@ -35,13 +36,13 @@ func TestAdminMany(t *testing.T) {
 			began := time.Now()
 			path := list + "&limit=1000&after=" + string(after)
 			if list == "/messages?" {
-				page := get[apiMessages](c, "GET", path, nil)
+				page := get[adminapi.Messages](c, "GET", path, nil)
 				for _, m := range page.Messages {
 					seen[m.ID] = true
 				}
 				after = page.Next
 			} else {
-				page := get[apiDeliveries](c, "GET", path, nil)
+				page := get[adminapi.Deliveries](c, "GET", path, nil)
 				for _, d := range page.Deliveries {
 					seen[d.ID] = true
 				}
@@ -61,7 +62,7 @@ func TestAdminMany(t *testing.T) {
 	}
 
 	began = time.Now()
-	if n := c.all("/count", apiBulk{Filter: apiFilter{Endpoint: "stripe"}}); n.Matched != *many {
+	if n := c.all("/count", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: "stripe"}}); n.Matched != *many {
 		t.Errorf("%d counted of %d", n.Matched, *many)
 	}
 	t.Logf("counted in %s", time.Since(began).Round(time.Millisecond))
@@ -70,23 +71,23 @@ func TestAdminMany(t *testing.T) {
 	var before, after runtime.MemStats
 	runtime.GC()
 	runtime.ReadMemStats(&before)
-	n := c.all("/cancel", apiBulk{Filter: apiFilter{Endpoint: "stripe", Type: "rare"}})
+	n := c.all("/cancel", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: "stripe", Type: "rare"}})
 	runtime.GC()
 	runtime.ReadMemStats(&after)
 	if want := *many / 100; n.Changed != want || n.Skipped != 0 || g.destination("stripe").Waiting != int64(*many-want) {
 		t.Errorf("cancelled: %+v, want %d", n, want)
 	}
 	t.Logf("%d cancelled in %s, the heap from %d to %d MB", n.Changed, time.Since(began).Round(time.Millisecond), before.HeapAlloc>>20, after.HeapAlloc>>20)
-	if n := c.all("/redeliver", apiBulk{Filter: apiFilter{Endpoint: "stripe", State: "cancelled"}}); n.Changed != *many/100 {
+	if n := c.all("/redeliver", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: "stripe", State: "cancelled"}}); n.Changed != *many/100 {
 		t.Errorf("redelivered: %+v", n)
 	}
 }
 
 // all goes on with a bulk operation until nothing is left of it.
-func (c *apiTester) all(op string, ask apiBulk) (sum apiDone) {
+func (c *apiTester) all(op string, ask adminapi.Bulk) (sum adminapi.Done) {
 	c.t.Helper()
 	for {
-		n := get[apiDone](c, "POST", op, ask)
+		n := get[adminapi.Done](c, "POST", op, ask)
 		sum.Matched, sum.Changed, sum.Skipped = sum.Matched+n.Matched, sum.Changed+n.Changed, sum.Skipped+n.Skipped
 		if n.Next == "" {
 			return sum

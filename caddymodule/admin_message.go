@@ -12,6 +12,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -82,7 +83,7 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer o.release()
 	red := o.redactor(r.Context(), found.Endpoint)
-	answer := apiMessage{apiSummary: summaryOf(found.Summary, red), Deliveries: make([]apiHistory, len(found.Deliveries))}
+	answer := adminapi.Message{Summary: summaryOf(found.Summary, red), Deliveries: make([]adminapi.History, len(found.Deliveries))}
 	if found.Err != nil {
 		answer.Damaged = found.Err.Error()
 	}
@@ -94,7 +95,7 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 		red = red.quoting(m)
 	}
 	for i, d := range found.Deliveries {
-		answer.Deliveries[i] = apiHistory{stateOf(d.DeliveryState, red), make([]apiAttempt, len(d.History))}
+		answer.Deliveries[i] = adminapi.History{DeliveryState: stateOf(d.DeliveryState, red), History: make([]adminapi.Attempt, len(d.History))}
 		for j, attempt := range d.History {
 			answer.Deliveries[i].History[j] = attemptOf(attempt, red)
 		}
@@ -104,8 +105,8 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 
 // requestOf is a request as people may see it, with at most limit bytes of its
 // body. It is redacted before it is cut: half a secret is still too much of it.
-func requestOf(m *queue.Message, red *redactor, limit int) *apiRequest {
-	q := &apiRequest{
+func requestOf(m *queue.Message, red *redactor, limit int) *adminapi.Request {
+	q := &adminapi.Request{
 		Method: m.Method, URI: red.uri(m.URI), Host: m.Host, Proto: m.Proto,
 		RemoteAddr: m.RemoteAddr, ClientIP: m.ClientIP, TLS: m.TLS, TrustedProxy: m.TrustedProxy,
 		Header: red.header(m.Header), BodyBytes: int64(len(m.Body)),
@@ -157,7 +158,7 @@ func undelivered(all []queue.DeliveryHistory) []queue.DeliveryHistory {
 }
 
 func (a *adminAPI) redeliverMessage(w http.ResponseWriter, r *http.Request) error {
-	var ask apiRedeliver
+	var ask adminapi.Redeliver
 	if err := readJSON(r, &ask); err != nil {
 		return err
 	}
@@ -166,7 +167,7 @@ func (a *adminAPI) redeliverMessage(w http.ResponseWriter, r *http.Request) erro
 		return err
 	}
 	defer o.release()
-	answer := apiRedelivered{ID: found.ID, Destinations: []string{}, Skipped: make(map[string]string)}
+	answer := adminapi.Redelivered{ID: found.ID, Destinations: []string{}, Skipped: make(map[string]string)}
 	var failed error
 	done := func(destinations []string, to string, err error) {
 		if err == nil {

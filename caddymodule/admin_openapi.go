@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -19,15 +20,15 @@ type object = map[string]any
 // of their bodies.
 func openAPI(routes []apiRoute) []byte {
 	d := document{schemas: object{}}
-	for _, v := range []any{apiError{}, apiEvent{}, apiLost{}} {
+	for _, v := range []any{adminapi.Error{}, adminapi.Event{}, adminapi.Lost{}} {
 		d.schema(reflect.TypeOf(v))
 	}
 	paths := object{}
 	for _, r := range routes {
-		at, _ := paths[apiPrefix+r.path].(object)
+		at, _ := paths[adminapi.Prefix+r.path].(object)
 		if at == nil {
 			at = object{}
-			paths[apiPrefix+r.path] = at
+			paths[adminapi.Prefix+r.path] = at
 		}
 		at[strings.ToLower(r.method)] = d.operation(r)
 	}
@@ -89,7 +90,7 @@ func (d *document) operation(r apiRoute) object {
 	for _, status := range r.errors {
 		answers[strconv.Itoa(status)] = object{
 			"description": errorMeanings[status],
-			"content":     object{"application/json": object{"schema": d.schema(reflect.TypeFor[apiError]())}},
+			"content":     object{"application/json": object{"schema": d.schema(reflect.TypeFor[adminapi.Error]())}},
 		}
 	}
 	op["responses"] = answers
@@ -144,7 +145,7 @@ func (d *document) schema(t reflect.Type) object {
 	case reflect.Map:
 		return object{"type": "object", "additionalProperties": d.schema(t.Elem())}
 	case reflect.Struct:
-		name := strings.TrimPrefix(t.Name(), "api")
+		name := schemaName(t)
 		if _, ok := d.schemas[name]; !ok {
 			d.schemas[name] = object{} // for types that contain themselves
 			properties, required := object{}, []any{}
@@ -158,6 +159,14 @@ func (d *document) schema(t reflect.Type) object {
 		return object{"$ref": "#/components/schemas/" + name}
 	}
 	panic("no schema for " + t.String())
+}
+
+// schemaName is the name of a type of package adminapi in the document.
+func schemaName(t reflect.Type) string {
+	if t == reflect.TypeFor[adminapi.DeliveryState]() {
+		return "State"
+	}
+	return t.Name()
 }
 
 // members adds the fields of a struct, those of embedded ones included.

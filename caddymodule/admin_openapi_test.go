@@ -6,6 +6,8 @@ import (
 	"os"
 	"strings"
 	"testing"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 const openAPIFile = "../docs/openapi.json"
@@ -51,7 +53,7 @@ func TestOpenAPIRoutes(t *testing.T) {
 	}
 	ids := make(map[string]bool)
 	for _, route := range apiRoutes() {
-		name := strings.ToLower(route.method) + " " + apiPrefix + route.path
+		name := strings.ToLower(route.method) + " " + adminapi.Prefix + route.path
 		if !described[name] {
 			t.Error("not described: ", name)
 		}

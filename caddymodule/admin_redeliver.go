@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"slices"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -16,7 +17,7 @@ var (
 )
 
 func (a *adminAPI) redeliver(w http.ResponseWriter, r *http.Request) error {
-	c, err := a.begin(r, maxPage)
+	c, err := a.begin(r, adminapi.MaxPage)
 	if err != nil {
 		return err
 	}
@@ -147,7 +148,7 @@ func (a *adminAPI) resume(w http.ResponseWriter, r *http.Request) error {
 }
 
 func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool) error {
-	var target apiTarget
+	var target adminapi.Target
 	if err := readJSON(r, &target); err != nil {
 		return err
 	}
@@ -175,5 +176,5 @@ func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool
 			return err
 		}
 	}
-	return writeJSON(w, apiPaused{Paused: paused, Destinations: destinations})
+	return writeJSON(w, adminapi.Paused{Paused: paused, Destinations: destinations})
 }

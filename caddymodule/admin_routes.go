@@ -1,9 +1,10 @@
 package caddymodule
 
-import "net/http"
+import (
+	"net/http"
 
-// apiPrefix begins the paths of the admin API.
-const apiPrefix = "/webhook_gateway"
+	"github.com/hookwicket/hookwicket/adminapi"
+)
 
 // apiRoute is one operation of the admin API: both what is served and what the
 // OpenAPI document says of it.
@@ -48,44 +49,44 @@ func apiRoutes() []apiRoute {
 	bulk := func(id, summary string, serve func(*adminAPI, http.ResponseWriter, *http.Request) error) apiRoute {
 		return apiRoute{
 			method: http.MethodPost, path: "/" + id, id: id, summary: summary,
-			body: apiBulk{}, answer: apiDone{}, errors: []int{400, 404, 503}, serve: serve,
+			body: adminapi.Bulk{}, answer: adminapi.Done{}, errors: []int{400, 404, 503}, serve: serve,
 		}
 	}
 	return []apiRoute{
-		{method: "GET", path: "/status", id: "status", summary: "The store, the limits and the totals.",
-			answer: apiStatus{}, errors: []int{503}, serve: (*adminAPI).status},
-		{method: "GET", path: "/endpoints", id: "endpoints", summary: "All endpoints with their forwards, counters and health, those included that are only in the store.",
-			answer: apiEndpoints{}, errors: []int{503}, serve: (*adminAPI).endpoints},
-		{method: "GET", path: "/endpoints/{endpoint}", id: "endpoint", summary: "One endpoint.",
+		{method: "GET", path: adminapi.PathStatus, id: "status", summary: "The store, the limits and the totals.",
+			answer: adminapi.Status{}, errors: []int{503}, serve: (*adminAPI).status},
+		{method: "GET", path: adminapi.PathEndpoints, id: "endpoints", summary: "All endpoints with their forwards, counters and health, those included that are only in the store.",
+			answer: adminapi.Endpoints{}, errors: []int{503}, serve: (*adminAPI).endpoints},
+		{method: "GET", path: adminapi.PathEndpoints + "/{endpoint}", id: "endpoint", summary: "One endpoint.",
 			params: []apiParam{{name: "endpoint", doc: "An endpoint's name.", path: true, required: true}},
-			answer: apiEndpoint{}, errors: []int{404, 503}, serve: (*adminAPI).endpoint},
-		{method: "POST", path: "/pause", id: "pause", summary: "Keep deliveries waiting until they are resumed; attempts under way end. It outlasts restarts.",
-			body: apiTarget{}, answer: apiPaused{}, errors: []int{400, 404, 503}, serve: (*adminAPI).pause},
-		{method: "POST", path: "/resume", id: "resume", summary: "Undo pause.",
-			body: apiTarget{}, answer: apiPaused{}, errors: []int{400, 404, 503}, serve: (*adminAPI).resume},
-		{method: "GET", path: "/messages", id: "messages", summary: "Messages by their receipt, the newest first, each with its deliveries. With a state: those with a delivery in it.",
-			params: paramFilter, answer: apiMessages{}, errors: []int{400, 404, 503}, serve: (*adminAPI).messages},
-		{method: "GET", path: "/deliveries", id: "deliveries", summary: "Deliveries. Of one state they come in its order: waiting ones by the time they are due, dead letters by their receipt with the newest first, others by their end with the latest first. Else they come by receipt, the newest first.",
-			params: paramFilter, answer: apiDeliveries{}, errors: []int{400, 404, 503}, serve: (*adminAPI).deliveries},
-		{method: "GET", path: "/messages/{id}", id: "message", summary: "One message with its request, its deliveries, their attempts and the answers. What is secret is redacted.",
+			answer: adminapi.Endpoint{}, errors: []int{404, 503}, serve: (*adminAPI).endpoint},
+		{method: "POST", path: adminapi.PathPause, id: "pause", summary: "Keep deliveries waiting until they are resumed; attempts under way end. It outlasts restarts.",
+			body: adminapi.Target{}, answer: adminapi.Paused{}, errors: []int{400, 404, 503}, serve: (*adminAPI).pause},
+		{method: "POST", path: adminapi.PathResume, id: "resume", summary: "Undo pause.",
+			body: adminapi.Target{}, answer: adminapi.Paused{}, errors: []int{400, 404, 503}, serve: (*adminAPI).resume},
+		{method: "GET", path: adminapi.PathMessages, id: "messages", summary: "Messages by their receipt, the newest first, each with its deliveries. With a state: those with a delivery in it.",
+			params: paramFilter, answer: adminapi.Messages{}, errors: []int{400, 404, 503}, serve: (*adminAPI).messages},
+		{method: "GET", path: adminapi.PathDeliveries, id: "deliveries", summary: "Deliveries. Of one state they come in its order: waiting ones by the time they are due, dead letters by their receipt with the newest first, others by their end with the latest first. Else they come by receipt, the newest first.",
+			params: paramFilter, answer: adminapi.Deliveries{}, errors: []int{400, 404, 503}, serve: (*adminAPI).deliveries},
+		{method: "GET", path: adminapi.PathMessages + "/{id}", id: "message", summary: "One message with its request, its deliveries, their attempts and the answers. What is secret is redacted.",
 			params: []apiParam{paramID, {name: "limit", doc: "Bytes of the body to show. Default: 65536.", kind: "integer", most: maxShownBody}},
-			answer: apiMessage{}, errors: []int{400, 404, 410, 503}, serve: (*adminAPI).message},
-		{method: "GET", path: "/messages/{id}/body", id: "body", summary: "The body of a message, byte for byte but for what is redacted.",
+			answer: adminapi.Message{}, errors: []int{400, 404, 410, 503}, serve: (*adminAPI).message},
+		{method: "GET", path: adminapi.PathMessages + "/{id}/body", id: "body", summary: "The body of a message, byte for byte but for what is redacted.",
 			params: []apiParam{paramID}, content: "application/octet-stream", errors: []int{400, 404, 410, 422, 503}, serve: (*adminAPI).body},
-		{method: "POST", path: "/messages/{id}/redeliver", id: "redeliverMessage", summary: "Deliver one message once more, at once and with its attempts forgotten, whatever its state.",
-			params: []apiParam{paramID}, body: apiRedeliver{}, answer: apiRedelivered{}, errors: []int{400, 404, 409, 410, 422, 503}, serve: (*adminAPI).redeliverMessage},
+		{method: "POST", path: adminapi.PathMessages + "/{id}/redeliver", id: "redeliverMessage", summary: "Deliver one message once more, at once and with its attempts forgotten, whatever its state.",
+			params: []apiParam{paramID}, body: adminapi.Redeliver{}, answer: adminapi.Redelivered{}, errors: []int{400, 404, 409, 410, 422, 503}, serve: (*adminAPI).redeliverMessage},
 		bulk("redeliver", "Deliver once more what the filter selects, which has to name a state, or with forward send messages there.", (*adminAPI).redeliver),
 		bulk("cancel", "End waiting deliveries. They are kept for the retention and can be redelivered.", (*adminAPI).cancel),
 		bulk("bury", "Make waiting deliveries dead letters.", (*adminAPI).bury),
 		bulk("purge", "Remove deliveries, and messages with their last one. The filter has to name a state. It cannot be undone.", (*adminAPI).purge),
 		bulk("count", "Count what a filter selects, and change nothing.", (*adminAPI).count),
-		{method: "DELETE", path: "/keys", id: "forget", summary: "Forget a dedupe key, so that its event is accepted once more when it arrives again.",
+		{method: "DELETE", path: adminapi.PathKeys, id: "forget", summary: "Forget a dedupe key, so that its event is accepted once more when it arrives again.",
 			params: []apiParam{paramEndpoint, {name: "event_id", doc: "The event's ID; with endpoint, and where the key depends on the ID alone."}, {name: "message", doc: "Instead: the ID of a message that is kept."}},
-			answer: apiForgotten{}, errors: []int{400, 404, 410, 422, 503}, serve: (*adminAPI).forget},
-		{method: "GET", path: "/tail", id: "tail", summary: "Live outcomes as server-sent events: event request, attempt or circuit with an Event as data, and event lost with a Lost where the reader was too slow.",
+			answer: adminapi.Forgotten{}, errors: []int{400, 404, 410, 422, 503}, serve: (*adminAPI).forget},
+		{method: "GET", path: adminapi.PathTail, id: "tail", summary: "Live outcomes as server-sent events: event request, attempt or circuit with an Event as data, and event lost with a Lost where the reader was too slow.",
 			params:  []apiParam{paramEndpoint, {name: "forward", doc: "A forward's name; empty: the one without a name."}, {name: "outcome", doc: "Outcomes, with commas between."}},
 			content: "text/event-stream", errors: []int{400, 404, 503}, serve: (*adminAPI).tail},
-		{method: "GET", path: "/openapi.json", id: "openapi", summary: "This document.",
+		{method: "GET", path: adminapi.PathOpenAPI, id: "openapi", summary: "This document.",
 			content: "application/json", serve: (*adminAPI).openapi},
 	}
 }

@@ -14,6 +14,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // apiTester calls the admin API of a gateway and holds everything it says
@@ -32,14 +34,14 @@ func startAdmin(t *testing.T, s setup) (*gateway, *apiTester) {
 	s.admin = freePort(t)
 	g := start(t, s)
 	c := &apiTester{t: t, base: "http://" + s.admin, http: g.client, used: make(map[string]bool)}
-	status, _, body := c.raw(http.MethodGet, apiPrefix+"/openapi.json", "")
+	status, _, body := c.raw(http.MethodGet, adminapi.Prefix+"/openapi.json", "")
 	if status != 200 {
 		t.Fatalf("no document: %d %s", status, body)
 	}
 	if err := json.Unmarshal([]byte(body), &c.doc); err != nil {
 		t.Fatal(err)
 	}
-	c.used["GET "+apiPrefix+"/openapi.json"] = true
+	c.used["GET "+adminapi.Prefix+"/openapi.json"] = true
 	return g, c
 }
 
@@ -73,11 +75,11 @@ func (c *apiTester) call(want int, method, path string, body any) string {
 		}
 		sent = string(b)
 	}
-	status, header, got := c.raw(method, apiPrefix+path, sent)
+	status, header, got := c.raw(method, adminapi.Prefix+path, sent)
 	if status != want {
 		c.t.Fatalf("%s %s %s: %d %s, want %d", method, path, sent, status, got, want)
 	}
-	where, op := c.operation(method, apiPrefix+path)
+	where, op := c.operation(method, adminapi.Prefix+path)
 	c.used[where] = true
 	answer, ok := op["responses"].(object)[fmt.Sprint(status)].(object)
 	if !ok {
@@ -120,7 +122,7 @@ func get[T any](c *apiTester, method, path string, body any) (v T) {
 // refused is a call that fails, with the words that its error has to have.
 func (c *apiTester) refused(status int, method, path string, body any, words ...string) {
 	c.t.Helper()
-	var e apiError
+	var e adminapi.Error
 	if err := json.Unmarshal([]byte(c.call(status, method, path, body)), &e); err != nil {
 		c.t.Fatal(err)
 	}

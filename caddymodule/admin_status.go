@@ -6,6 +6,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -19,15 +20,15 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 	}
 	defer o.release()
 	stats := o.shared.store.Stats()
-	answer := apiStatus{
+	answer := adminapi.Status{
 		Now: time.Now().UTC(), Since: processBegan.UTC(), Listeners: outcomes.listeners(),
-		Store: apiStore{
+		Store: adminapi.Store{
 			Location: o.shared.location, Available: stats.Available, Cause: stats.Cause,
 			DiskFull: stats.Full, DiskFree: ifCounted(stats.Free), DiskNeeded: stats.Needed,
 			BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
 			RetainedBytes: ifCounted(stats.Retained), DedupeKeys: ifCounted(stats.Keys), Damaged: stats.Damaged,
 		},
-		Limits: apiLimits{
+		Limits: adminapi.Limits{
 			InFlightBytes: o.shared.room.total.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
 		},
 	}
@@ -67,7 +68,7 @@ func (a *adminAPI) endpoints(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer o.release()
-	return writeJSON(w, apiEndpoints{o.describe(o.shared.store.Stats(), "")})
+	return writeJSON(w, adminapi.Endpoints{Endpoints: o.describe(o.shared.store.Stats(), "")})
 }
 
 func (a *adminAPI) endpoint(w http.ResponseWriter, r *http.Request) error {
@@ -84,16 +85,16 @@ func (a *adminAPI) endpoint(w http.ResponseWriter, r *http.Request) error {
 }
 
 // describe tells of all endpoints by their names, or of one.
-func (o *opened) describe(stats queue.Stats, only string) []apiEndpoint {
+func (o *opened) describe(stats queue.Stats, only string) []adminapi.Endpoint {
 	counts := countersByEndpoint()
 	known := o.known()
-	all := make([]apiEndpoint, 0, len(known))
+	all := make([]adminapi.Endpoint, 0, len(known))
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		if only != "" && name != only {
 			continue
 		}
 		h := o.app.endpoints[name]
-		e := apiEndpoint{Name: name, Kind: "orphaned", Requests: counts.requests(name), Unrouted: counts.unrouted[name], Forwards: make([]apiForward, 0, len(known[name]))}
+		e := adminapi.Endpoint{Name: name, Kind: "orphaned", Requests: counts.requests(name), Unrouted: counts.unrouted[name], Forwards: make([]adminapi.Forward, 0, len(known[name]))}
 		if h != nil {
 			o.describeConfigured(&e, h)
 		}
@@ -120,9 +121,9 @@ func (o *opened) describe(stats queue.Stats, only string) []apiEndpoint {
 // idle: nobody has to do anything about it.
 func idle(d queue.DestinationStats) bool { return d.Waiting == 0 && d.DeadLetters == 0 && !d.Paused }
 
-func (o *opened) describeForward(d queue.DestinationStats, name string, counts *counterValues) apiForward {
+func (o *opened) describeForward(d queue.DestinationStats, name string, counts *counterValues) adminapi.Forward {
 	endpoint, forward := splitDestination(name)
-	f := apiForward{
+	f := adminapi.Forward{
 		Name: forward, Destination: name, Orphaned: o.forwardTo(name) == nil,
 		Paused: d.Paused, Waiting: d.Waiting, Claimed: d.Claimed, DeadLetters: d.DeadLetters, Bytes: d.Bytes,
 		Oldest: utc(d.Oldest), Attempts: counts.attempts(endpoint, forward),

@@ -11,6 +11,7 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -26,7 +27,7 @@ func (f *facts) tell(outcome string) {
 	if outcomes.listeners() == 0 {
 		return
 	}
-	outcomes.tell("request", apiEvent{
+	outcomes.tell("request", adminapi.Event{
 		At: f.receivedAt.UTC(), Endpoint: f.endpoint, Outcome: outcome, Reason: f.reason, MessageID: f.messageID,
 		EventID: f.eventID, EventType: f.eventType, ClientIP: f.client, Duration: time.Since(f.receivedAt).Seconds(),
 	})
@@ -43,7 +44,7 @@ func tellAttempt(a queue.Attempted) {
 	}
 	m := a.Delivery.Message
 	_, forward := splitDestination(a.Destination)
-	outcomes.tell("attempt", apiEvent{
+	outcomes.tell("attempt", adminapi.Event{
 		At: a.Attempt.At.UTC(), Endpoint: m.Endpoint, Forward: &forward, Outcome: a.Outcome.String(),
 		MessageID: m.ID.String(), EventID: m.EventID, EventType: m.EventType, ClientIP: m.ClientIP,
 		Attempt: a.Attempt.Number, Status: a.Attempt.Status, Failure: string(a.Attempt.Failure),
@@ -96,8 +97,8 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 }
 
 // tailFilter makes the filter of a stream.
-func (o *opened) tailFilter(r *http.Request) (func(*apiEvent) bool, error) {
-	f := filterOf(r.URL.Query())
+func (o *opened) tailFilter(r *http.Request) (func(*adminapi.Event) bool, error) {
+	f := adminapi.FilterFromQuery(r.URL.Query())
 	if f.Forward != nil && f.Endpoint == "" {
 		return nil, badRequest("forward: say of which endpoint it is")
 	}
@@ -115,7 +116,7 @@ func (o *opened) tailFilter(r *http.Request) (func(*apiEvent) bool, error) {
 			return nil, badRequest("outcome: there is no %q%s; there are %s", word, didYouMean(word, liveOutcomes), strings.Join(liveOutcomes, ", "))
 		}
 	}
-	return func(e *apiEvent) bool {
+	return func(e *adminapi.Event) bool {
 		return (f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
 			(f.Forward == nil || e.Forward != nil && *f.Forward == *e.Forward) &&
 			(words == nil || slices.Contains(words, e.Outcome))
@@ -139,10 +140,10 @@ func (s *eventStream) run(reader, configuration context.Context, l *listener) {
 		var err error
 		select {
 		case e := <-l.events:
-			s.red(e.Endpoint).event(&e.apiEvent)
-			err = s.event(e.name, e.apiEvent)
+			s.red(e.Endpoint).event(&e.Event)
+			err = s.event(e.name, e.Event)
 			if lost := l.lost.Swap(0); lost > 0 && err == nil {
-				err = s.event("lost", apiLost{lost})
+				err = s.event("lost", adminapi.Lost{Lost: lost})
 			}
 		case <-tick.C:
 			err = s.comment("still here")

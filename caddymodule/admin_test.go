@@ -13,6 +13,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -55,12 +56,12 @@ func TestAdminAPI(t *testing.T) {
 	})
 
 	// What there is.
-	status := get[apiStatus](c, "GET", "/status", nil)
+	status := get[adminapi.Status](c, "GET", "/status", nil)
 	if status.Totals.DeadLetters != 1 || status.Totals.Endpoints != 1 || status.Totals.Forwards != 2 || !status.Store.Available {
 		t.Errorf("status: %+v", status)
 	}
-	all := get[apiEndpoints](c, "GET", "/endpoints", nil)
-	one := get[apiEndpoint](c, "GET", "/endpoints/"+name, nil)
+	all := get[adminapi.Endpoints](c, "GET", "/endpoints", nil)
+	one := get[adminapi.Endpoint](c, "GET", "/endpoints/"+name, nil)
 	if len(all.Endpoints) != 1 || all.Endpoints[0].Name != name || one.Kind != "forward" || one.DeadLetters != 1 || one.Mode != "enforce" {
 		t.Errorf("endpoints: %+v and %+v", all, one)
 	}
@@ -78,7 +79,7 @@ func TestAdminAPI(t *testing.T) {
 	}
 
 	// Lists.
-	dead := get[apiDeliveries](c, "GET", "/deliveries?state=dead_letter&endpoint="+name, nil)
+	dead := get[adminapi.Deliveries](c, "GET", "/deliveries?state=dead_letter&endpoint="+name, nil)
 	if len(dead.Deliveries) != 1 || dead.Deliveries[0].Forward != "billing" || dead.Deliveries[0].Last.Status != 410 {
 		t.Fatalf("dead letters: %+v", dead)
 	}
@@ -89,12 +90,12 @@ func TestAdminAPI(t *testing.T) {
 		"?endpoint=" + name + "&forward=billing&state=dead_letter": 1, "?endpoint=" + name + "&forward=audit&state=dead_letter": 0,
 		"?since=" + url.QueryEscape(began.Add(-time.Second).Format(time.RFC3339)): 1,
 	} {
-		list := get[apiMessages](c, "GET", "/messages"+query, nil)
+		list := get[adminapi.Messages](c, "GET", "/messages"+query, nil)
 		if len(list.Messages) != want || (list.Note == "") != (want > 0) {
 			t.Errorf("%s: %d messages and note %q, want %d", query, len(list.Messages), list.Note, want)
 		}
 	}
-	if list := get[apiMessages](c, "GET", "/messages", nil); len(list.Messages[0].Deliveries) != 2 {
+	if list := get[adminapi.Messages](c, "GET", "/messages", nil); len(list.Messages[0].Deliveries) != 2 {
 		t.Errorf("a message in a list: %+v", list)
 	}
 
@@ -105,18 +106,18 @@ func TestAdminAPI(t *testing.T) {
 			t.Errorf("%q shows in %s", secret, text)
 		}
 	}
-	m := get[apiMessage](c, "GET", "/messages/"+id, nil)
+	m := get[adminapi.Message](c, "GET", "/messages/"+id, nil)
 	if want := `{"ref":"x","customer":{"email":"[redacted]","id":7},"note":"[redacted]"}`; m.Request.Body != want {
 		t.Errorf("body %s, want %s", m.Request.Body, want)
 	}
 	if m.Request.URI != "/github?tenant=[redacted]&a=b" || m.EventID != "evt_1" || m.EventType != "push" || m.Request.BodyBytes != int64(len(body)) {
 		t.Errorf("message: %+v, request %+v", m, m.Request)
 	}
-	i := slices.IndexFunc(m.Deliveries, func(d apiHistory) bool { return d.Forward == "billing" })
+	i := slices.IndexFunc(m.Deliveries, func(d adminapi.History) bool { return d.Forward == "billing" })
 	if h := m.Deliveries[i].History; len(h) != 1 || h[0].Status != 410 || h[0].Failure != queue.Status || !strings.Contains(h[0].Excerpt, "no such account") {
 		t.Errorf("attempts: %+v", h)
 	}
-	if cut := get[apiMessage](c, "GET", "/messages/"+id+"?limit=5", nil); cut.Request.Body != body[:5] || !cut.Request.Truncated {
+	if cut := get[adminapi.Message](c, "GET", "/messages/"+id+"?limit=5", nil); cut.Request.Body != body[:5] || !cut.Request.Truncated {
 		t.Errorf("cut: %+v", cut.Request)
 	}
 	if got := c.call(200, "GET", "/messages/"+id+"/body", nil); got != m.Request.Body {
@@ -124,7 +125,7 @@ func TestAdminAPI(t *testing.T) {
 	}
 
 	// Redelivering goes where it failed, and nowhere else.
-	again := get[apiRedelivered](c, "POST", "/messages/"+id+"/redeliver", nil)
+	again := get[adminapi.Redelivered](c, "POST", "/messages/"+id+"/redeliver", nil)
 	if !slices.Equal(again.Destinations, []string{name + "/billing"}) {
 		t.Errorf("redelivered: %+v", again)
 	}
@@ -132,48 +133,48 @@ func TestAdminAPI(t *testing.T) {
 		t.Errorf("the upstream got %s", got.body)
 	}
 	until(t, "the second dead letter", func() bool { return g.destination(name+"/billing").DeadLetters == 1 })
-	audit, bulk := "audit", apiBulk{Filter: apiFilter{Endpoint: name, State: "dead_letter"}}
-	get[apiRedelivered](c, "POST", "/messages/"+id+"/redeliver", apiRedeliver{Forward: &audit})
+	audit, bulk := "audit", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: name, State: "dead_letter"}}
+	get[adminapi.Redelivered](c, "POST", "/messages/"+id+"/redeliver", adminapi.Redeliver{Forward: &audit})
 	good.next()
 
 	// Pausing, and what waits meanwhile.
 	billing := "billing"
-	if p := get[apiPaused](c, "POST", "/pause", apiTarget{Endpoint: name, Forward: &billing}); !slices.Equal(p.Destinations, []string{name + "/billing"}) {
+	if p := get[adminapi.Paused](c, "POST", "/pause", adminapi.Target{Endpoint: name, Forward: &billing}); !slices.Equal(p.Destinations, []string{name + "/billing"}) {
 		t.Errorf("paused: %+v", p)
 	}
-	if n := get[apiDone](c, "POST", "/count", bulk); n.Matched != 1 || n.Changed != 0 {
+	if n := get[adminapi.Done](c, "POST", "/count", bulk); n.Matched != 1 || n.Changed != 0 {
 		t.Errorf("count: %+v", n)
 	}
-	if n := get[apiDone](c, "POST", "/redeliver", bulk); n.Matched != 1 || n.Changed != 1 || n.Next != "" {
+	if n := get[adminapi.Done](c, "POST", "/redeliver", bulk); n.Matched != 1 || n.Changed != 1 || n.Next != "" {
 		t.Errorf("redeliver: %+v", n)
 	}
-	waiting := func() []apiDelivery {
-		return get[apiDeliveries](c, "GET", "/deliveries?state=waiting", nil).Deliveries
+	waiting := func() []adminapi.Delivery {
+		return get[adminapi.Deliveries](c, "GET", "/deliveries?state=waiting", nil).Deliveries
 	}
 	if w := waiting(); len(w) != 1 || w[0].Forward != "billing" || w[0].Redelivered.IsZero() {
 		t.Errorf("waiting: %+v", w)
 	}
-	if e := get[apiEndpoint](c, "GET", "/endpoints/"+name, nil); e.Waiting != 1 || !e.Forwards[slices.IndexFunc(e.Forwards, func(f apiForward) bool { return f.Name == "billing" })].Paused {
+	if e := get[adminapi.Endpoint](c, "GET", "/endpoints/"+name, nil); e.Waiting != 1 || !e.Forwards[slices.IndexFunc(e.Forwards, func(f adminapi.Forward) bool { return f.Name == "billing" })].Paused {
 		t.Errorf("paused: %+v", e)
 	}
-	if n := get[apiDone](c, "POST", "/bury", apiBulk{Filter: apiFilter{Endpoint: name}}); n.Changed != 1 {
+	if n := get[adminapi.Done](c, "POST", "/bury", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: name}}); n.Changed != 1 {
 		t.Errorf("bury: %+v", n)
 	}
-	get[apiDone](c, "POST", "/redeliver", bulk)
-	if n := get[apiDone](c, "POST", "/cancel", apiBulk{Filter: apiFilter{ID: id}}); n.Changed != 1 || n.Skipped != 1 || n.SkippedBy["state"] != 1 {
+	get[adminapi.Done](c, "POST", "/redeliver", bulk)
+	if n := get[adminapi.Done](c, "POST", "/cancel", adminapi.Bulk{Filter: adminapi.Filter{ID: id}}); n.Changed != 1 || n.Skipped != 1 || n.SkippedBy["state"] != 1 {
 		t.Errorf("cancel: %+v", n)
 	}
-	if p := get[apiPaused](c, "POST", "/resume", apiTarget{Endpoint: name}); p.Paused || len(p.Destinations) != 2 {
+	if p := get[adminapi.Paused](c, "POST", "/resume", adminapi.Target{Endpoint: name}); p.Paused || len(p.Destinations) != 2 {
 		t.Errorf("resumed: %+v", p)
 	}
 
 	// A forgotten key lets the event in once more.
 	g.expect(200, s.with(g, body, time.Now(), "evt_1"))
 	good.nothing()
-	if f := get[apiForgotten](c, "DELETE", "/keys?message="+id, nil); !f.Forgotten {
+	if f := get[adminapi.Forgotten](c, "DELETE", "/keys?message="+id, nil); !f.Forgotten {
 		t.Errorf("forget: %+v", f)
 	}
-	if f := get[apiForgotten](c, "DELETE", "/keys?endpoint="+name+"&event_id=evt_1", nil); f.Forgotten || f.Note == "" {
+	if f := get[adminapi.Forgotten](c, "DELETE", "/keys?endpoint="+name+"&event_id=evt_1", nil); f.Forgotten || f.Note == "" {
 		t.Errorf("forget twice: %+v", f)
 	}
 	g.expect(200, s.with(g, body, time.Now(), "evt_1"))
@@ -181,18 +182,18 @@ func TestAdminAPI(t *testing.T) {
 
 	// Purged is gone, and that is known.
 	until(t, "all to end", func() bool { return g.waiting() == 0 })
-	if n := get[apiDone](c, "POST", "/purge", apiBulk{Filter: apiFilter{Endpoint: name, State: "all"}}); n.Changed != 4 {
+	if n := get[adminapi.Done](c, "POST", "/purge", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: name, State: "all"}}); n.Changed != 4 {
 		t.Errorf("purge: %+v", n)
 	}
 	c.refused(410, "GET", "/messages/"+id, nil, id, "purged")
 	c.refused(410, "POST", "/messages/"+id+"/redeliver", nil, "purged")
-	if n := get[apiDone](c, "POST", "/count", apiBulk{}); n.Matched != 0 || n.Note == "" {
+	if n := get[adminapi.Done](c, "POST", "/count", adminapi.Bulk{}); n.Matched != 0 || n.Note == "" {
 		t.Errorf("nothing is left, and yet: %+v", n)
 	}
 
 	c.tail(g, s)
 	for _, route := range apiRoutes() {
-		if op := route.method + " " + apiPrefix + route.path; !c.used[op] {
+		if op := route.method + " " + adminapi.Prefix + route.path; !c.used[op] {
 			t.Error("nobody tries ", op)
 		}
 	}
@@ -208,9 +209,9 @@ type stream struct {
 // listen opens the live stream and returns when it is listening.
 func (c *apiTester) listen(query string) *stream {
 	c.t.Helper()
-	c.used["GET "+apiPrefix+"/tail"] = true
+	c.used["GET "+adminapi.Prefix+"/tail"] = true
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+apiPrefix+"/tail"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+adminapi.Prefix+"/tail"+query, nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -250,7 +251,7 @@ func (s *stream) line() string {
 }
 
 // next is the next event, held against the document.
-func (s *stream) next() (name string, e apiEvent) {
+func (s *stream) next() (name string, e adminapi.Event) {
 	s.t.Helper()
 	for {
 		switch line := s.line(); {
@@ -293,7 +294,7 @@ func (c *apiTester) tail(g *gateway, s sender) {
 	if name, e := live.next(); name != "request" || e.Outcome != "refused" || e.Reason != "wrong_signature" {
 		c.t.Errorf("%s %+v", name, e)
 	}
-	if n := get[apiStatus](c, "GET", "/status", nil).Listeners; n != others+1 {
+	if n := get[adminapi.Status](c, "GET", "/status", nil).Listeners; n != others+1 {
 		c.t.Errorf("%d listen", n)
 	}
 	g.load(g.site)
@@ -311,7 +312,7 @@ func TestAdminRefuses(t *testing.T) {
 	g, c := startAdmin(t, setup{site: s.directive("forward "+up.addr+" {\n as main\n}") + "webhook_gateway /sync github {\n secret x\n}\nrespond /sync 200"})
 	g.expect(200, s.request(g, "evt_1", time.Now()))
 	until(t, "the dead letter", func() bool { return g.destination("stripe/main").DeadLetters == 1 })
-	id := get[apiMessages](c, "GET", "/messages", nil).Messages[0].ID.String()
+	id := get[adminapi.Messages](c, "GET", "/messages", nil).Messages[0].ID.String()
 
 	for query, words := range map[string][]string{
 		"?nonsense=1":        {`unknown parameter "nonsense"`, "endpoint, forward"},
@@ -341,24 +342,24 @@ func TestAdminRefuses(t *testing.T) {
 	c.refused(404, "GET", "/tail?endpoint=x", nil, "stripe")
 
 	for _, op := range []string{"/redeliver", "/purge"} {
-		c.refused(400, "POST", op, apiBulk{}, "filter.state")
+		c.refused(400, "POST", op, adminapi.Bulk{}, "filter.state")
 	}
 	for _, op := range []string{"/cancel", "/bury"} {
-		c.refused(400, "POST", op, apiBulk{Filter: apiFilter{State: "dead_letter"}}, "only waiting")
+		c.refused(400, "POST", op, adminapi.Bulk{Filter: adminapi.Filter{State: "dead_letter"}}, "only waiting")
 		c.refused(400, "POST", op, nil, "which waiting deliveries")
-		c.refused(400, "POST", op, apiBulk{}, "which waiting deliveries")
+		c.refused(400, "POST", op, adminapi.Bulk{}, "which waiting deliveries")
 	}
 	main := "main"
-	c.refused(400, "POST", "/purge", apiBulk{Filter: apiFilter{State: "all"}, Forward: &main}, "belongs to redeliver")
-	c.refused(400, "POST", "/redeliver", apiBulk{Filter: apiFilter{State: "all"}, Forward: &main}, "of which endpoint")
-	c.refused(400, "POST", "/purge", apiBulk{Limit: 1001, Filter: apiFilter{State: "all"}}, "1 to 1000")
+	c.refused(400, "POST", "/purge", adminapi.Bulk{Filter: adminapi.Filter{State: "all"}, Forward: &main}, "belongs to redeliver")
+	c.refused(400, "POST", "/redeliver", adminapi.Bulk{Filter: adminapi.Filter{State: "all"}, Forward: &main}, "of which endpoint")
+	c.refused(400, "POST", "/purge", adminapi.Bulk{Limit: 1001, Filter: adminapi.Filter{State: "all"}}, "1 to 1000")
 	c.refused(400, "POST", "/purge", map[string]any{"filtre": 1}, "filtre")
 	c.refused(400, "POST", "/purge", "all", "it is string where an object is due")
 	c.refused(400, "POST", "/purge", map[string]any{"filter": map[string]any{"state": 1}}, "filter.state is number where a text is due")
-	c.refused(400, "POST", "/count", apiBulk{Filter: apiFilter{ID: id, Type: "x"}}, "room for")
+	c.refused(400, "POST", "/count", adminapi.Bulk{Filter: adminapi.Filter{ID: id, Type: "x"}}, "room for")
 	c.refused(400, "POST", "/pause", nil, "endpoint")
-	c.refused(400, "POST", "/pause", apiTarget{Endpoint: "github"}, "no deliveries to pause")
-	c.refused(404, "POST", "/pause", apiTarget{Endpoint: "nope"}, "nope")
+	c.refused(400, "POST", "/pause", adminapi.Target{Endpoint: "github"}, "no deliveries to pause")
+	c.refused(404, "POST", "/pause", adminapi.Target{Endpoint: "nope"}, "nope")
 	c.refused(400, "DELETE", "/keys", nil, "which key")
 	c.refused(400, "DELETE", "/keys?endpoint=stripe", nil, "which key")
 	c.refused(404, "POST", "/messages/"+id+"/redeliver", map[string]any{"forward": "x"}, "it has main")
@@ -373,6 +374,13 @@ func TestAdminRefuses(t *testing.T) {
 		{"GET", "/webhook_gateway/keys", 405, "served by DELETE"},
 		{"GET", "/webhook_gateway/stats", 404, "openapi.json"},
 		{"GET", "/webhook_gateway/", 404, "openapi.json"},
+		{"GET", "/webhook_gateway/status/", 404, "openapi.json"},
+		{"GET", "/webhook_gateway/endpoints/", 404, "openapi.json"},
+		{"GET", "/webhook_gateway/endpoints/a%2Fb%20%7B", 404, `there is no endpoint \"a/b {\"`},
+		{"HEAD", "/webhook_gateway/tail", 405, ""},
+		{"HEAD", "/webhook_gateway/openapi.json", 405, ""},
+		{"HEAD", "/webhook_gateway/purge", 405, ""},
+		{"HEAD", "/webhook_gateway/status", 200, ""},
 	} {
 		status, header, body := c.raw(wrong.method, wrong.path, "")
 		if status != wrong.status || !strings.Contains(body, wrong.words) || status == 405 && header.Get("Allow") == "" {
@@ -383,7 +391,7 @@ func TestAdminRefuses(t *testing.T) {
 		t.Errorf("something changed: %+v", n)
 	}
 	// Caddy's own guard stands before all of it.
-	r, _ := http.NewRequest(http.MethodPost, c.base+apiPrefix+"/purge", strings.NewReader(`{"filter":{"state":"all"}}`))
+	r, _ := http.NewRequest(http.MethodPost, c.base+adminapi.Prefix+"/purge", strings.NewReader(`{"filter":{"state":"all"}}`))
 	r.Header.Set("Origin", "https://evil.example")
 	if a, err := c.http.Do(r); err != nil || a.StatusCode != 403 {
 		t.Error("another site's page may purge: ", a, err)

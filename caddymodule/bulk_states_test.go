@@ -2,9 +2,12 @@ package caddymodule
 
 import (
 	"context"
+	"encoding/json"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/http"
+	"os"
 	"path/filepath"
 	"strings"
 	"sync"
@@ -12,28 +15,38 @@ import (
 	"testing"
 	"time"
 
-	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/cli"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// bulkOf is a bulk command as it is typed.
-func bulkOf(t *testing.T, ch change, cmd *cobra.Command, args ...string) *bulk {
+// operate runs a command that asks the gateway, as it is typed, and returns the
+// JSON that it prints.
+func operate(ctx context.Context, t *testing.T, args ...string) (done adminapi.Done, err error) {
 	t.Helper()
-	if err := cmd.ParseFlags(append(args, "--yes")); err != nil {
-		t.Fatal(err)
+	out, failed := os.Create(filepath.Join(t.TempDir(), "stdout"))
+	if failed != nil {
+		t.Fatal(failed)
 	}
-	fl := caddycmd.Flags{FlagSet: cmd.Flags()}
-	c, err := newAdminClient(fl)
+	defer out.Close()
+	parent := new(cobra.Command)
+	parent.AddCommand(cli.Commands()...)
+	parent.SetArgs(append(args, "--yes", "--json"))
+	parent.SilenceErrors, parent.SilenceUsage = true, true
+	stdout := os.Stdout
+	os.Stdout = out
+	err = parent.ExecuteContext(ctx)
+	os.Stdout = stdout
 	if err != nil {
-		t.Fatal(err)
+		return done, err
 	}
-	b := &bulk{change: ch, client: c, fl: fl, filter: flagFilter(fl)}
-	if err := b.settle(); err != nil {
-		t.Fatal(err)
+	text, failed := os.ReadFile(out.Name())
+	if failed = errors.Join(failed, json.Unmarshal(text, &done)); failed != nil {
+		t.Fatalf("%v: %v: %s", args, failed, text)
 	}
-	return b
+	return done, nil
 }
 
 // crowded is a gateway with thousands of deliveries in all states, live workers
@@ -79,15 +92,11 @@ func TestEveryBulkEnds(t *testing.T) {
 		w.WriteHeader([]int{200, 500, 500, 500, 500, 410}[rand.IntN(6)])
 	})
 	c.gateway = start(t, setup{admin: socket, site: "webhook_gateway /pay generic {\n\tname pay\n\tsecret s3cret\n\tretry {\n backoff 1ms 2 50ms\n age off\n}\n\tcircuit off\n\tforward " + c.up.addr + "\n}\n"})
-	for _, o := range []struct {
-		change change
-		cmd    func() *cobra.Command
-		states string
-	}{
-		{cancelling, cancelCommand, "waiting"},
-		{burying, buryCommand, "waiting"},
-		{redelivering, redeliverCommand, "waiting dead_letter delivered cancelled unrouted waiting,dead_letter all"},
-		{purging, purgeCommand, "waiting dead_letter delivered cancelled unrouted waiting,dead_letter all"},
+	for _, o := range []struct{ verb, states string }{
+		{"cancel", "waiting"},
+		{"bury", "waiting"},
+		{"redeliver", "waiting dead_letter delivered cancelled unrouted waiting,dead_letter all"},
+		{"purge", "waiting dead_letter delivered cancelled unrouted waiting,dead_letter all"},
 	} {
 		for _, state := range strings.Fields(o.states) {
 			c.fill(some, "pay", "pay/old") // the second has no worker
@@ -99,23 +108,22 @@ func TestEveryBulkEnds(t *testing.T) {
 					c.accept("pay")
 				}
 			})
-			b := bulkOf(t, o.change, o.cmd(), "--address", socket, "--endpoint", "pay", "--state", state)
-			err := b.run(ctx)
+			sum, err := operate(ctx, t, o.verb, "--address", socket, "--endpoint", "pay", "--state", state)
 			there := 2 * c.n.Load() // each has two deliveries at most
 			stop()
 			senders.Wait()
 			if err != nil {
-				t.Fatalf("%s %s: %v", o.change.verb, state, err)
+				t.Fatalf("%s %s: %v", o.verb, state, err)
 			}
-			if b.sum.Matched != b.sum.Changed+b.sum.Skipped || int64(b.sum.Matched) > there {
-				t.Errorf("%s %s: %+v, and there were no more than %d", o.change.verb, state, b.sum, there)
+			if sum.Matched != sum.Changed+sum.Skipped || int64(sum.Matched) > there {
+				t.Errorf("%s %s: %+v, and there were no more than %d", o.verb, state, sum, there)
 			}
-			for reason := range b.sum.SkippedBy {
+			for reason := range sum.SkippedBy {
 				if !strings.Contains("busy state gone nowhere", reason) {
-					t.Errorf("%s %s: %+v", o.change.verb, state, b.sum)
+					t.Errorf("%s %s: %+v", o.verb, state, sum)
 				}
 			}
-			t.Logf("%s %s: %d matched, %v skipped", o.change.verb, state, b.sum.Matched, b.sum.SkippedBy)
+			t.Logf("%s %s: %d matched, %v skipped", o.verb, state, sum.Matched, sum.SkippedBy)
 		}
 	}
 }
@@ -141,20 +149,20 @@ func TestRedeliverWaiting(t *testing.T) {
 	})
 	c.gateway = start(t, setup{admin: socket, site: "webhook_gateway /pay generic {\n\tname pay\n\tsecret s3cret\n\tretry {\n backoff 1h 1\n}\n\tcircuit off\n\tforward " + c.up.addr + "\n}\n"})
 	c.fill(all, "pay")
-	b := bulkOf(t, redelivering, redeliverCommand(), "--address", socket, "--endpoint", "pay", "--state", "waiting")
-	if err := b.run(t.Context()); err != nil {
-		t.Fatal(err)
-	}
-	if b.sum.Matched != all || b.sum.Changed+b.sum.SkippedBy["busy"] != all {
-		t.Errorf("of %d: %+v", all, b.sum)
-	}
-	takes.Store(true)
-	b = bulkOf(t, redelivering, redeliverCommand(), "--address", socket, "--endpoint", "pay", "--state", "waiting")
-	until(t, "all to be delivered", func() bool {
-		b.after, b.sum = "", apiDone{}
-		if err := b.run(t.Context()); err != nil {
+	redeliver := func() adminapi.Done {
+		t.Helper()
+		sum, err := operate(t.Context(), t, "redeliver", "--address", socket, "--endpoint", "pay", "--state", "waiting")
+		if err != nil {
 			t.Fatal(err)
 		}
+		return sum
+	}
+	if sum := redeliver(); sum.Matched != all || sum.Changed+sum.SkippedBy["busy"] != all {
+		t.Errorf("of %d: %+v", all, sum)
+	}
+	takes.Store(true)
+	until(t, "all to be delivered", func() bool {
+		redeliver()
 		return c.waiting() == 0
 	})
 	mu.Lock()

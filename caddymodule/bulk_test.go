@@ -2,7 +2,10 @@ package caddymodule
 
 import (
 	"context"
+	"net"
 	"net/http"
+	"net/http/httptest"
+	"net/http/httputil"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -11,26 +14,36 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// interrupted ends a person's patience after the first step of a bulk.
-type interrupted struct {
-	http.RoundTripper
-	path   string
-	cancel context.CancelFunc
-}
-
-func (i interrupted) RoundTrip(r *http.Request) (*http.Response, error) {
-	if strings.HasSuffix(r.URL.Path, i.path) {
-		i.cancel()
+// between starts a proxy in front of an admin socket and returns its address.
+// It calls seen before it passes on a request to the path.
+func between(t *testing.T, socket, path string, seen func()) string {
+	t.Helper()
+	proxy := &httputil.ReverseProxy{
+		Rewrite: func(r *httputil.ProxyRequest) {
+			r.Out.URL.Scheme, r.Out.URL.Host, r.Out.Host = "http", "127.0.0.1", "127.0.0.1"
+			r.Out.Header.Del("Origin") // which is the proxy's own
+		},
+		Transport: &http.Transport{DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
+			return new(net.Dialer).DialContext(ctx, "unix", socket)
+		}},
 	}
-	return i.RoundTripper.RoundTrip(r)
+	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, path) {
+			seen()
+		}
+		proxy.ServeHTTP(w, r)
+	}))
+	t.Cleanup(s.Close)
+	return s.Listener.Addr().String()
 }
 
 // TestBulkGoesOn: work that was interrupted says how far it came, has finished
 // the step that it was in, and what it tells a person to type does the rest.
 func TestBulkGoesOn(t *testing.T) {
-	socket := "unix/" + filepath.Join(t.TempDir(), "admin.sock")
-	g := start(t, setup{admin: socket, site: "webhook_gateway /pay generic {\n\tsecret s3cret\n\tforward 127.0.0.1:1\n}\n"})
-	const all = 2*stepSize + 100
+	socket := filepath.Join(t.TempDir(), "admin.sock")
+	g := start(t, setup{admin: "unix/" + socket, site: "webhook_gateway /pay generic {\n\tsecret s3cret\n\tforward 127.0.0.1:1\n}\n"})
+	const step = 250
+	const all = 2*step + 100
 	for range all { // of an endpoint that is not there any more, so that nothing moves
 		now := time.Now()
 		m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, Endpoint: "old", Method: "POST", URI: "/", Header: http.Header{}}
@@ -38,26 +51,21 @@ func TestBulkGoesOn(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	purge := func(args ...string) *bulk {
-		t.Helper()
-		return bulkOf(t, purging, purgeCommand(), args...)
-	}
-	b := purge("--address", socket, "--endpoint", "old", "--state", "waiting", "--since", "1h")
 	ctx, cancel := context.WithCancel(t.Context())
-	b.client.http.Transport = interrupted{b.client.http.Transport, "/purge", cancel}
-	err := b.run(ctx)
+	address := between(t, socket, "/purge", cancel)
+	_, err := operate(ctx, t, "purge", "--address", address, "--endpoint", "old", "--state", "waiting", "--since", "1h")
 	if err == nil || !strings.HasPrefix(err.Error(), "interrupted after 250 of 600, of which 250 were purged. To go on: caddy webhook purge ") {
 		t.Fatal(err)
 	}
-	if left := g.open().store.Stats().Destinations["old"].Waiting; left != all-stepSize {
+	if left := g.open().store.Stats().Destinations["old"].Waiting; left != all-step {
 		t.Errorf("%d are left", left)
 	}
-	_, goOn, _ := strings.Cut(err.Error(), "caddy webhook purge ")
-	b = purge(strings.Fields(goOn)...)
-	if err := b.run(t.Context()); err != nil {
+	_, goOn, _ := strings.Cut(err.Error(), "caddy webhook ")
+	sum, err := operate(t.Context(), t, strings.Fields(goOn)...)
+	if err != nil {
 		t.Fatal(err)
 	}
-	if b.sum.Changed != all-stepSize || g.waiting() != 0 {
-		t.Errorf("then %d were purged, and %d are left", b.sum.Changed, g.waiting())
+	if sum.Changed != all-step || g.waiting() != 0 {
+		t.Errorf("then %d were purged, and %d are left", sum.Changed, g.waiting())
 	}
 }

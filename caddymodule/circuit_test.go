@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"fmt"
-	"strings"
 	"testing"
 	"time"
 
@@ -72,19 +71,5 @@ func TestCircuitOfNothing(t *testing.T) {
 	g.expect(200, s.request(g, "evt_2", time.Now()))
 	if got := gather(t)[gauge]; got != 1 || g.destination("stripe").Waiting != 1 {
 		t.Errorf("the metric is %v where an event waits", got)
-	}
-}
-
-func TestStatusOfCircuitsAndRouting(t *testing.T) {
-	open := &apiCircuit{State: queue.CircuitOpen}
-	for waiting, want := range map[int64]string{0: "idle, circuit was open", 1: "circuit open"} {
-		if got := (&apiForward{Circuit: open, Waiting: waiting}).state(time.Now()); got != want {
-			t.Errorf("%d wait: %q", waiting, got)
-		}
-	}
-	var text strings.Builder
-	r := statusReport{Endpoints: []apiEndpoint{{Name: "all", Unrouted: 0}, {Name: "some", Unrouted: 2}}}
-	if err := r.print(&text); err != nil || !strings.Contains(text.String(), "some: 2 events matched no forward") || strings.Contains(text.String(), "all: ") {
-		t.Errorf("%v\n%s", err, text.String())
 	}
 }

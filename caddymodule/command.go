@@ -1,8 +1,6 @@
 package caddymodule
 
 import (
-	"bytes"
-	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -13,39 +11,16 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
-func init() {
-	caddycmd.RegisterCommand(caddycmd.Command{
-		Name:  "webhook",
-		Usage: "COMMAND",
-		Short: "Operates the webhook gateway; signs, sends and verifies webhooks",
-		Long: `
-Tools around the webhook gateway.
-
-Those that operate it talk to a running gateway through Caddy's admin endpoint,
-which they find as caddy reload does. check and learnt read the store of one that
-is stopped. The others need no gateway.`,
-		CobraFunc: func(cmd *cobra.Command) {
-			cmd.Args = noArgs
-			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-			addGroup(cmd, "operating", "See and mend a running gateway:",
-				statusCommand(), eventsCommand(), showCommand(), tailCommand(), redeliverCommand(),
-				pauseCommand(), resumeCommand(), cancelCommand(), buryCommand(), purgeCommand(), forgetCommand())
-			addGroup(cmd, "store", "Look into a stopped one:", checkCommand(), learntCommand())
-			addGroup(cmd, "catalogue", "Providers and their signatures:",
-				providersCommand(), signCommand(), sendCommand(), verifyCommand())
-		},
-	})
-}
-
-// addGroup adds commands under a heading in the help.
-func addGroup(parent *cobra.Command, id, title string, commands ...*cobra.Command) {
-	parent.AddGroup(&cobra.Group{ID: id, Title: title})
-	for _, cmd := range commands {
-		cmd.GroupID = id
-		parent.AddCommand(cmd)
-	}
+// Commands returns the subcommands of caddy webhook that read a stopped store, and
+// those that need the catalogue of providers. Those that ask a running gateway
+// are in package cli.
+func Commands() (store, catalogue []*cobra.Command) {
+	return []*cobra.Command{checkCommand(), learntCommand()},
+		[]*cobra.Command{providersCommand(), signCommand(), sendCommand(), verifyCommand()}
 }
 
 // verifierFlags are the flags that say whose request it is.
@@ -77,13 +52,13 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 		return nil, unknownProvider(name)
 	}
 	c := &command{provider: provider, url: fl.String("url"), now: time.Now()}
-	for _, o := range list(fl, "option") {
+	for _, o := range terminal.List(fl.FlagSet, "option") {
 		if err := c.provider.optionFlag(o); err != nil {
 			name, _, _ := strings.Cut(o, "=")
 			return nil, fmt.Errorf("--option %s: %s", name, strings.TrimSuffix(err.Error(), ", at --option:1"))
 		}
 	}
-	c.secrets = list(fl, "secret")
+	c.secrets = terminal.List(fl.FlagSet, "secret")
 	if err := c.provider.settle(nil, len(c.secrets)); err != nil {
 		if missing := (missingOption{}); errors.As(err, &missing) {
 			err = fmt.Errorf("--option %s is missing; add `--option %s=%s`: %s", missing.Name, missing.Name, exampleOf(missing.Option), missing.What)
@@ -109,13 +84,6 @@ func unknownProvider(name string) error {
 	return fmt.Errorf("unknown provider %q%s; `caddy webhook providers` lists them", name, didYouMean(name, providerNames()))
 }
 
-// list returns the values of a flag that may be given several times, untouched:
-// pflag's own getter goes through CSV, where an empty value is none at all and
-// a CRLF becomes a newline.
-func list(fl caddycmd.Flags, name string) []string {
-	return fl.Lookup(name).Value.(interface{ GetSlice() []string }).GetSlice()
-}
-
 // readFile reads a file, or standard input for "-".
 func readFile(name string) ([]byte, error) {
 	if name == "-" {
@@ -124,34 +92,10 @@ func readFile(name string) ([]byte, error) {
 	return os.ReadFile(name)
 }
 
-// printJSON prints v for scripts.
-func printJSON(w io.Writer, v any, indent string) error {
-	var b bytes.Buffer
-	enc := json.NewEncoder(&b)
-	enc.SetEscapeHTML(false)
-	enc.SetIndent("", indent)
-	if err := enc.Encode(v); err != nil {
-		return err
-	}
-	_, err := io.WriteString(w, printableJSON(b.String()))
-	return err
-}
-
 // run makes a command of a function that fails with an error. The error is for
 // the person who typed the command, so it is printed plainly and not logged.
 func run(f func(caddycmd.Flags) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		return f(caddycmd.Flags{FlagSet: cmd.Flags()})
 	}
-}
-
-// noArgs refuses arguments in the words of somebody who has mistyped a command.
-func noArgs(cmd *cobra.Command, args []string) error {
-	if len(args) == 0 {
-		return nil
-	}
-	if cmd.HasSubCommands() {
-		return fmt.Errorf("unknown command %q; `%s` lists them", args[0], cmd.CommandPath())
-	}
-	return fmt.Errorf("%q is not expected here; `%s --help` says what is", args[0], cmd.CommandPath())
 }

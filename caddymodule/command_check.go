@@ -14,6 +14,7 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
@@ -34,7 +35,7 @@ more; none that can be read is left out.
 
 Without the key an encrypted store's messages are counted and not read. Give the
 key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: run(checkStore),
 	}
 	storeFlags(cmd)
@@ -58,7 +59,7 @@ func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
 	if !pebble.IsStore(dir) { // opening it would make one
 		return "", nil, fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
 	}
-	for _, text := range list(fl, "encrypt-key") {
+	for _, text := range terminal.List(fl.FlagSet, "encrypt-key") {
 		key, err := encryptionKey(text)
 		if err != nil {
 			return "", nil, fmt.Errorf("--encrypt-key: %w", err)
@@ -84,17 +85,17 @@ func checkStore(fl caddycmd.Flags) error {
 	if to := fl.String("salvage"); to != "" {
 		return salvageStore(fl, dir, to, keys)
 	}
-	p := newProgress("checking", 0)
+	p := terminal.NewProgress("checking", 0)
 	report, err := pebble.Check(dir, keys, func(done, total int64) {
-		p.total = total
-		p.step(done)
+		p.Total = total
+		p.Step(done)
 	})
-	p.end()
+	p.End()
 	if err != nil {
 		return inUse(err)
 	}
 	if fl.Bool("json") {
-		err = printJSON(os.Stdout, report, "  ")
+		err = terminal.PrintJSON(os.Stdout, report, "  ")
 	} else {
 		err = printReport(os.Stdout, report, time.Now())
 	}
@@ -106,17 +107,17 @@ func checkStore(fl caddycmd.Flags) error {
 
 // salvageStore copies a damaged store.
 func salvageStore(fl caddycmd.Flags, dir, to string, keys [][]byte) error {
-	p := newProgress("copying", 0)
+	p := terminal.NewProgress("copying", 0)
 	report, err := pebble.SalvageTo(dir, to, keys, func(done, total int64) {
-		p.total = max(total, done)
-		p.step(done)
+		p.Total = max(total, done)
+		p.Step(done)
 	})
-	p.end()
+	p.End()
 	if err != nil {
 		return inUse(err)
 	}
 	if fl.Bool("json") {
-		return printJSON(os.Stdout, report, "  ")
+		return terminal.PrintJSON(os.Stdout, report, "  ")
 	}
 	return printSalvage(os.Stdout, report, time.Now())
 }
@@ -124,37 +125,37 @@ func salvageStore(fl caddycmd.Flags, dir, to string, keys [][]byte) error {
 // printSalvage shows what was salvaged to a person.
 func printSalvage(w io.Writer, r pebble.Salvage, now time.Time) error {
 	for _, f := range r.Files {
-		fmt.Fprintf(w, "%s %s\n", printable(f.File), printable(f.Problem))
+		fmt.Fprintf(w, "%s %s\n", terminal.Printable(f.File), terminal.Printable(f.Problem))
 	}
-	fmt.Fprintf(w, "%s copied; %s could not be read.\n", plural(r.Records, "record", "records"), plural(r.Holes, "place", "places"))
+	fmt.Fprintf(w, "%s copied; %s could not be read.\n", terminal.Plural(r.Records, "record", "records"), terminal.Plural(r.Holes, "place", "places"))
 	if r.Restored > 0 {
-		fmt.Fprintf(w, "%s put back into the index of those that wait. Some may have been delivered before.\n", plural(r.Restored, "delivery", "deliveries"))
+		fmt.Fprintf(w, "%s put back into the index of those that wait. Some may have been delivered before.\n", terminal.Plural(r.Restored, "delivery", "deliveries"))
 	}
 	if r.Lost > 0 {
-		fmt.Fprintf(w, "The request of %s is lost; the deliveries become dead letters, which show the event ID.\n", plural(r.Lost, "event", "events"))
+		fmt.Fprintf(w, "The request of %s is lost; the deliveries become dead letters, which show the event ID.\n", terminal.Plural(r.Lost, "event", "events"))
 	}
 	fmt.Fprintln(w)
 	if err := printReport(w, r.Report, now); err != nil {
 		return err
 	}
-	_, err := fmt.Fprintf(w, "\nNow move %s away and %s to its place. A running gateway opens it by itself.\n", printable(r.Dir), printable(r.To))
+	_, err := fmt.Fprintf(w, "\nNow move %s away and %s to its place. A running gateway opens it by itself.\n", terminal.Printable(r.Dir), terminal.Printable(r.To))
 	return err
 }
 
 // printReport shows what was found to a person.
 func printReport(w io.Writer, r pebble.Report, now time.Time) error {
-	fmt.Fprintf(w, "%s: %s, %s on disk\n", printable(r.Dir), printable(r.Format), inBytes(r.DiskBytes))
-	fmt.Fprintf(w, "%s of %s, %s sealed; %s, %s, %s\n", plural(r.Messages, "event", "events"), inBytes(r.Bytes), humanize.Comma(r.Sealed),
-		plural(r.Attempts, "attempt", "attempts"), plural(r.Keys, "dedupe key", "dedupe keys"), plural(r.Secrets, "learnt secret", "learnt secrets"))
+	fmt.Fprintf(w, "%s: %s, %s on disk\n", terminal.Printable(r.Dir), terminal.Printable(r.Format), terminal.InBytes(r.DiskBytes))
+	fmt.Fprintf(w, "%s of %s, %s sealed; %s, %s, %s\n", terminal.Plural(r.Messages, "event", "events"), terminal.InBytes(r.Bytes), humanize.Comma(r.Sealed),
+		terminal.Plural(r.Attempts, "attempt", "attempts"), terminal.Plural(r.Keys, "dedupe key", "dedupe keys"), terminal.Plural(r.Secrets, "learnt secret", "learnt secrets"))
 	if len(r.Destinations) > 0 {
 		fmt.Fprintln(w)
-		t := newTable("FORWARD", "WAITING", "OLDEST", "DEAD", "DELIVERED", "CANCELLED", "UNROUTED")
+		t := terminal.NewTable("FORWARD", "WAITING", "OLDEST", "DEAD", "DELIVERED", "CANCELLED", "UNROUTED")
 		for _, d := range r.Destinations {
 			of := func(s queue.State) string { return humanize.Comma(d.Deliveries[s]) }
-			t.row(cell(d.Name, 28)+when(d.Paused, " (paused)"), of(queue.StateWaiting), ago(d.Oldest, now), of(queue.StateDead),
+			t.Row(terminal.Cell(d.Name, 28)+terminal.When(d.Paused, " (paused)"), of(queue.StateWaiting), terminal.Ago(d.Oldest, now), of(queue.StateDead),
 				of(queue.StateDelivered), of(queue.StateCancelled), of(queue.StateUnrouted))
 		}
-		if err := t.print(w); err != nil {
+		if err := t.Print(w); err != nil {
 			return err
 		}
 	}
@@ -164,13 +165,13 @@ func printReport(w io.Writer, r pebble.Report, now time.Time) error {
 		return nil
 	}
 	if r.Damaged > 0 {
-		fmt.Fprintf(w, "%s set aside that could not be read; the others are delivered.\n", plural(r.Damaged, "record", "records"))
+		fmt.Fprintf(w, "%s set aside that could not be read; the others are delivered.\n", terminal.Plural(r.Damaged, "record", "records"))
 	}
 	for _, f := range r.Files {
-		fmt.Fprintf(w, "%s %s. Copy what can be read with --salvage.\n", printable(f.File), printable(f.Problem))
+		fmt.Fprintf(w, "%s %s. Copy what can be read with --salvage.\n", terminal.Printable(f.File), terminal.Printable(f.Problem))
 	}
 	for _, p := range r.Problems {
-		fmt.Fprintf(w, "%s: %s, such as %s\n", printable(p.What), humanize.Comma(p.Count), printable(strings.Join(p.Examples, ", ")))
+		fmt.Fprintf(w, "%s: %s, such as %s\n", terminal.Printable(p.What), humanize.Comma(p.Count), terminal.Printable(strings.Join(p.Examples, ", ")))
 	}
 	return nil
 }

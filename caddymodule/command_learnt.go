@@ -8,6 +8,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
@@ -20,7 +21,7 @@ Prints the secrets that a provider has handed over to an endpoint, one a line,
 the oldest first: some providers want to see theirs again before they send. It
 reads the store's folder, so that the gateway has to be stopped meanwhile. With
 --forget they are removed, and requests signed with them are refused again.`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: run(showLearnt),
 	}
 	cmd.Flags().String("endpoint", "", "the endpoint's name")

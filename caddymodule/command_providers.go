@@ -11,6 +11,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
 func providersCommand() *cobra.Command {
@@ -20,7 +22,7 @@ func providersCommand() *cobra.Command {
 		Long: `
 Lists the providers that the gateway knows. With --provider it shows for one of
 them what is signed, what an endpoint has to be given, and how it behaves.`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: run(listProviders),
 	}
 	cmd.Flags().StringP("provider", "p", "", "show this one")
@@ -40,7 +42,7 @@ func listProviders(fl caddycmd.Flags) error {
 	case len(all) == 0:
 		return unknownProvider(name)
 	case fl.Bool("json"):
-		return printJSON(os.Stdout, all, "  ")
+		return terminal.PrintJSON(os.Stdout, all, "  ")
 	case name != "":
 		return all[0].print(os.Stdout)
 	}
@@ -72,19 +74,19 @@ func (l listing) print(out io.Writer) error {
 	line("scheme", l.Scheme)
 	line("signed", l.Signed)
 	line("confirmed", yesNo(l.Confirmed))
-	line("secret", l.Secret.Name, l.Secret.Where, when(l.Secret.Optional, "optional"), when(l.Secret.Learnt, "learnt while the endpoint says enrol"))
+	line("secret", l.Secret.Name, l.Secret.Where, terminal.When(l.Secret.Optional, "optional"), terminal.When(l.Secret.Learnt, "learnt while the endpoint says enrol"))
 	for _, o := range l.Given {
-		line("option", o.Name, when(o.Required, "required"), when(o.Many, "one or more"), when(o.Paired, "one for each secret"), o.What)
+		line("option", o.Name, terminal.When(o.Required, "required"), terminal.When(o.Many, "one or more"), terminal.When(o.Paired, "one for each secret"), o.What)
 	}
-	line("time", l.Time, when(l.Tolerance.Past != "", l.Tolerance.Past+" past"), when(l.Tolerance.Future != "", l.Tolerance.Future+" future"))
+	line("time", l.Time, terminal.When(l.Tolerance.Past != "", l.Tolerance.Past+" past"), terminal.When(l.Tolerance.Future != "", l.Tolerance.Future+" future"))
 	line("dedupe", l.Dedupe.By, l.Dedupe.Window, "replays "+l.Dedupe.Replays)
 	line("methods", l.Methods...)
 	for _, h := range l.Handshakes {
-		line("handshake", h.Name, h.Method, when(h.Verified, "signed"), when(h.Enrols, "hands the secret over"), when(h.Confirms, "calls the provider back"))
+		line("handshake", h.Name, h.Method, terminal.When(h.Verified, "signed"), terminal.When(h.Enrols, "hands the secret over"), terminal.When(h.Confirms, "calls the provider back"))
 	}
 	line("synchronous", l.Synchronous)
-	line("retries", when(l.Retries.Attempts > 0, fmt.Sprintf("%d attempts", l.Retries.Attempts)),
-		when(l.Retries.Horizon != "", "within "+l.Retries.Horizon), when(l.Retries.Deadline != "", "each answered within "+l.Retries.Deadline))
+	line("retries", terminal.When(l.Retries.Attempts > 0, fmt.Sprintf("%d attempts", l.Retries.Attempts)),
+		terminal.When(l.Retries.Horizon != "", "within "+l.Retries.Horizon), terminal.When(l.Retries.Deadline != "", "each answered within "+l.Retries.Deadline))
 	for _, why := range []string{l.Why, l.TimeWhy, l.Dedupe.Why} {
 		line("why", why)
 	}
@@ -95,11 +97,4 @@ func (l listing) print(out io.Writer) error {
 		line("docs", url)
 	}
 	return w.Flush()
-}
-
-func when(condition bool, text string) string {
-	if condition {
-		return text
-	}
-	return ""
 }

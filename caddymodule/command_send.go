@@ -2,14 +2,11 @@ package caddymodule
 
 import (
 	"cmp"
-	"context"
 	"crypto/tls"
 	"errors"
 	"fmt"
 	"io"
-	"net"
 	"net/http"
-	"net/url"
 	"os"
 	"slices"
 	"strings"
@@ -19,6 +16,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
 // senders is how many requests send keeps under way at once.
@@ -34,7 +33,7 @@ With --count it sends that many: sample events with an ID each, or your own body
 again and again. It prints the answers, and fails unless all were 2xx. A note says
 when a success came from something else than an endpoint of a gateway: then the
 URL misses the endpoint.`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: run(send),
 	}
 	verifierFlags(cmd)
@@ -131,13 +130,13 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 	if err != nil {
 		return outcome{}, err
 	}
-	hr.Header.Set("User-Agent", userAgent)
+	hr.Header.Set("User-Agent", terminal.UserAgent)
 	hr.Header.Set(helloHeader, "1")
 	start := time.Now()
 	resp, err := client.Do(hr)
 	took := time.Since(start)
 	if err != nil {
-		return outcome{answer: "failed: " + failure(err), took: took}, nil
+		return outcome{answer: "failed: " + terminal.Failure(err), took: took}, nil
 	}
 	defer resp.Body.Close()
 	body, _ := io.ReadAll(io.LimitReader(resp.Body, 200))
@@ -160,21 +159,6 @@ func withQuery(to, added string) string {
 		return to + "&" + added[1:]
 	}
 	return to + "?" + added[1:]
-}
-
-// failure says why there is no answer, without what differs from one connection
-// to the next, so that equal failures make one line.
-func failure(err error) string {
-	if errors.Is(err, context.DeadlineExceeded) {
-		return "no answer within a minute"
-	}
-	if u, ok := errors.AsType[*url.Error](err); ok {
-		err = u.Err
-	}
-	if op, ok := errors.AsType[*net.OpError](err); ok && op.Op != "dial" {
-		return op.Op + ": " + op.Err.Error()
-	}
-	return err.Error()
 }
 
 // report prints a line for each kind of answer and fails unless all were 2xx.

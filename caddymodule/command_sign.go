@@ -18,6 +18,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
@@ -28,7 +29,7 @@ func signCommand() *cobra.Command {
 		Long: `
 Prints an HTTP/1.1 request in wire form, as verify reads it, or with --curl the
 command that sends it. Without --body it is a sample event with a fresh ID.`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: run(printSigned),
 	}
 	verifierFlags(cmd)
@@ -136,15 +137,13 @@ func printSigned(fl caddycmd.Flags) error {
 		}
 		return printCurl(os.Stdout, r, file)
 	}
-	hr.Header.Set("User-Agent", userAgent)
+	hr.Header.Set("User-Agent", terminal.UserAgent)
 	out := bufio.NewWriter(os.Stdout)
 	if err := hr.Write(out); err != nil {
 		return err
 	}
 	return out.Flush()
 }
-
-const userAgent = "caddy-webhook"
 
 // httpRequest makes r a request to the given URL.
 func httpRequest(r *verifiers.Request, to string) (*http.Request, error) {
@@ -163,26 +162,23 @@ func httpRequest(r *verifiers.Request, to string) (*http.Request, error) {
 // printCurl prints the command line for a shell. The body is in the file, if one
 // is named.
 func printCurl(w io.Writer, r *verifiers.Request, file string) error {
-	data := "--data-binary " + quote(string(r.Body))
+	data := "--data-binary " + terminal.Quote(string(r.Body))
 	switch {
 	case file != "":
-		data = "--data-binary " + quote("@"+file)
+		data = "--data-binary " + terminal.Quote("@"+file)
 	case bytes.ContainsRune(r.Body, 0) || !utf8.Valid(r.Body):
 		return errors.New("the body is not text; put it in a file for --body")
 	case bytes.HasPrefix(r.Body, []byte("@")): // which --data-binary takes for a file's name
-		data = "--data-raw " + quote(string(r.Body))
+		data = "--data-raw " + terminal.Quote(string(r.Body))
 	}
 	var headers bytes.Buffer
 	if err := r.Header.Write(&headers); err != nil {
 		return err
 	}
-	words := []string{"curl -sSi -X " + r.Method + " " + quote(r.URL)}
+	words := []string{"curl -sSi -X " + r.Method + " " + terminal.Quote(r.URL)}
 	for line := range strings.Lines(headers.String()) {
-		words = append(words, "-H "+quote(strings.TrimRight(line, "\r\n")))
+		words = append(words, "-H "+terminal.Quote(strings.TrimRight(line, "\r\n")))
 	}
 	_, err := fmt.Fprintln(w, strings.Join(append(words, data), " \\\n  "))
 	return err
 }
-
-// quote makes one word of s for a POSIX shell.
-func quote(s string) string { return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'" }

@@ -19,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 	"go.uber.org/zap"
 
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
@@ -93,7 +94,7 @@ func verify(fl caddycmd.Flags) error {
 		result.Timestamp = event.Timestamp.UTC().Format(time.RFC3339Nano)
 	}
 	if fl.Bool("json") {
-		if err := printJSON(os.Stdout, result, ""); err != nil {
+		if err := terminal.PrintJSON(os.Stdout, result, ""); err != nil {
 			return err
 		}
 	} else {

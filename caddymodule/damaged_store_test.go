@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
@@ -70,7 +71,7 @@ func TestDamagedStore(t *testing.T) {
 			if a := g.expect(503, by("stripe").request(g, "evt_4", time.Now())); a.header.Get("Retry-After") == "" || strings.Contains(a.body, name) {
 				t.Errorf("the endpoint: %v", a)
 			}
-			if _, _, body := api.raw(http.MethodGet, apiPrefix+"/status", ""); !strings.Contains(body, name) || !strings.Contains(body, "--salvage") {
+			if _, _, body := api.raw(http.MethodGet, adminapi.Prefix+"/status", ""); !strings.Contains(body, name) || !strings.Contains(body, "--salvage") {
 				t.Errorf("the status does not name %s: %s", name, body)
 			}
 			g.logs.await(t, name, "--salvage")

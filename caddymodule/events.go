@@ -9,6 +9,7 @@ import (
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyevents"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -117,7 +118,7 @@ func (a *App) stopTelling() {
 }
 
 // wants picks what an event is made of, and what a backlog may grow by.
-func (t *teller) wants(e *apiEvent) bool {
+func (t *teller) wants(e *adminapi.Event) bool {
 	return t.app.events[eventOf[e.Outcome]] || t.app.events[eventBacklogHigh] && (e.Outcome == "accepted" || e.Outcome == "unavailable")
 }
 
@@ -135,13 +136,13 @@ func (t *teller) run(l *listener) {
 			return
 		case e := <-l.events:
 			if t.speaks() {
-				t.tell(e.apiEvent)
+				t.tell(e.Event)
 			}
 		}
 	}
 }
 
-func (t *teller) tell(e apiEvent) {
+func (t *teller) tell(e adminapi.Event) {
 	if name := eventOf[e.Outcome]; t.app.events[name] && t.events.ShouldEmit(name) {
 		if h := t.app.endpoints[e.Endpoint]; h != nil {
 			h.redacting().event(&e)
@@ -154,7 +155,7 @@ func (t *teller) tell(e apiEvent) {
 }
 
 // dataOf is what a handler of events gets to see of an outcome.
-func dataOf(e apiEvent) map[string]any {
+func dataOf(e adminapi.Event) map[string]any {
 	data := map[string]any{"endpoint": e.Endpoint}
 	for name, text := range map[string]string{
 		"message_id": e.MessageID, "event_id": headerValue(e.EventID), "event_type": headerValue(e.EventType),
@@ -226,7 +227,7 @@ func (f *Forward) tellCircuit(state queue.CircuitState, health queue.Health) {
 	if outcomes.listeners() == 0 {
 		return
 	}
-	outcomes.tell("circuit", apiEvent{
+	outcomes.tell("circuit", adminapi.Event{
 		At: health.Since.UTC(), Endpoint: f.endpoint.Name, Forward: &f.Name, Outcome: "circuit_" + string(state),
 		Error: health.Last, Next: utc(health.Probe),
 	})

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
@@ -246,6 +247,6 @@ func (r *redactor) text(s string) string {
 func (r *redactor) plain(s string) string { return strings.ToValidUTF8(r.text(s), "\uFFFD") }
 
 // event redacts an event of the live stream.
-func (r *redactor) event(e *apiEvent) {
+func (r *redactor) event(e *adminapi.Event) {
 	e.EventID, e.EventType, e.Error = r.plain(e.EventID), r.plain(e.EventType), r.answer(e.Error)
 }

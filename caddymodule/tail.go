@@ -4,6 +4,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // outcomes is where the process tells what becomes of requests and deliveries,
@@ -32,14 +34,14 @@ type moments struct {
 // listener is one reader of the stream.
 type listener struct {
 	events chan liveEvent
-	wants  func(*apiEvent) bool
+	wants  func(*adminapi.Event) bool
 	lost   atomic.Int64
 }
 
 // liveEvent is an event and its name in the stream: request, attempt or circuit.
 type liveEvent struct {
 	name string
-	apiEvent
+	adminapi.Event
 }
 
 // listenerBuffer is how many events a reader may lag behind.
@@ -48,7 +50,7 @@ const listenerBuffer = 1024
 func (h *hub) listeners() int { return int(h.count.Load()) }
 
 // listen adds a reader of the events that wants picks. Stop ends it.
-func (h *hub) listen(wants func(*apiEvent) bool) (l *listener, stop func()) {
+func (h *hub) listen(wants func(*adminapi.Event) bool) (l *listener, stop func()) {
 	l = &listener{events: make(chan liveEvent, listenerBuffer), wants: wants}
 	h.mu.Lock()
 	defer h.mu.Unlock()
@@ -66,12 +68,12 @@ func (h *hub) listen(wants func(*apiEvent) bool) (l *listener, stop func()) {
 }
 
 // tell hands an event to the readers. Who tells asks first whether there are any.
-func (h *hub) tell(name string, event apiEvent) {
+func (h *hub) tell(name string, event adminapi.Event) {
 	e := liveEvent{name, event}
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for l := range h.readers {
-		if !l.wants(&e.apiEvent) {
+		if !l.wants(&e.Event) {
 			continue
 		}
 		select {

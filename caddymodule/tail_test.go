@@ -8,18 +8,20 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // TestTailLoses: a reader that is too slow holds nobody up, and is told how many
 // events it has missed.
 func TestTailLoses(t *testing.T) {
 	var h hub
-	l, stop := h.listen(func(e *apiEvent) bool { return e.Endpoint == "a" })
+	l, stop := h.listen(func(e *adminapi.Event) bool { return e.Endpoint == "a" })
 	defer stop()
 	const more = 10
 	for i := range listenerBuffer + more {
-		h.tell("request", apiEvent{Endpoint: "a", EventID: fmt.Sprint(i)})
-		h.tell("request", apiEvent{Endpoint: "b"})
+		h.tell("request", adminapi.Event{Endpoint: "a", EventID: fmt.Sprint(i)})
+		h.tell("request", adminapi.Event{Endpoint: "b"})
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s := eventStream{w: w, control: http.NewResponseController(w), red: func(string) *redactor { return newRedactor(nil) }}
@@ -50,7 +52,7 @@ func TestTailKeepsAlive(t *testing.T) {
 	was := keepAlive
 	keepAlive = time.Millisecond
 	var h hub
-	l, stop := h.listen(func(*apiEvent) bool { return true })
+	l, stop := h.listen(func(*adminapi.Event) bool { return true })
 	defer stop()
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

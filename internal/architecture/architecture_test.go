@@ -22,7 +22,7 @@ const module = "github.com/hookwicket/hookwicket"
 // import Caddy. What has no rule falls under that of the folder it is in. Every
 // import is checked, so what a package reaches through others is held as well.
 var rules = map[string]rule{
-	".":                   {uses: []string{"caddymodule"}},
+	".":                   {uses: []string{"caddymodule", "cli", "internal"}, caddy: true},
 	"verifiers":           {},
 	"verifiers/providers": {uses: []string{"verifiers"}},
 	"verifiers/keysource": {uses: []string{"verifiers"}},
@@ -30,8 +30,10 @@ var rules = map[string]rule{
 	"queue":               {},
 	"queue/pebble":        {uses: []string{"queue"}},
 	"queue/queuetest":     {uses: []string{"queue"}},
-	"caddymodule":         {uses: all, caddy: true},
-	"cmd/caddy":           {uses: []string{"caddymodule"}, caddy: true},
+	"adminapi":            {uses: []string{"queue", "internal"}},
+	"cli":                 {uses: []string{"adminapi", "queue", "internal"}, caddy: true},
+	"caddymodule":         {uses: append(all, "adminapi", "internal"), caddy: true},
+	"cmd/caddy":           {uses: []string{"."}, caddy: true},
 	"cmd/xbuild":          {},
 	"bench":               {uses: append(all, "caddymodule"), caddy: true},
 	"examples":            {},

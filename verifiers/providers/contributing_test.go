@@ -59,7 +59,7 @@ func TestContributing(t *testing.T) {
 // shippedFiles are the Go files of what the gateway is built from.
 func shippedFiles(t *testing.T) (files []string) {
 	t.Helper()
-	for _, folder := range []string{"verifiers", "verifiers/*", "caddymodule", "cmd/*"} {
+	for _, folder := range []string{".", "verifiers", "verifiers/*", "caddymodule", "adminapi", "cli", "cmd/*"} {
 		found, err := filepath.Glob("../../" + folder + "/*.go")
 		if err != nil {
 			t.Fatal(err)

@@ -1,9 +1,8 @@
-package caddymodule
+package cli
 
 import (
 	"context"
 	"maps"
-	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -11,37 +10,31 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
-)
 
-// stateNames are the states as flags take them.
-func stateNames() []string {
-	names := make([]string, len(allStates))
-	for i, s := range allStates {
-		names[i] = string(s)
-	}
-	return names
-}
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
+)
 
 // filterFlags are the flags that select messages and deliveries.
 func filterFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringP("endpoint", "e", "", "of this endpoint")
 	f.StringP("forward", "f", "", "of this forward; '' is the one without a name")
-	f.StringSlice("state", nil, strings.Join(stateNames(), ", ")+"; or all")
+	f.StringSlice("state", nil, strings.Join(adminapi.StateNames(), ", ")+"; or all")
 	f.String("type", "", "of this event type; * stands for any text, as in payment.*")
 	f.String("event-id", "", "with this event ID")
 	f.String("since", "", "received then or later: a time in RFC 3339, or how long ago, such as 2h")
 	f.String("until", "", "received before: as --since")
 	f.String("after", "", "go on behind this place of a list")
-	cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(append(stateNames(), "all"), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(append(adminapi.StateNames(), "all"), cobra.ShellCompDirectiveNoFileComp))
 	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
 }
 
 // flagFilter is what the flags of filterFlags amount to.
-func flagFilter(fl caddycmd.Flags) apiFilter {
-	filter := apiFilter{
+func flagFilter(fl caddycmd.Flags) adminapi.Filter {
+	filter := adminapi.Filter{
 		Endpoint: fl.String("endpoint"), Type: fl.String("type"), EventID: fl.String("event-id"),
-		State: strings.ReplaceAll(strings.Join(list(fl, "state"), ","), "-", "_"),
+		State: strings.ReplaceAll(strings.Join(terminal.List(fl.FlagSet, "state"), ","), "-", "_"),
 		Since: fl.String("since"), Until: fl.String("until"),
 	}
 	if fl.Changed("forward") {
@@ -50,27 +43,11 @@ func flagFilter(fl caddycmd.Flags) apiFilter {
 	return filter
 }
 
-// query is the filter in a URL.
-func (f apiFilter) query() url.Values {
-	q := make(url.Values)
-	for name, value := range map[string]string{
-		"endpoint": f.Endpoint, "state": f.State, "type": f.Type, "event_id": f.EventID, "since": f.Since, "until": f.Until,
-	} {
-		if value != "" {
-			q.Set(name, value)
-		}
-	}
-	if f.Forward != nil {
-		q.Set("forward", *f.Forward)
-	}
-	return q
-}
-
 // again is the command line that was given, with some flags changed: what a
 // person can type to go on.
 func again(fl caddycmd.Flags, command string, change map[string]string) string {
 	words := []string{"caddy webhook " + command}
-	add := func(name, value string) { words = append(words, "--"+name+" "+word(value)) }
+	add := func(name, value string) { words = append(words, "--"+name+" "+terminal.Word(value)) }
 	fl.Visit(func(f *pflag.Flag) {
 		if _, changed := change[f.Name]; changed {
 			return
@@ -94,17 +71,6 @@ func again(fl caddycmd.Flags, command string, change map[string]string) string {
 	return strings.Join(words, " ")
 }
 
-// word is s as one word for a shell, in quotes where it needs them.
-func word(s string) string {
-	plain := func(r rune) bool {
-		return r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("-_.:/,+@=", r)
-	}
-	if s == "" || strings.ContainsFunc(s, func(r rune) bool { return !plain(r) }) {
-		return quote(s)
-	}
-	return s
-}
-
 // completeEndpoints offers the names of a running gateway's endpoints to a shell.
 func completeEndpoints(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
 	return endpointNames(cmd, false), cobra.ShellCompDirectiveNoFileComp
@@ -124,8 +90,8 @@ func endpointNames(cmd *cobra.Command, forwards bool) (names []string) {
 	if err != nil {
 		return nil
 	}
-	var all apiEndpoints
-	if c.get(ctx, "/endpoints", nil, &all) != nil {
+	var all adminapi.Endpoints
+	if c.Get(ctx, adminapi.PathEndpoints, nil, &all) != nil {
 		return nil
 	}
 	for _, e := range all.Endpoints {

@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"net"
@@ -10,12 +10,15 @@ import (
 	"testing"
 
 	"github.com/caddyserver/caddy/v2"
+	_ "github.com/caddyserver/caddy/v2/caddyconfig/httpcaddyfile" // the adapter
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // clientTo is the client of somebody who has typed these flags.
-func clientTo(t *testing.T, args ...string) (*adminClient, error) {
+func clientTo(t *testing.T, args ...string) (*adminapi.Client, error) {
 	t.Helper()
 	cmd := new(cobra.Command)
 	clientFlags(cmd)
@@ -65,8 +68,8 @@ func TestAdminAddress(t *testing.T) {
 			}
 		case err != nil:
 			t.Errorf("%q %v: %v", c.caddyfile, c.args, err)
-		case client.address != c.want:
-			t.Errorf("%q %v: %q, want %q", c.caddyfile, c.args, client.address, c.want)
+		case client.Address != c.want:
+			t.Errorf("%q %v: %q, want %q", c.caddyfile, c.args, client.Address, c.want)
 		}
 	}
 }
@@ -90,8 +93,8 @@ func TestAdminClientElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		var status apiStatus
-		if err := client.get(t.Context(), "/status", nil, &status); err == nil || !strings.Contains(err.Error(), c.want) {
+		var status adminapi.Status
+		if err := client.Get(t.Context(), "/status", nil, &status); err == nil || !strings.Contains(err.Error(), c.want) {
 			t.Errorf("%v, want %s", err, c.want)
 		}
 		s.Close()
@@ -109,7 +112,7 @@ func TestAdminClientElsewhere(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if err := client.get(t.Context(), "/status", nil, nil); err == nil || !strings.Contains(err.Error(), want) {
+		if err := client.Get(t.Context(), "/status", nil, nil); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%v, want %s", err, want)
 		}
 	}
@@ -134,8 +137,8 @@ func TestAdminClientSocket(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	var got apiForgotten
-	if err := client.get(t.Context(), "/keys", nil, &got); err != nil || got.Note != "GET /webhook_gateway/keys" {
+	var got adminapi.Forgotten
+	if err := client.Get(t.Context(), "/keys", nil, &got); err != nil || got.Note != "GET /webhook_gateway/keys" {
 		t.Errorf("%v, %+v", err, got)
 	}
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"context"
@@ -12,18 +12,20 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
 // bulk changes what a filter selects, step by step.
 type bulk struct {
 	change
-	client *adminClient
+	client *adminapi.Client
 	fl     caddycmd.Flags
-	filter apiFilter
+	filter adminapi.Filter
 	to     *string // of redeliver
 	after  queue.Cursor
-	sum    apiDone // so far
+	sum    adminapi.Done // so far
 }
 
 // stepSize is how many deliveries one step deals with: few enough to be stopped
@@ -48,14 +50,14 @@ func (b *bulk) settle() error {
 		}
 	}
 	// What is so long ago for the first step has to be so for the last one.
-	if t, err := parseTime(b.filter.Since, time.Now()); err == nil && !t.IsZero() {
+	if t, err := adminapi.ParseTime(b.filter.Since, time.Now()); err == nil && !t.IsZero() {
 		b.filter.Since = t.Format(time.RFC3339Nano)
 	}
 	if b.filter.State == "" {
 		b.filter.State = strings.Join(b.states, ",")
 	}
 	if b.filter.State == "" {
-		return fmt.Errorf("--state is missing: which ones shall go, of %s?", strings.Join(stateNames(), ", "))
+		return fmt.Errorf("--state is missing: which ones shall go, of %s?", strings.Join(adminapi.StateNames(), ", "))
 	}
 	return nil
 }
@@ -68,7 +70,7 @@ func (b *bulk) run(ctx context.Context) error {
 	if total == 0 {
 		return b.result()
 	}
-	if err := confirm(b.question(total), b.fl.Bool("yes")); err != nil {
+	if err := terminal.Confirm(b.question(total), b.fl.Bool("yes")); err != nil {
 		return err
 	}
 	if err := b.steps(ctx, total); err != nil {
@@ -82,8 +84,8 @@ func (b *bulk) run(ctx context.Context) error {
 func (b *bulk) count(ctx context.Context) (int64, error) {
 	total, after := int64(0), b.after
 	for {
-		var step apiDone
-		if err := b.client.post(ctx, "/count", apiBulk{Filter: b.filter, Forward: b.to, After: after}, &step); err != nil {
+		var step adminapi.Done
+		if err := b.client.Post(ctx, adminapi.PathCount, adminapi.Bulk{Filter: b.filter, Forward: b.to, After: after}, &step); err != nil {
 			return 0, err
 		}
 		total += int64(step.Matched)
@@ -97,11 +99,11 @@ func (b *bulk) count(ctx context.Context) (int64, error) {
 
 // question asks in view of the number, and says what is lost.
 func (b *bulk) question(total int64) string {
-	what := plural(total, "delivery", "deliveries")
+	what := terminal.Plural(total, "delivery", "deliveries")
 	if b.to != nil {
-		what = plural(total, "event", "events")
+		what = terminal.Plural(total, "event", "events")
 	}
-	text := fmt.Sprintf("%s %s (%s)?", b.what, what, printable(strings.ReplaceAll(b.filter.State, ",", ", ")))
+	text := fmt.Sprintf("%s %s (%s)?", b.what, what, terminal.Printable(strings.ReplaceAll(b.filter.State, ",", ", ")))
 	if b.loss != "" {
 		text += " " + b.loss
 	}
@@ -110,26 +112,26 @@ func (b *bulk) question(total int64) string {
 
 // steps goes through all of them. It stops between two steps when ctx is done.
 func (b *bulk) steps(ctx context.Context, total int64) error {
-	p := newProgress(b.doing, total)
-	defer p.end()
+	p := terminal.NewProgress(b.doing, total)
+	defer p.End()
 	for {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
-		var step apiDone
-		in := apiBulk{Filter: b.filter, Forward: b.to, After: b.after, Limit: stepSize}
-		if err := b.client.post(context.WithoutCancel(ctx), "/"+b.verb, in, &step); err != nil {
+		var step adminapi.Done
+		in := adminapi.Bulk{Filter: b.filter, Forward: b.to, After: b.after, Limit: stepSize}
+		if err := b.client.Post(context.WithoutCancel(ctx), "/"+b.verb, in, &step); err != nil {
 			return err
 		}
 		b.add(step)
-		p.step(int64(b.sum.Matched))
+		p.Step(int64(b.sum.Matched))
 		if b.after = step.Next; b.after == "" {
 			return nil
 		}
 	}
 }
 
-func (b *bulk) add(step apiDone) {
+func (b *bulk) add(step adminapi.Done) {
 	b.sum.Matched += step.Matched
 	b.sum.Changed += step.Changed
 	b.sum.Skipped += step.Skipped
@@ -162,12 +164,12 @@ func (b *bulk) result() error {
 	d := b.sum
 	switch {
 	case b.fl.Bool("json"):
-		return printJSON(os.Stdout, d, "")
+		return terminal.PrintJSON(os.Stdout, d, "")
 	case d.Matched == 0:
 		fmt.Fprintln(os.Stderr, nothing(d.Note))
 		return nil
 	}
-	fmt.Printf("%s %s\n", b.done, plural(int64(d.Changed), "delivery", "deliveries"))
+	fmt.Printf("%s %s\n", b.done, terminal.Plural(int64(d.Changed), "delivery", "deliveries"))
 	for _, reason := range slices.Sorted(maps.Keys(d.SkippedBy)) {
 		fmt.Printf("left %d alone: %s\n", d.SkippedBy[reason], skipReason(reason))
 	}

@@ -1,4 +1,6 @@
-package caddymodule
+// Package terminal has the parts that all commands share: text that does a terminal
+// no harm, tables, progress, questions, JSON and flags.
+package terminal
 
 import (
 	"bufio"
@@ -17,13 +19,13 @@ import (
 	"golang.org/x/term"
 )
 
-// isTerminal tells whether a person sits at the other end of f.
-func isTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
+// IsTerminal tells whether a person sits at the other end of f.
+func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
-// printable makes what a sender or an upstream wrote fit for a terminal: control
+// Printable makes what a sender or an upstream wrote fit for a terminal: control
 // characters, and what else does not show, become escapes. It keeps the given
 // runes as they are.
-func printable(s string, keep ...rune) string {
+func Printable(s string, keep ...rune) string {
 	shows := func(r rune, size int) bool {
 		if r == utf8.RuneError && size == 1 {
 			return false
@@ -92,31 +94,31 @@ func printableJSON(s string) string {
 	return b.String()
 }
 
-// cell is text for a table: printable, at most n characters, and never empty.
-func cell(s string, n int) string {
-	s = printable(s)
+// Cell is text for a table: printable, at most n characters, and never empty.
+func Cell(s string, n int) string {
+	s = Printable(s)
 	if utf8.RuneCountInString(s) > n {
 		s = string([]rune(s)[:n-1]) + "…"
 	}
 	return cmp.Or(s, "-")
 }
 
-// ago is a time as people say it, and "-" for none.
-func ago(t, now time.Time) string {
+// Ago is a time as people say it, and "-" for none.
+func Ago(t, now time.Time) string {
 	switch d := now.Sub(t); {
 	case t.IsZero():
 		return "-"
 	case d < -time.Second:
-		return "in " + short(-d)
+		return "in " + Short(-d)
 	case d < time.Second:
 		return "now"
 	default:
-		return short(d) + " ago"
+		return Short(d) + " ago"
 	}
 }
 
-// short is a duration in its largest unit.
-func short(d time.Duration) string {
+// Short is a duration in its largest unit.
+func Short(d time.Duration) string {
 	switch {
 	case d < time.Millisecond:
 		return "<1ms"
@@ -132,11 +134,11 @@ func short(d time.Duration) string {
 	return fmt.Sprintf("%dd", int(d.Hours()/24))
 }
 
-// inBytes is a number of bytes as people read it.
-func inBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
+// InBytes is a number of bytes as people read it.
+func InBytes(n int64) string { return humanize.IBytes(uint64(max(n, 0))) }
 
-// plural is a number with what is counted.
-func plural(n int64, one, many string) string {
+// Plural is a number with what is counted.
+func Plural(n int64, one, many string) string {
 	if n == 1 {
 		return "1 " + one
 	}
@@ -146,13 +148,13 @@ func plural(n int64, one, many string) string {
 // errDeclined: the person has thought better of it.
 var errDeclined = errors.New("nothing was changed")
 
-// confirm asks before something is done that affects much or loses something.
+// Confirm asks before something is done that affects much or loses something.
 // Where nobody can be asked, --yes has to have been given.
-func confirm(question string, yes bool) error {
+func Confirm(question string, yes bool) error {
 	switch {
 	case yes:
 		return nil
-	case !isTerminal(os.Stdin):
+	case !IsTerminal(os.Stdin):
 		return fmt.Errorf("%s --yes is needed where nobody can be asked", question)
 	}
 	return ask(os.Stdin, os.Stderr, question)

@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"context"
@@ -7,6 +7,9 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
 func pauseCommand() *cobra.Command {
@@ -28,7 +31,7 @@ func pausing(verb, short, long string) *cobra.Command {
 		Long:              long,
 		Args:              oneTarget,
 		ValidArgsFunction: completeTargets,
-		RunE: asking(func(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+		RunE: asking(func(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 			return pause(ctx, c, verb, fl.Arg(0))
 		}),
 	}
@@ -43,19 +46,19 @@ func oneTarget(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func pause(ctx context.Context, c *adminClient, verb, arg string) error {
-	var t apiTarget
+func pause(ctx context.Context, c *adminapi.Client, verb, arg string) error {
+	var t adminapi.Target
 	endpoint, forward, named := strings.Cut(arg, "/")
 	t.Endpoint = endpoint
 	if named {
 		t.Forward = &forward
 	}
-	var done apiPaused
-	if err := c.post(ctx, "/"+verb, t, &done); err != nil {
+	var done adminapi.Paused
+	if err := c.Post(ctx, "/"+verb, t, &done); err != nil {
 		return err
 	}
 	for _, d := range done.Destinations {
-		fmt.Printf("%s: %s\n", printable(d), map[bool]string{true: "paused", false: "resumed"}[done.Paused])
+		fmt.Printf("%s: %s\n", terminal.Printable(d), map[bool]string{true: "paused", false: "resumed"}[done.Paused])
 	}
 	return nil
 }

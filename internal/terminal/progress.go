@@ -1,4 +1,4 @@
-package caddymodule
+package terminal
 
 import (
 	"fmt"
@@ -11,14 +11,14 @@ import (
 	"golang.org/x/term"
 )
 
-// progress shows how far long work has come: a bar on a terminal, and a line
+// Progress shows how far long work has come: a bar on a terminal, and a line
 // every few seconds elsewhere.
-type progress struct {
+type Progress struct {
 	out    io.Writer
 	bar    bool
 	width  func() int // of the terminal
 	what   string     // such as "redelivering"
-	total  int64
+	Total  int64
 	now    func() time.Time
 	began  time.Time
 	last   time.Time // shown
@@ -31,8 +31,9 @@ const (
 	linePause = 5 * time.Second
 )
 
-func newProgress(what string, total int64) *progress {
-	p := &progress{out: os.Stderr, bar: isTerminal(os.Stderr), what: what, total: total, now: time.Now}
+// NewProgress returns the progress of work on so many, which begins now.
+func NewProgress(what string, total int64) *Progress {
+	p := &Progress{out: os.Stderr, bar: IsTerminal(os.Stderr), what: what, Total: total, now: time.Now}
 	p.width = func() int {
 		if w, _, err := term.GetSize(int(os.Stderr.Fd())); err == nil && w > 0 {
 			return w
@@ -44,10 +45,10 @@ func newProgress(what string, total int64) *progress {
 	return p
 }
 
-// step says that so much is done. The total may turn out to be larger.
-func (p *progress) step(done int64) {
+// Step says that so much is done. The total may turn out to be larger.
+func (p *Progress) Step(done int64) {
 	now := p.now()
-	p.total = max(p.total, done)
+	p.Total = max(p.Total, done)
 	pause := linePause
 	if p.bar {
 		pause = barPause
@@ -59,13 +60,13 @@ func (p *progress) step(done int64) {
 	p.show(done, now)
 }
 
-func (p *progress) show(done int64, now time.Time) {
-	text := fmt.Sprintf("%s of %s", humanize.Comma(done), humanize.Comma(p.total))
+func (p *Progress) show(done int64, now time.Time) {
+	text := fmt.Sprintf("%s of %s", humanize.Comma(done), humanize.Comma(p.Total))
 	if spent := now.Sub(p.began); done > 0 && spent >= time.Second {
 		rate := float64(done) / spent.Seconds()
 		text += fmt.Sprintf(", %s/s", humanize.Comma(int64(rate)))
-		if left := time.Duration(float64(p.total-done) / rate * float64(time.Second)); left >= time.Second {
-			text += ", " + short(left) + " left"
+		if left := time.Duration(float64(p.Total-done) / rate * float64(time.Second)); left >= time.Second {
+			text += ", " + Short(left) + " left"
 		}
 	}
 	if !p.bar {
@@ -73,8 +74,8 @@ func (p *progress) show(done int64, now time.Time) {
 		return
 	}
 	line := p.what + " "
-	if room := min(p.width()-len(line)-len(text)-4, 40); room >= 10 && p.total > 0 {
-		full := int(int64(room) * done / p.total)
+	if room := min(p.width()-len(line)-len(text)-4, 40); room >= 10 && p.Total > 0 {
+		full := int(int64(room) * done / p.Total)
 		line += "[" + strings.Repeat("#", full) + strings.Repeat(".", room-full) + "] "
 	}
 	line += text
@@ -83,8 +84,8 @@ func (p *progress) show(done int64, now time.Time) {
 	p.before = len(line)
 }
 
-// end takes the bar away, so that the result stands alone.
-func (p *progress) end() {
+// End takes the bar away, so that the result stands alone.
+func (p *Progress) End() {
 	if p.bar && p.before > 0 {
 		fmt.Fprintf(p.out, "\r%*s\r", p.before, "")
 		p.before = 0

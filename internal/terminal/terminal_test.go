@@ -1,4 +1,4 @@
-package caddymodule
+package terminal
 
 import (
 	"bytes"
@@ -21,11 +21,11 @@ func TestPrintable(t *testing.T) {
 		{"a\ufffdb", "a\ufffdb"}, // what stands for a broken character is itself one
 		{"\U000e0001tag", `\U000e0001tag`},
 	} {
-		if got := printable(c.in); got != c.want {
+		if got := Printable(c.in); got != c.want {
 			t.Errorf("printable(%q) = %q, want %q", c.in, got, c.want)
 		}
 	}
-	if got := printable("{\n\t\x1b}", '\n', '\t'); got != "{\n\t\\x1b}" {
+	if got := Printable("{\n\t\x1b}", '\n', '\t'); got != "{\n\t\\x1b}" {
 		t.Errorf("kept: %q", got)
 	}
 }
@@ -33,7 +33,7 @@ func TestPrintable(t *testing.T) {
 func FuzzPrintable(f *testing.F) {
 	f.Add("\x1b[31m")
 	f.Fuzz(func(t *testing.T, s string) {
-		for _, r := range printable(s) {
+		for _, r := range Printable(s) {
 			if !unicode.IsPrint(r) {
 				t.Fatalf("printable(%q) has %U", s, r)
 			}
@@ -45,7 +45,7 @@ func TestCell(t *testing.T) {
 	for _, c := range []struct{ in, want string }{
 		{"", "-"}, {"short", "short"}, {"exactly-10", "exactly-10"}, {"more than ten", "more than…"}, {"äöüäöüäöüäöü", "äöüäöüäöü…"},
 	} {
-		if got := cell(c.in, 10); got != c.want {
+		if got := Cell(c.in, 10); got != c.want {
 			t.Errorf("cell(%q) = %q, want %q", c.in, got, c.want)
 		}
 	}
@@ -60,11 +60,11 @@ func TestAgo(t *testing.T) {
 		{0, "now"}, {-3 * time.Second, "3s ago"}, {-90 * time.Second, "1m ago"}, {-47 * time.Hour, "47h ago"},
 		{-72 * time.Hour, "3d ago"}, {12500 * time.Millisecond, "in 12s"}, {2 * time.Hour, "in 2h"},
 	} {
-		if got := ago(now.Add(c.at), now); got != c.want {
+		if got := Ago(now.Add(c.at), now); got != c.want {
 			t.Errorf("%s: %q, want %q", c.at, got, c.want)
 		}
 	}
-	if got := ago(time.Time{}, now); got != "-" {
+	if got := Ago(time.Time{}, now); got != "-" {
 		t.Errorf("never: %q", got)
 	}
 }

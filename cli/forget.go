@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"cmp"
@@ -11,6 +11,8 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 func forgetCommand() *cobra.Command {
@@ -31,7 +33,7 @@ endpoint and its event ID. To send again what the gateway has, use redeliver.`,
 	return cmd
 }
 
-func forget(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+func forget(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	query := make(url.Values)
 	switch id, endpoint, event := fl.Arg(0), fl.String("endpoint"), fl.String("event-id"); {
 	case id != "" && endpoint == "" && event == "":
@@ -42,8 +44,8 @@ func forget(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
 	default:
 		return errors.New("either the ID of a message is needed, or --endpoint and --event-id")
 	}
-	var done apiForgotten
-	if err := c.call(ctx, http.MethodDelete, "/keys", query, nil, &done); err != nil {
+	var done adminapi.Forgotten
+	if err := c.Call(ctx, http.MethodDelete, adminapi.PathKeys, query, nil, &done); err != nil {
 		return err
 	}
 	if !done.Forgotten {

@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"bufio"
@@ -15,6 +15,9 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
 func tailCommand() *cobra.Command {
@@ -27,7 +30,7 @@ interrupted. It connects again after a reload or a restart. Where more happens
 than it can show, it says how much was left out; the gateway never waits for it.`,
 		Example: `  caddy webhook tail --endpoint github
   caddy webhook tail --outcome refused,dead_letter --json`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: asking(tail),
 	}
 	clientFlags(cmd)
@@ -46,7 +49,7 @@ const (
 	reconnectLate = 5 * time.Second
 )
 
-func tail(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+func tail(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	query := make(url.Values)
 	if fl.Changed("endpoint") {
 		query.Set("endpoint", fl.String("endpoint"))
@@ -54,13 +57,13 @@ func tail(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
 	if fl.Changed("forward") {
 		query.Set("forward", fl.String("forward"))
 	}
-	if outcomes := list(fl, "outcome"); len(outcomes) > 0 {
+	if outcomes := terminal.List(fl.FlagSet, "outcome"); len(outcomes) > 0 {
 		query.Set("outcome", strings.Join(outcomes, ","))
 	}
 	pause, connected := reconnectSoon, false
 	for {
-		resp, err := c.open(ctx, http.MethodGet, "/tail", query, nil)
-		_, refused := errors.AsType[*refusedError](err)
+		resp, err := c.Open(ctx, http.MethodGet, adminapi.PathTail, query, nil)
+		_, refused := errors.AsType[*adminapi.RefusedError](err)
 		switch {
 		case err == nil:
 			if connected {
@@ -119,25 +122,25 @@ func follow(w io.Writer, stream io.Reader, asJSON bool) error {
 
 func printEvent(w io.Writer, event string, data []byte, asJSON bool) error {
 	if event == "lost" {
-		var lost apiLost
+		var lost adminapi.Lost
 		if err := json.Unmarshal(data, &lost); err == nil {
-			fmt.Fprintf(os.Stderr, "too much at once: %s left out\n", plural(lost.Lost, "event was", "events were"))
+			fmt.Fprintf(os.Stderr, "too much at once: %s left out\n", terminal.Plural(lost.Lost, "event was", "events were"))
 		}
 		return nil
 	}
 	if asJSON {
-		return printJSON(w, json.RawMessage(data), "")
+		return terminal.PrintJSON(w, json.RawMessage(data), "")
 	}
-	var e apiEvent
+	var e adminapi.Event
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil // of a newer gateway
 	}
-	_, err := fmt.Fprintln(w, e.line())
+	_, err := fmt.Fprintln(w, lineOf(&e))
 	return err
 }
 
-// line is what a person sees of an event.
-func (e *apiEvent) line() string {
+// lineOf is what a person sees of an event.
+func lineOf(e *adminapi.Event) string {
 	where := e.Endpoint
 	if e.Forward != nil && *e.Forward != "" {
 		where += "/" + *e.Forward
@@ -145,10 +148,10 @@ func (e *apiEvent) line() string {
 	var words []string
 	add := func(format string, a ...any) { words = append(words, fmt.Sprintf(format, a...)) }
 	if e.EventType != "" {
-		add("%s", printable(e.EventType))
+		add("%s", terminal.Printable(e.EventType))
 	}
 	if e.EventID != "" {
-		add("%s", printable(e.EventID))
+		add("%s", terminal.Printable(e.EventID))
 	}
 	if e.Attempt > 0 {
 		add("attempt %d", e.Attempt)
@@ -157,22 +160,22 @@ func (e *apiEvent) line() string {
 	case e.Status != 0:
 		add("status %d", e.Status)
 	case e.Failure != "":
-		add("%s", printable(e.Failure))
+		add("%s", terminal.Printable(e.Failure))
 	}
 	if e.Attempt > 0 && e.Duration > 0 { // of requests it is in the access log
-		add("in %s", short(time.Duration(e.Duration*float64(time.Second))))
+		add("in %s", terminal.Short(time.Duration(e.Duration*float64(time.Second))))
 	}
 	if !e.Next.IsZero() {
-		add("again %s", ago(e.Next, e.At))
+		add("again %s", terminal.Ago(e.Next, e.At))
 	}
 	for _, text := range []string{e.Reason, e.Error} {
 		if text != "" {
-			add("%s", cell(text, 200))
+			add("%s", terminal.Cell(text, 200))
 		}
 	}
 	if e.Reason != "" && e.ClientIP != "" {
-		add("from %s", printable(e.ClientIP))
+		add("from %s", terminal.Printable(e.ClientIP))
 	}
-	return fmt.Sprintf("%s %-20s %-11s %s", e.At.Local().Format(time.TimeOnly), printable(where), printable(e.Outcome),
+	return fmt.Sprintf("%s %-20s %-11s %s", e.At.Local().Format(time.TimeOnly), terminal.Printable(where), terminal.Printable(e.Outcome),
 		strings.TrimSpace(strings.Join(words, ", ")+" "+e.MessageID))
 }

@@ -1,10 +1,9 @@
-package caddymodule
+package cli
 
 import (
 	"context"
 	"fmt"
 	"io"
-	"net/url"
 	"os"
 	"strings"
 	"time"
@@ -13,6 +12,8 @@ import (
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -35,29 +36,29 @@ with the command for it. It exits with 0 whatever there is to see.`,
 
 // statusReport is what status prints as JSON.
 type statusReport struct {
-	apiStatus
-	Endpoints []apiEndpoint `json:"endpoints"`
+	adminapi.Status
+	Endpoints []adminapi.Endpoint `json:"endpoints"`
 }
 
-func showStatus(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+func showStatus(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	var r statusReport
-	if err := c.get(ctx, "/status", nil, &r.apiStatus); err != nil {
+	if err := c.Get(ctx, adminapi.PathStatus, nil, &r.Status); err != nil {
 		return err
 	}
 	if name := fl.Arg(0); name != "" {
-		r.Endpoints = make([]apiEndpoint, 1)
-		if err := c.get(ctx, "/endpoints/"+url.PathEscape(name), nil, &r.Endpoints[0]); err != nil {
+		r.Endpoints = make([]adminapi.Endpoint, 1)
+		if err := c.Get(ctx, adminapi.PathOfEndpoint(name), nil, &r.Endpoints[0]); err != nil {
 			return err
 		}
 	} else {
-		var all apiEndpoints
-		if err := c.get(ctx, "/endpoints", nil, &all); err != nil {
+		var all adminapi.Endpoints
+		if err := c.Get(ctx, adminapi.PathEndpoints, nil, &all); err != nil {
 			return err
 		}
 		r.Endpoints = all.Endpoints
 	}
 	if fl.Bool("json") {
-		return printJSON(os.Stdout, r, "  ")
+		return terminal.PrintJSON(os.Stdout, r, "  ")
 	}
 	return r.print(os.Stdout)
 }
@@ -65,31 +66,31 @@ func showStatus(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
 // print shows it to a person.
 func (r *statusReport) print(w io.Writer) error {
 	s := r.Store
-	fmt.Fprintf(w, "%s: backlog %s of %s%s\n", printable(s.Location), inBytes(s.BacklogBytes), limit(s.BacklogLimit), s.kept())
-	fmt.Fprintf(w, "started %s\n\n", ago(r.Since, r.Now))
+	fmt.Fprintf(w, "%s: backlog %s of %s%s\n", terminal.Printable(s.Location), terminal.InBytes(s.BacklogBytes), limit(s.BacklogLimit), kept(s))
+	fmt.Fprintf(w, "started %s\n\n", terminal.Ago(r.Since, r.Now))
 	if len(r.Endpoints) == 0 {
 		fmt.Fprintln(w, "There is no endpoint.")
 		return nil
 	}
-	endpoints := newTable("ENDPOINT", "MODE", "ACCEPTED", "DUPLICATE", "REPLAYED", "REFUSED", "LAST")
-	forwards := newTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED")
+	endpoints := terminal.NewTable("ENDPOINT", "MODE", "ACCEPTED", "DUPLICATE", "REPLAYED", "REFUSED", "LAST")
+	forwards := terminal.NewTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED")
 	n := 0
 	for _, e := range r.Endpoints {
 		o := e.Requests.Outcomes
-		endpoints.row(cell(e.Name, 28), e.mode(), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]), humanize.Comma(o["replayed"]),
-			humanize.Comma(o["refused"]), ago(e.Requests.LastAccepted, r.Now))
+		endpoints.Row(terminal.Cell(e.Name, 28), modeOf(&e), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]), humanize.Comma(o["replayed"]),
+			humanize.Comma(o["refused"]), terminal.Ago(e.Requests.LastAccepted, r.Now))
 		for _, f := range e.Forwards {
 			n++
-			forwards.row(cell(f.Destination, 28), f.state(r.Now), humanize.Comma(f.Waiting), ago(f.Oldest, r.Now),
+			forwards.Row(terminal.Cell(f.Destination, 28), stateOfForward(&f, r.Now), humanize.Comma(f.Waiting), terminal.Ago(f.Oldest, r.Now),
 				humanize.Comma(f.DeadLetters), humanize.Comma(f.Attempts["delivered"]), humanize.Comma(f.Attempts["retry"]+f.Attempts["dead_letter"]))
 		}
 	}
-	if err := endpoints.print(w); err != nil {
+	if err := endpoints.Print(w); err != nil {
 		return err
 	}
 	if n > 0 {
 		fmt.Fprintln(w)
-		if err := forwards.print(w); err != nil {
+		if err := forwards.Print(w); err != nil {
 			return err
 		}
 	}
@@ -106,23 +107,23 @@ func limit(n int64) string {
 	if n <= 0 {
 		return "any size"
 	}
-	return inBytes(n)
+	return terminal.InBytes(n)
 }
 
 // kept is what the store holds besides the backlog.
-func (s apiStore) kept() string {
+func kept(s adminapi.Store) string {
 	text := ""
 	if s.RetainedBytes != nil {
-		text += ", " + inBytes(*s.RetainedBytes) + " of ended events"
+		text += ", " + terminal.InBytes(*s.RetainedBytes) + " of ended events"
 	}
 	if s.DedupeKeys != nil {
-		text += ", " + plural(*s.DedupeKeys, "dedupe key", "dedupe keys")
+		text += ", " + terminal.Plural(*s.DedupeKeys, "dedupe key", "dedupe keys")
 	}
 	return text
 }
 
-// mode says how an endpoint treats its requests.
-func (e *apiEndpoint) mode() string {
+// modeOf says how an endpoint treats its requests.
+func modeOf(e *adminapi.Endpoint) string {
 	switch {
 	case e.Kind == "orphaned":
 		return "orphaned"
@@ -134,8 +135,8 @@ func (e *apiEndpoint) mode() string {
 	return "forwards"
 }
 
-// state says in a word or two whether deliveries go on.
-func (f *apiForward) state(now time.Time) string {
+// stateOfForward says in a word or two whether deliveries go on.
+func stateOfForward(f *adminapi.Forward, now time.Time) string {
 	c := f.Circuit
 	switch {
 	case f.Orphaned:
@@ -147,7 +148,7 @@ func (f *apiForward) state(now time.Time) string {
 	case f.Waiting == 0 && c.State != queue.CircuitClosed: // nothing is held back
 		return "idle, circuit was open"
 	case c.State == queue.CircuitOpen && c.Probe.After(now):
-		return "circuit open, probe " + ago(c.Probe, now)
+		return "circuit open, probe " + terminal.Ago(c.Probe, now)
 	case c.State == queue.CircuitOpen:
 		return "circuit open"
 	case c.State == queue.CircuitHalfOpen:
@@ -161,7 +162,7 @@ func (r *statusReport) unrouted() (lines []string) {
 	for _, e := range r.Endpoints {
 		if e.Unrouted > 0 {
 			lines = append(lines, fmt.Sprintf("%s: %s matched no forward and went nowhere: caddy webhook events --endpoint %s --state unrouted",
-				e.Name, plural(e.Unrouted, "event", "events"), e.Name))
+				e.Name, terminal.Plural(e.Unrouted, "event", "events"), e.Name))
 		}
 	}
 	return lines
@@ -174,11 +175,11 @@ func (r *statusReport) needs() []string {
 	s := r.Store
 	switch {
 	case !s.Available && s.Cause != "":
-		say("The store is not available, and senders get 503: %s", printable(s.Cause))
+		say("The store is not available, and senders get 503: %s", terminal.Printable(s.Cause))
 	case s.DiskFull && s.DiskNeeded > 0 && s.DiskFree != nil:
-		say("The disk is full: %s free, %s needed; senders get 503. Deliveries make room; else free space on the disk, or enlarge it.", inBytes(*s.DiskFree), inBytes(s.DiskNeeded))
+		say("The disk is full: %s free, %s needed; senders get 503. Deliveries make room; else free space on the disk, or enlarge it.", terminal.InBytes(*s.DiskFree), terminal.InBytes(s.DiskNeeded))
 	case s.DiskFull && s.DiskNeeded > 0:
-		say("The disk or its quota is full: %s have to be free; senders get 503. Deliveries make room; else free space, or raise the quota.", inBytes(s.DiskNeeded))
+		say("The disk or its quota is full: %s have to be free; senders get 503. Deliveries make room; else free space, or raise the quota.", terminal.InBytes(s.DiskNeeded))
 	case !s.Available:
 		say("The disk is full or faulty: senders get 503.")
 	}
@@ -186,42 +187,42 @@ func (r *statusReport) needs() []string {
 		say("The backlog has reached %d %% of max_backlog; beyond it senders get 503.", s.BacklogBytes*100/s.BacklogLimit)
 	}
 	if s.Damaged > 0 {
-		say("%s set aside that cannot be read: stop the gateway and run caddy webhook check", plural(s.Damaged, "record", "records"))
+		say("%s set aside that cannot be read: stop the gateway and run caddy webhook check", terminal.Plural(s.Damaged, "record", "records"))
 	}
 	for _, e := range r.Endpoints {
 		if e.MaxBacklog > 0 && e.Bytes >= e.MaxBacklog*8/10 {
-			say("The backlog of %s has reached %d %% of its max_backlog; beyond it its senders get 503.", printable(e.Name), e.Bytes*100/e.MaxBacklog)
+			say("The backlog of %s has reached %d %% of its max_backlog; beyond it its senders get 503.", terminal.Printable(e.Name), e.Bytes*100/e.MaxBacklog)
 		}
 		for _, f := range e.Forwards {
-			lines = append(lines, f.needs(e.Name, r.Now)...)
+			lines = append(lines, needsOf(&f, e.Name, r.Now)...)
 		}
 	}
 	return lines
 }
 
-func (f *apiForward) needs(endpoint string, now time.Time) []string {
+func needsOf(f *adminapi.Forward, endpoint string, now time.Time) []string {
 	var lines []string
 	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
-	filter := "--endpoint " + word(printable(endpoint)) + " --forward " + word(printable(f.Name))
-	name := printable(f.Destination)
+	filter := "--endpoint " + terminal.Word(terminal.Printable(endpoint)) + " --forward " + terminal.Word(terminal.Printable(f.Name))
+	name := terminal.Printable(f.Destination)
 	if f.Orphaned && f.Waiting > 0 {
 		say("%s of %s, which the configuration does not have: bring it back, or caddy webhook purge %s --state waiting",
-			plural(f.Waiting, "delivery waits", "deliveries wait"), name, filter)
+			terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), name, filter)
 	}
 	if f.DeadLetters > 0 {
-		say("%s in %s: caddy webhook events %s --state dead_letter", plural(f.DeadLetters, "dead letter", "dead letters"), name, filter)
+		say("%s in %s: caddy webhook events %s --state dead_letter", terminal.Plural(f.DeadLetters, "dead letter", "dead letters"), name, filter)
 	}
 	if f.Paused {
-		say("%s is paused, %s: caddy webhook resume %s", name, plural(f.Waiting, "delivery waits", "deliveries wait"), word(targetArg(endpoint, f.Name)))
+		say("%s is paused, %s: caddy webhook resume %s", name, terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), terminal.Word(targetArg(endpoint, f.Name)))
 	}
 	if c := f.Circuit; c != nil && c.State != queue.CircuitClosed {
-		say("%s has failed%s: %s", name, when(!f.LastSuccess.IsZero(), ", last success "+ago(f.LastSuccess, now)), cell(strings.TrimSpace(f.trouble()), 200))
+		say("%s has failed%s: %s", name, terminal.When(!f.LastSuccess.IsZero(), ", last success "+terminal.Ago(f.LastSuccess, now)), terminal.Cell(strings.TrimSpace(trouble(f)), 200))
 	}
 	return lines
 }
 
 // trouble is the error that a person wants to read.
-func (f *apiForward) trouble() string {
+func trouble(f *adminapi.Forward) string {
 	if f.Circuit.Error != "" {
 		return f.Circuit.Error
 	}

@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"context"
@@ -14,6 +14,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -30,7 +32,7 @@ Where nothing matches it says so and exits with 0. --json prints an object a
 line. show tells all about one event.`,
 		Example: `  caddy webhook events --state dead_letter
   caddy webhook events --endpoint github --type 'pull_request*' --since 2h`,
-		Args: noArgs,
+		Args: terminal.NoArgs,
 		RunE: asking(listEvents),
 	}
 	clientFlags(cmd)
@@ -49,28 +51,28 @@ type eventsPage struct {
 	Note       string            `json:"note"`
 }
 
-func listEvents(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+func listEvents(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	left := fl.Int("limit")
 	if left < 1 {
 		return errors.New("--limit has to be 1 or more")
 	}
 	filter := flagFilter(fl)
-	path := "/messages"
+	path := adminapi.PathMessages
 	if filter.State != "" || filter.Forward != nil {
-		path = "/deliveries"
+		path = adminapi.PathDeliveries
 	}
-	query, note, listed := filter.query(), "", 0
+	query, note, listed := filter.Query(), "", 0
 	if after := fl.String("after"); after != "" {
 		query.Set("after", after)
 	}
 	for {
-		n := maxPage
+		n := adminapi.MaxPage
 		if !fl.Bool("all") {
-			n = min(left, maxPage)
+			n = min(left, adminapi.MaxPage)
 		}
 		query.Set("limit", strconv.Itoa(n))
 		var page eventsPage
-		if err := c.get(ctx, path, query, &page); err != nil {
+		if err := c.Get(ctx, path, query, &page); err != nil {
 			return err
 		}
 		items := slices.Concat(page.Messages, page.Deliveries)
@@ -97,7 +99,7 @@ func listEvents(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
 
 // nothing says that nothing was found, in the gateway's words where it has some.
 func nothing(note string) string {
-	if note = printable(note); note == "" {
+	if note = terminal.Printable(note); note == "" {
 		note = "nothing matches"
 	}
 	return strings.ToUpper(note[:1]) + note[1:] + "."
@@ -106,7 +108,7 @@ func nothing(note string) string {
 func printEvents(items []json.RawMessage, first, asJSON bool) error {
 	if asJSON {
 		for _, item := range items {
-			if err := printJSON(os.Stdout, item, ""); err != nil {
+			if err := terminal.PrintJSON(os.Stdout, item, ""); err != nil {
 				return err
 			}
 		}
@@ -116,43 +118,43 @@ func printEvents(items []json.RawMessage, first, asJSON bool) error {
 		return nil
 	}
 	now := time.Now()
-	t := newTable()
+	t := terminal.NewTable()
 	if first {
-		t = newTable("MESSAGE", "RECEIVED", "OF", "STATE", "TYPE", "EVENT ID")
+		t = terminal.NewTable("MESSAGE", "RECEIVED", "OF", "STATE", "TYPE", "EVENT ID")
 	}
 	for _, item := range items {
 		var e struct {
-			apiSummary
-			apiState
-			Deliveries []apiState `json:"deliveries"`
+			adminapi.Summary
+			adminapi.DeliveryState
+			Deliveries []adminapi.DeliveryState `json:"deliveries"`
 		}
 		if err := json.Unmarshal(item, &e); err != nil {
 			return fmt.Errorf("the gateway's answer cannot be read: %w", err)
 		}
-		of, state := e.Destination, stateWords(e.apiState, now)
+		of, state := e.Destination, stateWords(e.DeliveryState, now)
 		if of == "" {
 			of, state = e.Endpoint, statesWords(e.Deliveries, now)
 		}
-		t.row(e.ID.String(), ago(e.ReceivedAt, now), cell(of, 20), state, cell(e.EventType, 32), cell(e.EventID, 64))
+		t.Row(e.ID.String(), terminal.Ago(e.ReceivedAt, now), terminal.Cell(of, 20), state, terminal.Cell(e.EventType, 32), terminal.Cell(e.EventID, 64))
 	}
-	return t.print(os.Stdout)
+	return t.Print(os.Stdout)
 }
 
 // stateWords is where a delivery stands, in a few words.
-func stateWords(s apiState, now time.Time) string {
+func stateWords(s adminapi.DeliveryState, now time.Time) string {
 	switch {
 	case s.Damaged != "":
 		return "damaged"
 	case s.Claimed:
 		return "under way"
 	case s.State == queue.StateWaiting && s.Next.After(now.Add(time.Second)):
-		return "waiting, due " + ago(s.Next, now)
+		return "waiting, due " + terminal.Ago(s.Next, now)
 	}
 	return string(s.State)
 }
 
 // statesWords counts the states of a message's deliveries.
-func statesWords(all []apiState, now time.Time) string {
+func statesWords(all []adminapi.DeliveryState, now time.Time) string {
 	switch len(all) {
 	case 0:
 		return "-"
@@ -164,7 +166,7 @@ func statesWords(all []apiState, now time.Time) string {
 		counts[s.State]++
 	}
 	var words []string
-	for _, state := range allStates {
+	for _, state := range adminapi.States {
 		switch n := counts[state]; {
 		case n == len(all):
 			return string(state)
@@ -172,5 +174,5 @@ func statesWords(all []apiState, now time.Time) string {
 			words = append(words, fmt.Sprintf("%d %s", n, state))
 		}
 	}
-	return cell(strings.Join(words, ", "), 40)
+	return terminal.Cell(strings.Join(words, ", "), 40)
 }

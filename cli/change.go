@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"context"
@@ -13,6 +13,8 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
+	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -102,7 +104,7 @@ func (ch change) command(short, long, example string) *cobra.Command {
 	return cmd
 }
 
-func (ch change) run(ctx context.Context, c *adminClient, fl caddycmd.Flags) error {
+func (ch change) run(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	selects := []string{"endpoint", "state", "type", "event-id", "since", "until", "after", "from"}
 	given := slices.ContainsFunc(selects, func(name string) bool { return fl.Lookup(name) != nil && fl.Changed(name) })
 	ids := fl.Args()
@@ -132,13 +134,13 @@ func forwardFlag(fl caddycmd.Flags) *string {
 }
 
 // each deals with messages one by one. What fails does not keep the others back.
-func (ch change) each(ctx context.Context, c *adminClient, fl caddycmd.Flags, ids []string) error {
+func (ch change) each(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, ids []string) error {
 	if ch.loss != "" {
-		question := fmt.Sprintf("%s what is kept of %s? %s", ch.what, plural(int64(len(ids)), "event", "events"), ch.loss)
+		question := fmt.Sprintf("%s what is kept of %s? %s", ch.what, terminal.Plural(int64(len(ids)), "event", "events"), ch.loss)
 		if ch.verb == "cancel" {
-			question = fmt.Sprintf("%s what waits of %s? %s", ch.what, plural(int64(len(ids)), "event", "events"), ch.loss)
+			question = fmt.Sprintf("%s what waits of %s? %s", ch.what, terminal.Plural(int64(len(ids)), "event", "events"), ch.loss)
 		}
-		if err := confirm(question, fl.Bool("yes")); err != nil {
+		if err := terminal.Confirm(question, fl.Bool("yes")); err != nil {
 			return err
 		}
 	}
@@ -152,7 +154,7 @@ func (ch change) each(ctx context.Context, c *adminClient, fl caddycmd.Flags, id
 			return err
 		case err != nil:
 			failed++
-			fmt.Fprintf(os.Stderr, "%s: %s\n", printable(id), err)
+			fmt.Fprintf(os.Stderr, "%s: %s\n", terminal.Printable(id), err)
 		}
 	}
 	if failed > 0 {
@@ -162,28 +164,28 @@ func (ch change) each(ctx context.Context, c *adminClient, fl caddycmd.Flags, id
 }
 
 // one deals with one message. That nothing could be done is an error.
-func (ch change) one(ctx context.Context, c *adminClient, fl caddycmd.Flags, id string) error {
+func (ch change) one(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, id string) error {
 	if ch.verb == redelivering.verb {
-		var done apiRedelivered
-		if err := c.post(ctx, "/messages/"+url.PathEscape(id)+"/"+ch.verb, apiRedeliver{Forward: forwardFlag(fl)}, &done); err != nil {
+		var done adminapi.Redelivered
+		if err := c.Post(ctx, adminapi.PathOfMessage(id)+"/"+ch.verb, adminapi.Redeliver{Forward: forwardFlag(fl)}, &done); err != nil {
 			return err
 		}
 		if fl.Bool("json") {
-			return printJSON(os.Stdout, done, "")
+			return terminal.PrintJSON(os.Stdout, done, "")
 		}
 		ch.report(done)
 		return nil
 	}
-	filter := apiFilter{ID: id, Forward: forwardFlag(fl)}
+	filter := adminapi.Filter{ID: id, Forward: forwardFlag(fl)}
 	if filter.Forward != nil { // which has a meaning within an endpoint alone
-		var m apiMessage
-		if err := c.get(ctx, "/messages/"+url.PathEscape(id), url.Values{"limit": {"1"}}, &m); err != nil {
+		var m adminapi.Message
+		if err := c.Get(ctx, adminapi.PathOfMessage(id), url.Values{"limit": {"1"}}, &m); err != nil {
 			return err
 		}
 		filter.Endpoint = m.Endpoint
 	}
-	var done apiDone
-	if err := c.post(ctx, "/"+ch.verb, apiBulk{Filter: filter}, &done); err != nil {
+	var done adminapi.Done
+	if err := c.Post(ctx, "/"+ch.verb, adminapi.Bulk{Filter: filter}, &done); err != nil {
 		return err
 	}
 	if done.Changed == 0 {
@@ -193,19 +195,19 @@ func (ch change) one(ctx context.Context, c *adminClient, fl caddycmd.Flags, id 
 		return errors.New("it has no such delivery")
 	}
 	if fl.Bool("json") {
-		return printJSON(os.Stdout, done, "")
+		return terminal.PrintJSON(os.Stdout, done, "")
 	}
-	fmt.Printf("%s: %s %s%s\n", printable(id), ch.done, plural(int64(done.Changed), "delivery", "deliveries"),
-		when(done.Skipped > 0, fmt.Sprintf(", left %d alone", done.Skipped)))
+	fmt.Printf("%s: %s %s%s\n", terminal.Printable(id), ch.done, terminal.Plural(int64(done.Changed), "delivery", "deliveries"),
+		terminal.When(done.Skipped > 0, fmt.Sprintf(", left %d alone", done.Skipped)))
 	return nil
 }
 
-func (ch change) report(done apiRedelivered) {
+func (ch change) report(done adminapi.Redelivered) {
 	if len(done.Destinations) > 0 {
-		fmt.Printf("%s: %s %s\n", done.ID, ch.done, printable(strings.Join(done.Destinations, ", ")))
+		fmt.Printf("%s: %s %s\n", done.ID, ch.done, terminal.Printable(strings.Join(done.Destinations, ", ")))
 	}
 	for _, destination := range slices.Sorted(maps.Keys(done.Skipped)) {
-		fmt.Printf("%s: %s left alone: %s\n", done.ID, printable(destination), skipReason(done.Skipped[destination]))
+		fmt.Printf("%s: %s left alone: %s\n", done.ID, terminal.Printable(destination), skipReason(done.Skipped[destination]))
 	}
 }
 
@@ -221,5 +223,5 @@ func skipReason(reason string) string {
 	}[reason]; ok {
 		return text
 	}
-	return printable(reason)
+	return terminal.Printable(reason)
 }

@@ -1,4 +1,11 @@
-package caddymodule
+// Package adminapi holds the types and paths of the gateway's admin API, the syntax
+// of its filters, and a [Client]. Both the server and the commands use it. It does
+// not depend on Caddy.
+//
+// The OpenAPI document is made of the structs in this file: a member without
+// omitempty or omitzero is always there, the tag doc describes it, and enum lists
+// its values.
+package adminapi
 
 import (
 	"time"
@@ -6,20 +13,18 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// The bodies of the admin API. The OpenAPI document is made of them: a member
-// without omitempty or omitzero is always there, the tag doc describes it, and
-// enum lists its values.
-
-type apiStatus struct {
+// Status is the answer of status: the store, the limits and the totals.
+type Status struct {
 	Now       time.Time `json:"now" doc:"The gateway's clock."`
 	Since     time.Time `json:"since" doc:"When the counters began, at the start of the process."`
-	Store     apiStore  `json:"store"`
-	Limits    apiLimits `json:"limits"`
-	Totals    apiTotals `json:"totals"`
+	Store     Store     `json:"store"`
+	Limits    Limits    `json:"limits"`
+	Totals    Totals    `json:"totals"`
 	Listeners int       `json:"listeners" doc:"Readers of the live stream, Caddy's events app included where somebody subscribes to it."`
 }
 
-type apiStore struct {
+// Store is the state of the open store.
+type Store struct {
 	Location      string `json:"location" doc:"What is open, such as pebble:/var/lib/caddy/webhook_gateway."`
 	Available     bool   `json:"available" doc:"False while the disk is full or faulty, or files of the store are damaged; senders get 503 then."`
 	Cause         string `json:"cause,omitempty" doc:"Why the store is not available, and what to do, where that is known."`
@@ -33,13 +38,15 @@ type apiStore struct {
 	Damaged       int64  `json:"damaged" doc:"Records set aside because they cannot be read."`
 }
 
-type apiLimits struct {
+// Limits is how full the limits in memory are.
+type Limits struct {
 	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of requests in memory: bodies, headers and copies."`
 	InFlightLimit int64 `json:"in_flight_limit_bytes" doc:"max_in_flight."`
 	WaitingTwins  int64 `json:"waiting_twins" doc:"Requests that wait for the outcome of an identical one."`
 }
 
-type apiTotals struct {
+// Totals is the sums over all endpoints.
+type Totals struct {
 	Endpoints   int   `json:"endpoints"`
 	Forwards    int   `json:"forwards"`
 	Waiting     int64 `json:"waiting" doc:"Deliveries due now or later, claimed ones included."`
@@ -50,29 +57,32 @@ type apiTotals struct {
 	Orphaned    int   `json:"orphaned" doc:"Destinations with deliveries that no endpoint of the configuration has."`
 }
 
-type apiEndpoints struct {
-	Endpoints []apiEndpoint `json:"endpoints"`
+// Endpoints is the answer of endpoints.
+type Endpoints struct {
+	Endpoints []Endpoint `json:"endpoints"`
 }
 
-type apiEndpoint struct {
-	Name        string       `json:"name"`
-	Provider    string       `json:"provider,omitempty"`
-	Kind        string       `json:"kind" enum:"forward,pass,orphaned" doc:"forward: answers first and delivers later. pass: the next handler answers. orphaned: not in the configuration, but there are deliveries of it in the store."`
-	Mode        string       `json:"mode,omitempty" enum:"enforce,observe"`
-	MaxBacklog  int64        `json:"max_backlog_bytes,omitempty"`
-	MaxInFlight int64        `json:"max_in_flight_bytes,omitempty"`
-	Bytes       int64        `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
-	Waiting     int64        `json:"waiting"`
-	Claimed     int64        `json:"claimed"`
-	DeadLetters int64        `json:"dead_letters"`
-	Oldest      time.Time    `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
-	Retention   *float64     `json:"retention_seconds,omitempty" doc:"How long ended events are kept; 0: not at all."`
-	Unrouted    int64        `json:"unrouted" doc:"Events since the start of the process that matched no forward."`
-	Requests    apiRequests  `json:"requests"`
-	Forwards    []apiForward `json:"forwards"`
+// Endpoint is one endpoint with its counters and forwards.
+type Endpoint struct {
+	Name        string    `json:"name"`
+	Provider    string    `json:"provider,omitempty"`
+	Kind        string    `json:"kind" enum:"forward,pass,orphaned" doc:"forward: answers first and delivers later. pass: the next handler answers. orphaned: not in the configuration, but there are deliveries of it in the store."`
+	Mode        string    `json:"mode,omitempty" enum:"enforce,observe"`
+	MaxBacklog  int64     `json:"max_backlog_bytes,omitempty"`
+	MaxInFlight int64     `json:"max_in_flight_bytes,omitempty"`
+	Bytes       int64     `json:"backlog_bytes" doc:"Bytes of waiting messages and dead letters."`
+	Waiting     int64     `json:"waiting"`
+	Claimed     int64     `json:"claimed"`
+	DeadLetters int64     `json:"dead_letters"`
+	Oldest      time.Time `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
+	Retention   *float64  `json:"retention_seconds,omitempty" doc:"How long ended events are kept; 0: not at all."`
+	Unrouted    int64     `json:"unrouted" doc:"Events since the start of the process that matched no forward."`
+	Requests    Requests  `json:"requests"`
+	Forwards    []Forward `json:"forwards"`
 }
 
-type apiRequests struct {
+// Requests is the counters of an endpoint's requests.
+type Requests struct {
 	Outcomes     map[string]int64 `json:"outcomes" doc:"Requests since the start of the process, by outcome, as in the metric requests_total."`
 	Refused      map[string]int64 `json:"refused" doc:"Refused ones by reason."`
 	Observed     map[string]int64 `json:"observed" doc:"In observe mode: what would have been said."`
@@ -80,7 +90,8 @@ type apiRequests struct {
 	LastRefused  time.Time        `json:"last_refused,omitzero"`
 }
 
-type apiForward struct {
+// Forward is one forward of an endpoint, or of the store alone.
+type Forward struct {
 	Name        string           `json:"name" doc:"Empty: the forward without a name."`
 	Destination string           `json:"destination" doc:"The endpoint, and behind a slash the forward's name if it has one."`
 	Orphaned    bool             `json:"orphaned" doc:"The configuration does not have it; its deliveries are kept, and nobody makes attempts."`
@@ -90,14 +101,15 @@ type apiForward struct {
 	DeadLetters int64            `json:"dead_letters"`
 	Bytes       int64            `json:"backlog_bytes"`
 	Oldest      time.Time        `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
-	Circuit     *apiCircuit      `json:"circuit,omitempty" doc:"Absent where no worker runs."`
+	Circuit     *Circuit         `json:"circuit,omitempty" doc:"Absent where no worker runs."`
 	Attempts    map[string]int64 `json:"attempts" doc:"Attempts since the start of the process, by outcome, as in the metric attempts_total."`
 	LastSuccess time.Time        `json:"last_success,omitzero"`
 	LastFailure time.Time        `json:"last_failure,omitzero"`
 	LastError   string           `json:"last_error,omitempty" doc:"Of the last failure."`
 }
 
-type apiCircuit struct {
+// Circuit is the state of a forward's circuit.
+type Circuit struct {
 	State    queue.CircuitState `json:"state" enum:"closed,open,half_open"`
 	Since    time.Time          `json:"since,omitzero"`
 	Probe    time.Time          `json:"next_probe,omitzero" doc:"While open: when the next probe may go."`
@@ -106,8 +118,8 @@ type apiCircuit struct {
 	Error    string             `json:"error,omitempty" doc:"What opened the circuit."`
 }
 
-// apiSummary is what lists tell of a message.
-type apiSummary struct {
+// Summary is what lists tell of a message.
+type Summary struct {
 	ID         queue.ID  `json:"id"`
 	ReceivedAt time.Time `json:"received_at"`
 	Endpoint   string    `json:"endpoint"`
@@ -116,21 +128,22 @@ type apiSummary struct {
 	Size       int64     `json:"size" doc:"Bytes of the stored record."`
 }
 
-// apiState is where one delivery stands.
-type apiState struct {
+// DeliveryState is where one delivery stands.
+type DeliveryState struct {
 	Forward     string      `json:"forward" doc:"Empty: the forward without a name."`
 	Destination string      `json:"destination"`
 	State       queue.State `json:"state,omitempty" enum:"waiting,delivered,dead_letter,cancelled,unrouted"`
 	Claimed     bool        `json:"claimed" doc:"An attempt is under way."`
 	Attempts    int         `json:"attempts" doc:"Counted ones, since the receipt or since a person redelivered."`
-	Last        *apiAttempt `json:"last_attempt,omitempty"`
+	Last        *Attempt    `json:"last_attempt,omitempty"`
 	Next        time.Time   `json:"next,omitzero" doc:"When a waiting one is due."`
 	Ended       time.Time   `json:"ended,omitzero" doc:"When it was delivered, cancelled or given up."`
 	Redelivered time.Time   `json:"redelivered,omitzero" doc:"When a person last redelivered it."`
 	Damaged     string      `json:"damaged,omitempty" doc:"Why its record cannot be read."`
 }
 
-type apiAttempt struct {
+// Attempt is one attempt at a delivery.
+type Attempt struct {
 	Number   int           `json:"number"`
 	At       time.Time     `json:"at"`
 	Duration float64       `json:"duration_seconds"`
@@ -140,40 +153,45 @@ type apiAttempt struct {
 	Excerpt  string        `json:"excerpt,omitempty" doc:"The beginning of the answer's body."`
 }
 
-type apiMessageEntry struct {
-	apiSummary
-	Deliveries []apiState `json:"deliveries"`
+// MessageEntry is a message in a list.
+type MessageEntry struct {
+	Summary
+	Deliveries []DeliveryState `json:"deliveries"`
 }
 
-type apiMessages struct {
-	Messages []apiMessageEntry `json:"messages"`
-	Next     queue.Cursor      `json:"next,omitempty" doc:"Give it as after to get the next page. Absent: the list is over. A page may be short, or empty, and still have one."`
-	Note     string            `json:"note,omitempty" doc:"Said where nothing matches."`
+// Messages is a page of messages.
+type Messages struct {
+	Messages []MessageEntry `json:"messages"`
+	Next     queue.Cursor   `json:"next,omitempty" doc:"Give it as after to get the next page. Absent: the list is over. A page may be short, or empty, and still have one."`
+	Note     string         `json:"note,omitempty" doc:"Said where nothing matches."`
 }
 
-type apiDelivery struct {
-	apiSummary
-	apiState
+// Delivery is a delivery in a list.
+type Delivery struct {
+	Summary
+	DeliveryState
 }
 
-type apiDeliveries struct {
-	Deliveries []apiDelivery `json:"deliveries"`
-	Next       queue.Cursor  `json:"next,omitempty" doc:"Give it as after to get the next page. Absent: the list is over. A page may be short, or empty, and still have one."`
-	Note       string        `json:"note,omitempty" doc:"Said where nothing matches."`
+// Deliveries is a page of deliveries.
+type Deliveries struct {
+	Deliveries []Delivery   `json:"deliveries"`
+	Next       queue.Cursor `json:"next,omitempty" doc:"Give it as after to get the next page. Absent: the list is over. A page may be short, or empty, and still have one."`
+	Note       string       `json:"note,omitempty" doc:"Said where nothing matches."`
 }
 
-// apiMessage is all that is kept of one message.
-type apiMessage struct {
-	apiSummary
-	Provider   string       `json:"provider,omitempty"`
-	Timestamp  time.Time    `json:"timestamp,omitzero" doc:"What the sender gave."`
-	Signed     string       `json:"signed,omitempty" doc:"What the signature covers: id, type, timestamp, body, url."`
-	Request    *apiRequest  `json:"request,omitempty" doc:"Absent where the message is damaged."`
-	Damaged    string       `json:"damaged,omitempty" doc:"Why the message cannot be read."`
-	Deliveries []apiHistory `json:"deliveries"`
+// Message is all that is kept of one message.
+type Message struct {
+	Summary
+	Provider   string    `json:"provider,omitempty"`
+	Timestamp  time.Time `json:"timestamp,omitzero" doc:"What the sender gave."`
+	Signed     string    `json:"signed,omitempty" doc:"What the signature covers: id, type, timestamp, body, url."`
+	Request    *Request  `json:"request,omitempty" doc:"Absent where the message is damaged."`
+	Damaged    string    `json:"damaged,omitempty" doc:"Why the message cannot be read."`
+	Deliveries []History `json:"deliveries"`
 }
 
-type apiRequest struct {
+// Request is a received request, redacted.
+type Request struct {
 	Method       string              `json:"method"`
 	URI          string              `json:"uri"`
 	Host         string              `json:"host"`
@@ -189,13 +207,14 @@ type apiRequest struct {
 	Truncated    bool                `json:"truncated" doc:"There is more of the body: …/body has all of it."`
 }
 
-type apiHistory struct {
-	apiState
-	History []apiAttempt `json:"history" doc:"Attempts, the oldest first. Of very many the oldest are not kept."`
+// History is a delivery with its attempts.
+type History struct {
+	DeliveryState
+	History []Attempt `json:"history" doc:"Attempts, the oldest first. Of very many the oldest are not kept."`
 }
 
-// apiFilter selects messages and deliveries. Members that are absent select all.
-type apiFilter struct {
+// Filter selects messages and deliveries. Members that are absent select all.
+type Filter struct {
 	ID       string  `json:"id,omitempty" doc:"One message. It goes with forward, and with state as for others, and with nothing else."`
 	Endpoint string  `json:"endpoint,omitempty"`
 	Forward  *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name."`
@@ -206,16 +225,16 @@ type apiFilter struct {
 	Until    string  `json:"until,omitempty" doc:"Received before: as since."`
 }
 
-// apiBulk asks for one chunk of work on what a filter selects.
-type apiBulk struct {
-	Filter  apiFilter    `json:"filter"`
+// Bulk asks for one chunk of work on what a filter selects.
+type Bulk struct {
+	Filter  Filter       `json:"filter"`
 	Forward *string      `json:"forward,omitempty" doc:"Of redeliver alone: the forward to which the selected messages go, also where they had no delivery to it. Without it each selected delivery is made again."`
 	After   queue.Cursor `json:"after,omitempty" doc:"next of the call before."`
 	Limit   int          `json:"limit,omitempty" doc:"How many are dealt with in this call: 1 to 1000, of count to 100000. Default: the most."`
 }
 
-// apiDone is what a chunk came to.
-type apiDone struct {
+// Done is what a chunk came to.
+type Done struct {
 	Matched   int            `json:"matched" doc:"How many the filter selected in this chunk."`
 	Changed   int            `json:"changed"`
 	Skipped   int            `json:"skipped"`
@@ -225,38 +244,38 @@ type apiDone struct {
 	Note      string         `json:"note,omitempty" doc:"Said where nothing matches."`
 }
 
-// apiTarget names an endpoint, or one of its forwards.
-type apiTarget struct {
+// Target names an endpoint, or one of its forwards.
+type Target struct {
 	Endpoint string  `json:"endpoint"`
 	Forward  *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name; absent: all of the endpoint."`
 }
 
-// apiPaused lists what was paused or resumed.
-type apiPaused struct {
+// Paused lists what was paused or resumed.
+type Paused struct {
 	Paused       bool     `json:"paused"`
 	Destinations []string `json:"destinations"`
 }
 
-// apiRedeliver says where a message goes once more.
-type apiRedeliver struct {
+// Redeliver says where a message goes once more.
+type Redeliver struct {
 	Forward *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name. Absent: the deliveries of the message that were not delivered, or if all were, all; where it was unrouted, what the endpoint's routing says now."`
 }
 
-// apiRedelivered lists the destinations that a message goes to once more.
-type apiRedelivered struct {
+// Redelivered lists the destinations that a message goes to once more.
+type Redelivered struct {
 	ID           queue.ID          `json:"id"`
 	Destinations []string          `json:"destinations"`
 	Skipped      map[string]string `json:"skipped,omitempty" doc:"Deliveries that were left alone, by destination, with the reason."`
 }
 
-// apiForgotten says whether a dedupe key was there.
-type apiForgotten struct {
+// Forgotten says whether a dedupe key was there.
+type Forgotten struct {
 	Forgotten bool   `json:"forgotten" doc:"False: there was no such key."`
 	Note      string `json:"note,omitempty"`
 }
 
-// apiEvent is the data of an event in the live stream.
-type apiEvent struct {
+// Event is the data of an event in the live stream.
+type Event struct {
 	At        time.Time `json:"at"`
 	Endpoint  string    `json:"endpoint"`
 	Forward   *string   `json:"forward,omitempty" doc:"Of attempts and circuits."`
@@ -274,12 +293,12 @@ type apiEvent struct {
 	Next      time.Time `json:"next,omitzero" doc:"When a failed attempt will be repeated, or an open circuit probed."`
 }
 
-// apiLost is the data of the event lost.
-type apiLost struct {
+// Lost is the data of the event lost.
+type Lost struct {
 	Lost int64 `json:"lost" doc:"How many events this reader has missed, being too slow."`
 }
 
-// apiError is the body of every failure.
-type apiError struct {
+// Error is the body of every failure.
+type Error struct {
 	Error string `json:"error"`
 }

@@ -1,4 +1,4 @@
-package caddymodule
+package terminal
 
 import (
 	"bytes"
@@ -11,29 +11,31 @@ import (
 	"golang.org/x/term"
 )
 
-// table is what a command prints in columns. On a terminal its lines end where
+// Table is what a command prints in columns. On a terminal its lines end where
 // the terminal does, so that each row stays one line; elsewhere they are whole.
-type table struct {
+type Table struct {
 	text bytes.Buffer
 	w    *tabwriter.Writer
 }
 
-func newTable(columns ...string) *table {
-	t := new(table)
+// NewTable returns a table whose first row is the columns.
+func NewTable(columns ...string) *Table {
+	t := new(Table)
 	t.w = tabwriter.NewWriter(&t.text, 0, 0, 2, ' ', 0)
-	t.row(columns...)
+	t.Row(columns...)
 	return t
 }
 
-// row adds a row. Cells come from [cell] where others have written them.
-func (t *table) row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
+// Row adds a row. Cells come from [Cell] where others have written them.
+func (t *Table) Row(cells ...string) { fmt.Fprintln(t.w, strings.Join(cells, "\t")) }
 
-func (t *table) print(out io.Writer) error {
+// Print writes the table.
+func (t *Table) Print(out io.Writer) error {
 	if err := t.w.Flush(); err != nil {
 		return err
 	}
 	width := 0
-	if f, ok := out.(*os.File); ok && isTerminal(f) {
+	if f, ok := out.(*os.File); ok && IsTerminal(f) {
 		width, _, _ = term.GetSize(int(f.Fd()))
 	}
 	for line := range strings.Lines(t.text.String()) {

@@ -1,4 +1,4 @@
-package caddymodule
+package cli
 
 import (
 	"bytes"
@@ -9,6 +9,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
+	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -25,48 +26,25 @@ func TestAgain(t *testing.T) {
 	}
 }
 
-func TestCut(t *testing.T) {
-	for _, c := range []struct {
-		width int
-		want  string
-	}{{0, "naïve words"}, {11, "naïve words"}, {6, "naïve…"}} {
-		if got := cut("naïve words", c.width); got != c.want {
-			t.Errorf("%d: %q", c.width, got)
-		}
-	}
-}
-
-// TestPrintableJSON: what JSON lets through reaches no terminal as it is, and
-// stays the same to a program.
-func TestPrintableJSON(t *testing.T) {
-	var b bytes.Buffer
-	if err := printJSON(&b, "<\x1b\u009b\u202e\U000e0001é>", ""); err != nil {
-		t.Fatal(err)
-	}
-	if got, want := b.String(), `"<\u001b\u009b\u202e\udb40\udc01é>"`+"\n"; got != want {
-		t.Errorf("%s, want %s", got, want)
-	}
-}
-
 func TestStates(t *testing.T) {
 	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
-	of := func(states ...queue.State) (all []apiState) {
+	of := func(states ...queue.State) (all []adminapi.DeliveryState) {
 		for _, s := range states {
-			all = append(all, apiState{State: s})
+			all = append(all, adminapi.DeliveryState{State: s})
 		}
 		return all
 	}
 	for _, c := range []struct {
-		in   []apiState
+		in   []adminapi.DeliveryState
 		want string
 	}{
 		{of(queue.StateDelivered), "delivered"},
 		{of(queue.StateDelivered, queue.StateDelivered), "delivered"},
 		{of(queue.StateDead, queue.StateDelivered, queue.StateDead), "1 delivered, 2 dead_letter"},
-		{[]apiState{{State: queue.StateWaiting, Next: now.Add(90 * time.Second)}}, "waiting, due in 1m"},
-		{[]apiState{{State: queue.StateWaiting, Next: now.Add(-time.Second)}}, "waiting"},
-		{[]apiState{{State: queue.StateWaiting, Claimed: true}}, "under way"},
-		{[]apiState{{State: queue.StateDead, Damaged: "checksum"}}, "damaged"},
+		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Next: now.Add(90 * time.Second)}}, "waiting, due in 1m"},
+		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Next: now.Add(-time.Second)}}, "waiting"},
+		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Claimed: true}}, "under way"},
+		{[]adminapi.DeliveryState{{State: queue.StateDead, Damaged: "checksum"}}, "damaged"},
 		{nil, "-"},
 	} {
 		if got := statesWords(c.in, now); got != c.want {
@@ -102,14 +80,14 @@ func TestFollow(t *testing.T) {
 // TestNeeds: what needs a person is said with the command for it.
 func TestNeeds(t *testing.T) {
 	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
-	r := statusReport{apiStatus: apiStatus{Now: now, Store: apiStore{BacklogBytes: 90, BacklogLimit: 100, Damaged: 1}}, Endpoints: []apiEndpoint{
-		{Name: "github", Forwards: []apiForward{
-			{Destination: "github", Circuit: &apiCircuit{State: queue.CircuitClosed}},
+	r := statusReport{Status: adminapi.Status{Now: now, Store: adminapi.Store{BacklogBytes: 90, BacklogLimit: 100, Damaged: 1}}, Endpoints: []adminapi.Endpoint{
+		{Name: "github", Forwards: []adminapi.Forward{
+			{Destination: "github", Circuit: &adminapi.Circuit{State: queue.CircuitClosed}},
 			{Name: "billing", Destination: "github/billing", DeadLetters: 3, Waiting: 1, Paused: true, LastError: "connection\x1b refused",
-				LastSuccess: now.Add(-time.Hour), Circuit: &apiCircuit{State: queue.CircuitOpen, Probe: now.Add(12 * time.Second)}},
+				LastSuccess: now.Add(-time.Hour), Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now.Add(12 * time.Second)}},
 		}},
 		{Name: "stripe", MaxBacklog: 1000, Bytes: 800},
-		{Name: "old", Kind: "orphaned", Forwards: []apiForward{{Destination: "old", Orphaned: true, Waiting: 12}}},
+		{Name: "old", Kind: "orphaned", Forwards: []adminapi.Forward{{Destination: "old", Orphaned: true, Waiting: 12}}},
 	}}
 	want := []string{
 		"The disk is full or faulty: senders get 503.",
@@ -127,26 +105,40 @@ func TestNeeds(t *testing.T) {
 			t.Errorf("line %d:\n%q, want\n%q", i, got[min(i, len(got)-1)], want[min(i, len(want)-1)])
 		}
 	}
-	for f, state := range map[*apiForward]string{
+	for f, state := range map[*adminapi.Forward]string{
 		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[2].Forwards[0]: "orphaned",
-		{Circuit: r.Endpoints[0].Forwards[1].Circuit}:                "circuit open, probe in 12s",
-		{Circuit: &apiCircuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
-		{Circuit: &apiCircuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",
+		{Circuit: r.Endpoints[0].Forwards[1].Circuit}:                      "circuit open, probe in 12s",
+		{Circuit: &adminapi.Circuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
+		{Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",
 	} {
-		if got := f.state(now); got != state {
+		if got := stateOfForward(f, now); got != state {
 			t.Errorf("%+v: %q, want %q", f, got, state)
 		}
 	}
 }
 
 func TestOutcomeOfAnAttempt(t *testing.T) {
-	for want, a := range map[string]apiAttempt{
+	for want, a := range map[string]adminapi.Attempt{
 		"delivered 204": {Status: 204},
 		"status 503":    {Failure: queue.Status, Status: 503, Error: "HTTP status 503"},
 		"not made":      {Error: "unreadable: a block is broken"},
 	} {
-		if got := a.outcome(); got != want {
+		if got := outcomeOf(&a); got != want {
 			t.Errorf("%+v: %s, want %s", a, got, want)
 		}
+	}
+}
+
+func TestStatusOfCircuitsAndRouting(t *testing.T) {
+	open := &adminapi.Circuit{State: queue.CircuitOpen}
+	for waiting, want := range map[int64]string{0: "idle, circuit was open", 1: "circuit open"} {
+		if got := stateOfForward(&adminapi.Forward{Circuit: open, Waiting: waiting}, time.Now()); got != want {
+			t.Errorf("%d wait: %q", waiting, got)
+		}
+	}
+	var text strings.Builder
+	r := statusReport{Endpoints: []adminapi.Endpoint{{Name: "all", Unrouted: 0}, {Name: "some", Unrouted: 2}}}
+	if err := r.print(&text); err != nil || !strings.Contains(text.String(), "some: 2 events matched no forward") || strings.Contains(text.String(), "all: ") {
+		t.Errorf("%v\n%s", err, text.String())
 	}
 }

@@ -1,0 +1,87 @@
+package adminapi
+
+import (
+	"errors"
+	"net/url"
+	"regexp"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// States are the states of a delivery, in the order in which they are listed.
+var States = []queue.State{queue.StateWaiting, queue.StateDelivered, queue.StateDead, queue.StateCancelled, queue.StateUnrouted}
+
+// StateNames are the states as texts.
+func StateNames() []string {
+	names := make([]string, len(States))
+	for i, s := range States {
+		names[i] = string(s)
+	}
+	return names
+}
+
+// MaxPage is how many messages or deliveries a page has at most.
+const MaxPage = 1000
+
+// FilterFromQuery reads a filter from the query of a URL. It is the reverse of
+// [Filter.Query], and checks nothing.
+func FilterFromQuery(query url.Values) Filter {
+	f := Filter{
+		Endpoint: query.Get("endpoint"), State: query.Get("state"), Type: query.Get("type"),
+		EventID: query.Get("event_id"), Since: query.Get("since"), Until: query.Get("until"),
+	}
+	if forward, ok := query["forward"]; ok {
+		f.Forward = &forward[0]
+	}
+	return f
+}
+
+// Query is the filter in a URL.
+func (f Filter) Query() url.Values {
+	q := make(url.Values)
+	for name, value := range map[string]string{
+		"endpoint": f.Endpoint, "state": f.State, "type": f.Type, "event_id": f.EventID, "since": f.Since, "until": f.Until,
+	} {
+		if value != "" {
+			q.Set(name, value)
+		}
+	}
+	if f.Forward != nil {
+		q.Set("forward", *f.Forward)
+	}
+	return q
+}
+
+var errTime = errors.New("it is neither a time such as 2026-01-31T12:00:00Z nor how long ago, such as 2h or 3d")
+
+// ParseTime reads a time as in RFC 3339, or a duration back from now such as 2h
+// or 3d. Empty: the zero time.
+func ParseTime(s string, now time.Time) (time.Time, error) {
+	if s == "" {
+		return time.Time{}, nil
+	}
+	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
+		return t, nil
+	}
+	d, err := time.ParseDuration(days.ReplaceAllStringFunc(s, inHours))
+	if err != nil || d < 0 {
+		return time.Time{}, errTime
+	}
+	return now.Add(-d), nil
+}
+
+// days finds the days of a duration, a unit that package time does not have.
+var days = regexp.MustCompile(`[0-9.]+d`)
+
+// inHours writes days as hours. A number that is none stays as it is, and fails
+// later.
+func inHours(s string) string {
+	n, err := strconv.ParseFloat(strings.TrimSuffix(s, "d"), 64)
+	if err != nil {
+		return s
+	}
+	return strconv.FormatFloat(24*n, 'f', -1, 64) + "h"
+}

@@ -1,0 +1,55 @@
+package adminapi
+
+import (
+	"net/url"
+	"reflect"
+	"testing"
+	"time"
+
+	"github.com/caddyserver/caddy/v2"
+)
+
+// TestParseTime: durations are those of a Caddyfile, back from now.
+func TestParseTime(t *testing.T) {
+	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	for _, s := range []string{"2h", "3d", "1.5d", "1d12h", "12h1d", "90s", "0s", "+1d", "-1d", "-2h", "d", ".d", "1..2d", "3", "3x", "yesterday", "1dd", "2 d"} {
+		d, err := caddy.ParseDuration(s)
+		want := now.Add(-d)
+		if err != nil || d < 0 {
+			want = time.Time{}
+		}
+		got, err := ParseTime(s, now)
+		if !got.Equal(want) || (err != nil) != want.IsZero() {
+			t.Errorf("%q: %v, %v, want %v", s, got, err, want)
+		}
+	}
+	if got, err := ParseTime("", now); err != nil || !got.IsZero() {
+		t.Errorf("nothing: %v, %v", got, err)
+	}
+	for s, want := range map[string]time.Time{"2026-01-15T10:30:00Z": now, "2026-01-15T12:30:00.5+02:00": now.Add(500 * time.Millisecond)} {
+		if got, err := ParseTime(s, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %v, %v", s, got, err)
+		}
+	}
+}
+
+// TestFilterThroughAQuery: a filter is the same after its way through a URL.
+// The ID has no place in one.
+func TestFilterThroughAQuery(t *testing.T) {
+	unnamed, named := "", "a b&c"
+	full := Filter{Forward: &named}
+	for v, i := reflect.ValueOf(&full).Elem(), 0; i < v.NumField(); i++ {
+		if f := v.Field(i); f.Kind() == reflect.String && v.Type().Field(i).Name != "ID" {
+			f.SetString(v.Type().Field(i).Name + " &=%")
+		}
+	}
+	for _, f := range []Filter{{}, {Endpoint: "pay", Forward: &unnamed}, full} {
+		query, err := url.ParseQuery(f.Query().Encode())
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := FilterFromQuery(query); !reflect.DeepEqual(got, f) {
+			t.Errorf("%+v became %+v", f, got)
+		}
+	}
+}
