@@ -190,7 +190,7 @@ func report(w io.Writer, outcomes []outcome) error {
 		return err
 	}
 	if failed > 0 {
-		return fmt.Errorf("%d of %s not accepted", failed, plural(int64(len(outcomes)), "request was", "requests were"))
+		return fmt.Errorf("%d of %s not accepted", failed, terminal.Plural(int64(len(outcomes)), "request was", "requests were"))
 	}
 	return nil
 }

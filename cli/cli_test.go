@@ -107,9 +107,9 @@ func TestNeeds(t *testing.T) {
 	}
 	for f, state := range map[*adminapi.Forward]string{
 		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[2].Forwards[0]: "orphaned",
-		{Circuit: r.Endpoints[0].Forwards[1].Circuit}:                      "circuit open, probe in 12s",
-		{Circuit: &adminapi.Circuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
-		{Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",
+		{Waiting: 1, Circuit: r.Endpoints[0].Forwards[1].Circuit}:                      "circuit open, probe in 12s",
+		{Waiting: 1, Circuit: &adminapi.Circuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
+		{Waiting: 1, Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",
 	} {
 		if got := stateOfForward(f, now); got != state {
 			t.Errorf("%+v: %q, want %q", f, got, state)
