@@ -70,7 +70,9 @@ func TestWeakKeys(t *testing.T) {
 		"RSA, 512 bits": &rsa.PublicKey{N: new(big.Int).SetBit(new(big.Int).Lsh(big.NewInt(1), 511), 0, 1), E: 65537},
 		"RSA, E=1":      &rsa.PublicKey{N: new(big.Int).SetBit(huge, 0, 1), E: 1}, "RSA, E=2": &rsa.PublicKey{N: huge, E: 2},
 		"RSA, even": &rsa.PublicKey{N: new(big.Int).Lsh(big.NewInt(1), 2047), E: 3}, "RSA, E<0": &rsa.PublicKey{N: huge, E: -3},
+		//lint:ignore SA1019 only the coordinates themselves make a key that is no point
 		"ECDSA, infinity": &ecdsa.PublicKey{Curve: elliptic.P256(), X: new(big.Int), Y: new(big.Int)},
+		//lint:ignore SA1019 only the coordinates themselves make a key that is no point
 		"ECDSA, no point": &ecdsa.PublicKey{Curve: elliptic.P256(), X: big.NewInt(1), Y: big.NewInt(1)},
 		"Ed25519, short":  ed25519.PublicKey(make([]byte, 31)), "unknown": "key",
 	} {

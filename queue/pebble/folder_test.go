@@ -189,9 +189,8 @@ func testDamagedFile(t *testing.T, files *vfs.MemFS, name string, count int, unk
 			return p.File == name || strings.HasSuffix(p.File, "*") && strings.HasPrefix(name, strings.TrimSuffix(p.File, "*"))
 		})
 	}
-	got := make(map[string]int)
 	if st := s.Stats(); st.Available {
-		got = drain(t, s, "a")
+		got := drain(t, s, "a")
 		// After a crash nobody knows whether the end of the log or of the MANIFEST was there.
 		if len(got) < count && s.Stats().Damaged == 0 && !unknown {
 			t.Errorf("%d of %d events came, and nothing is reported", len(got), count)
@@ -229,7 +228,7 @@ func testDamagedFile(t *testing.T, files *vfs.MemFS, name string, count int, unk
 		t.Fatal(err)
 	}
 	waitFor(t, "the store is available", func() bool { return s.Stats().Available })
-	got = drain(t, s, "a")
+	got := drain(t, s, "a")
 	least := count
 	switch {
 	case strings.HasSuffix(name, ".sst"):

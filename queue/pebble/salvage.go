@@ -133,9 +133,7 @@ type cut struct {
 
 func (x *salvager) run(to string) error {
 	f := x.folder
-	for _, p := range f.inspectClosed() {
-		f.problems = append(f.problems, p)
-	}
+	f.problems = append(f.problems, f.inspectClosed()...)
 	f.inspectIndex()
 	f.inspectOptions()
 	if err := x.readLogs(); err != nil {
