@@ -8,6 +8,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -23,6 +24,7 @@ type model struct {
 	fs       *vfs.MemFS
 	store    *Store
 	now      time.Time
+	clock    atomic.Pointer[time.Time] // now, for the store's goroutines
 	keys     [][]byte
 	messages map[queue.ID]*modelMessage
 	held     []heldClaim
@@ -53,7 +55,8 @@ var modelLanes = []string{"pay", "pay/audit", "pay/billing", "crm"}
 
 func (m *model) open() {
 	o := small(m.fs)
-	o.Now, o.Keys, o.Retention = func() time.Time { return m.now }, m.keys, 100*time.Hour
+	m.clock.Store(new(m.now))
+	o.Now, o.Keys, o.Retention = func() time.Time { return *m.clock.Load() }, m.keys, 100*time.Hour
 	var err error
 	if m.store, err = Open(o); err != nil {
 		m.Fatal(err)
@@ -70,6 +73,7 @@ func (m *model) ok(err error) {
 // step does one of the things that can happen to a store.
 func (m *model) step() {
 	m.now = m.now.Add(time.Duration(1+m.rng.IntN(3000)) * time.Millisecond)
+	m.clock.Store(new(m.now))
 	switch k := m.rng.IntN(20); {
 	case k < 6:
 		m.accept()
