@@ -114,22 +114,25 @@ func (r *reclaimer) round(ctx context.Context, lack int64) error {
 	}
 	r.last = time.Now()
 	size, first, newest := s.garbage.take()
-	s.space.spend.Store(size > 0 || r.fresh)
+	// Where most of the files is backlog, compaction without removals frees nothing.
+	worth := size > 0 || r.fresh && s.bytes.Load() < s.space.current().retained
+	s.space.spend.Store(worth)
 	err := s.compact(ctx, size, first, newest)
 	s.space.spend.Store(false)
-	s.space.compacted(err)
 	if err == nil {
 		r.fresh, r.failed = false, 0
+		s.space.compacted(nil)
 		s.options.Logger.Debug("compacted the queue's files, as the disk is nearly full", "removed", size, "took", time.Since(r.last))
 		return nil
 	}
 	s.garbage.putBack(size, first, newest)
-	if noSpace(err) {
+	if noSpace(err) && worth {
 		r.failed++
+		s.space.compacted(err)
 		// A compaction frees more than it needs, but it needs the space first.
-		if size > 0 || r.fresh {
-			s.space.give(false)
-		}
+		s.space.give(false)
+	} else if noSpace(err) {
+		r.fresh = false
 	}
 	return err
 }
@@ -194,7 +197,7 @@ const compactionLimit = 500 * time.Millisecond
 
 // compactionLate is how long round waits for a compaction in any case. The next round
 // begins another.
-const compactionLate = 5 * time.Second
+const compactionLate = 30 * time.Second
 
 var errCompactionLate = fmt.Errorf("the compaction goes on: %w", queue.ErrUnavailable)
 
