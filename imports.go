@@ -10,6 +10,8 @@
 package hookwicket
 
 import (
+	"strings"
+
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
@@ -32,12 +34,26 @@ is stopped. The others need no gateway.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = terminal.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+			pointToDocs(cmd)
 			store, catalogue := caddymodule.Commands()
-			addGroup(cmd, "operating", "See and mend a running gateway:", cli.Commands())
+			for _, c := range catalogue {
+				if c.Name() == "send" {
+					cli.WithEndpoint(c)
+				}
+			}
+			addGroup(cmd, "operating", "See and mend a running gateway:", cli.Commands(caddymodule.SignAnew))
 			addGroup(cmd, "store", "Look into a stopped one:", store)
 			addGroup(cmd, "catalogue", "Providers and their signatures:", catalogue)
 		},
 	})
+}
+
+// pointToDocs makes the help of a command and its subcommands name our documentation
+// instead of Caddy's, and show one line of usage.
+func pointToDocs(cmd *cobra.Command) {
+	cmd.SetHelpTemplate(new(cobra.Command).HelpTemplate() + "\nAll commands: https://github.com/hookwicket/hookwicket/blob/main/docs/operating.md\n")
+	const second = "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}"
+	cmd.SetUsageTemplate(strings.Replace(cmd.UsageTemplate(), second, "", 1))
 }
 
 // addGroup adds commands under a heading in the help.

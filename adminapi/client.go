@@ -17,14 +17,15 @@ import (
 	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
-// Client asks a running gateway, through Caddy's admin endpoint. Its methods may
-// be called from several goroutines.
+// Client asks a running gateway, through Caddy's admin endpoint, or through its inspector
+// with a token. Its methods may be called from several goroutines.
 type Client struct {
-	// Address is the admin endpoint as a person writes it, for errors.
+	// Address is the admin endpoint or the inspector as a person writes it, for errors.
 	Address string
 
-	base   string // of its URLs
+	base   string // of its URLs, [Prefix] included
 	origin string // empty: none is sent
+	token  string // empty: it is the admin endpoint
 	http   *http.Client
 }
 
@@ -45,12 +46,22 @@ func NewClient(address, network, target string) *Client {
 	if strings.HasPrefix(network, "unix") {
 		c.base, c.origin = "http://127.0.0.1", "" // a host for the sake of form
 	}
+	c.base += Prefix
 	c.http = &http.Client{Transport: &http.Transport{
 		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
 			return new(net.Dialer).DialContext(ctx, network, target)
 		},
 	}}
 	return c
+}
+
+// NewTokenClient returns a client of an inspector, by the URL of its page, that listens
+// with a token.
+func NewTokenClient(page *url.URL, token string) *Client {
+	return &Client{Address: page.Redacted(), base: strings.TrimRight(page.String(), "/") + "/listen", token: token, http: &http.Client{
+		// The token is for this URL alone.
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}}
 }
 
 // Get reads the answer of a path behind [Prefix] into out.
@@ -74,7 +85,11 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 	if out == nil {
 		return nil
 	}
-	if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
+	err = json.NewDecoder(resp.Body).Decode(out)
+	switch {
+	case err != nil && c.token != "":
+		return c.noInspector(resp)
+	case err != nil:
 		return fmt.Errorf("the gateway's answer cannot be read: %w", err)
 	}
 	return nil
@@ -83,7 +98,7 @@ func (c *Client) Call(ctx context.Context, method, path string, query url.Values
 // Open sends a request and returns the answer, whose status is 2xx. The caller
 // closes its body.
 func (c *Client) Open(ctx context.Context, method, path string, query url.Values, in any) (*http.Response, error) {
-	target := c.base + Prefix + path
+	target := c.base + path
 	if len(query) > 0 {
 		target += "?" + query.Encode()
 	}
@@ -103,6 +118,9 @@ func (c *Client) Open(ctx context.Context, method, path string, query url.Values
 	if c.origin != "" { // which some configurations want to see
 		r.Header.Set("Origin", c.origin)
 	}
+	if c.token != "" {
+		r.Header.Set("Authorization", "Bearer "+c.token)
+	}
 	if body != nil {
 		r.Header.Set("Content-Type", "application/json")
 	}
@@ -117,13 +135,15 @@ func (c *Client) Open(ctx context.Context, method, path string, query url.Values
 	return nil, c.refusal(resp)
 }
 
-// unreachable says in what way there is nobody, and what to do about it.
+// unreachable returns an error with the cause and the next step.
 func (c *Client) unreachable(ctx context.Context, err error) error {
 	if ctx.Err() != nil {
 		return ctx.Err()
 	}
 	why := terminal.Failure(err)
 	switch {
+	case c.token != "":
+		return fmt.Errorf("no answer from %s: %s", c.Address, why)
 	case errors.Is(err, syscall.ECONNREFUSED):
 		why = "connection refused"
 	case errors.Is(err, fs.ErrNotExist):
@@ -136,6 +156,12 @@ func (c *Client) unreachable(ctx context.Context, err error) error {
 	return fmt.Errorf("no Caddy answers at %s (%s); is it running? --address says where its admin endpoint is", c.Address, why)
 }
 
+// noInspector is the error for an answer that is not the inspector's.
+func (c *Client) noInspector(resp *http.Response) error {
+	return &RefusedError{resp.StatusCode, fmt.Sprintf("%s answers %s, and not as an inspector that has `listen`: the URL has to be that of its page, and no other login may stand before %s",
+		c.Address, resp.Status, terminal.Printable(c.base))}
+}
+
 // refusal reads an answer that is not 2xx. One that is not JSON is not the
 // gateway's.
 func (c *Client) refusal(resp *http.Response) error {
@@ -143,6 +169,10 @@ func (c *Client) refusal(resp *http.Response) error {
 	var said Error
 	ours := json.Unmarshal(text, &said) == nil && said.Error != ""
 	switch {
+	case c.token != "" && ours:
+		return &RefusedError{resp.StatusCode, c.Address + ": " + terminal.Printable(said.Error)}
+	case c.token != "":
+		return c.noInspector(resp)
 	case ours && resp.StatusCode == http.StatusForbidden:
 		return fmt.Errorf("the admin endpoint %s refuses: %s; `admin { origins … }` says whom it answers", c.Address, said.Error)
 	case ours:

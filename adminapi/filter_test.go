@@ -12,7 +12,7 @@ import (
 // TestParseTime: durations are those of a Caddyfile, back from now.
 func TestParseTime(t *testing.T) {
 	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
-	for _, s := range []string{"2h", "3d", "1.5d", "1d12h", "12h1d", "90s", "0s", "+1d", "-1d", "-2h", "d", ".d", "1..2d", "3", "3x", "yesterday", "1dd", "2 d"} {
+	for _, s := range []string{"2h", "3d", "1.5d", "1d12h", "12h1d", "90s", "0s", "+1d", "-1d", "-2h", "d", ".d", "1..2d", "3", "3x", "1dd", "2 d"} {
 		d, err := caddy.ParseDuration(s)
 		want := now.Add(-d)
 		if err != nil || d < 0 {
@@ -29,6 +29,32 @@ func TestParseTime(t *testing.T) {
 	for s, want := range map[string]time.Time{"2026-01-15T10:30:00Z": now, "2026-01-15T12:30:00.5+02:00": now.Add(500 * time.Millisecond)} {
 		if got, err := ParseTime(s, now); err != nil || !got.Equal(want) {
 			t.Errorf("%s: %v, %v", s, got, err)
+		}
+	}
+}
+
+// TestParseTimeOfDay: days and times of day are those of the zone of now, and a time of
+// day is the last one.
+func TestParseTimeOfDay(t *testing.T) {
+	zone := time.FixedZone("", 2*60*60)
+	now := time.Date(2026, 3, 1, 10, 30, 0, 0, zone)
+	for s, want := range map[string]time.Time{
+		"today":               time.Date(2026, 3, 1, 0, 0, 0, 0, zone),
+		"yesterday":           time.Date(2026, 2, 28, 0, 0, 0, 0, zone),
+		"2026-02-03":          time.Date(2026, 2, 3, 0, 0, 0, 0, zone),
+		"2026-02-03 14:05":    time.Date(2026, 2, 3, 14, 5, 0, 0, zone),
+		"2026-02-03T14:05:06": time.Date(2026, 2, 3, 14, 5, 6, 0, zone),
+		"10:30":               now,
+		"10:30:01":            time.Date(2026, 2, 28, 10, 30, 1, 0, zone),
+		"14:00":               time.Date(2026, 2, 28, 14, 0, 0, 0, zone),
+	} {
+		if got, err := ParseTime(s, now); err != nil || !got.Equal(want) {
+			t.Errorf("%s: %v, %v, want %v", s, got, err, want)
+		}
+	}
+	for _, s := range []string{"25:00", "tomorrow", "2026-02-30", "14"} {
+		if got, err := ParseTime(s, now); err == nil {
+			t.Errorf("%s: %v", s, got)
 		}
 	}
 }

@@ -20,14 +20,14 @@ type Status struct {
 	Store     Store     `json:"store"`
 	Limits    Limits    `json:"limits"`
 	Totals    Totals    `json:"totals"`
-	Listeners int       `json:"listeners" doc:"Readers of the live stream, Caddy's events app included where somebody subscribes to it."`
+	Listeners int       `json:"listeners" doc:"Readers of tail and listen, Caddy's events app included where somebody subscribes to it."`
 }
 
 // Store is the state of the open store.
 type Store struct {
-	Location      string `json:"location" doc:"What is open, such as pebble:/var/lib/caddy/webhook_gateway."`
+	Location      string `json:"location" doc:"The open store, such as pebble:/var/lib/caddy/webhook_gateway."`
 	Available     bool   `json:"available" doc:"False while the disk is full or faulty, or files of the store are damaged; senders get 503 then."`
-	Cause         string `json:"cause,omitempty" doc:"Why the store is not available, and what to do, where that is known."`
+	Cause         string `json:"cause,omitempty" doc:"Why the store is not available, and the next step, if known."`
 	DiskFull      bool   `json:"disk_full" doc:"The disk or its quota is full; senders get 503, deliveries go on as far as they can."`
 	DiskFree      *int64 `json:"disk_free_bytes,omitempty" doc:"Bytes free on the store's disk, without its reserve. Absent while unknown, as under a quota."`
 	DiskNeeded    int64  `json:"disk_needed_bytes" doc:"While disk_full: the free bytes at which events are accepted again. Otherwise 0."`
@@ -43,6 +43,10 @@ type Limits struct {
 	InFlightBytes int64 `json:"in_flight_bytes" doc:"Bytes of requests in memory: bodies, headers and copies."`
 	InFlightLimit int64 `json:"in_flight_limit_bytes" doc:"max_in_flight."`
 	WaitingTwins  int64 `json:"waiting_twins" doc:"Requests that wait for the outcome of an identical one."`
+
+	RefusedEntries int   `json:"refused_entries" doc:"Refused requests that are kept."`
+	RefusedBytes   int64 `json:"refused_bytes" doc:"Bytes of memory that they take."`
+	RefusedLimit   int64 `json:"refused_limit_bytes" doc:"The limit on refused_bytes; 0: refused requests are not kept."`
 }
 
 // Totals is the sums over all endpoints.
@@ -55,6 +59,11 @@ type Totals struct {
 	Paused      int   `json:"paused" doc:"Forwards that a person has paused."`
 	Open        int   `json:"circuits_open" doc:"Forwards whose circuit is open or half-open."`
 	Orphaned    int   `json:"orphaned" doc:"Destinations with deliveries that no endpoint of the configuration has."`
+
+	AcceptedLately  int64 `json:"accepted_last_hour"`
+	RefusedLately   int64 `json:"refused_last_hour" doc:"Those that would be, in observe mode, included."`
+	DeliveredLately int64 `json:"delivered_last_hour"`
+	FailedLately    int64 `json:"failed_last_hour" doc:"Attempts that failed."`
 }
 
 // Endpoints is the answer of endpoints.
@@ -66,7 +75,7 @@ type Endpoints struct {
 type Endpoint struct {
 	Name        string    `json:"name"`
 	Provider    string    `json:"provider,omitempty"`
-	Kind        string    `json:"kind" enum:"forward,pass,orphaned" doc:"forward: answers first and delivers later. pass: the next handler answers. orphaned: not in the configuration, but there are deliveries of it in the store."`
+	Kind        string    `json:"kind" enum:"forward,keep,pass,orphaned" doc:"forward: answers first and delivers later. keep: answers, keeps the events and delivers none. pass: the next handler answers. orphaned: not in the configuration, but there are deliveries of it in the store."`
 	Mode        string    `json:"mode,omitempty" enum:"enforce,observe"`
 	MaxBacklog  int64     `json:"max_backlog_bytes,omitempty"`
 	MaxInFlight int64     `json:"max_in_flight_bytes,omitempty"`
@@ -79,22 +88,76 @@ type Endpoint struct {
 	Unrouted    int64     `json:"unrouted" doc:"Events since the start of the process that matched no forward."`
 	Requests    Requests  `json:"requests"`
 	Forwards    []Forward `json:"forwards"`
+
+	Recent  RecentRequests `json:"recent"`
+	Latency *Latency       `json:"latency,omitempty" doc:"Of requests with an event, accepted or dropped: from the request to the moment when its event was durable, or was passed on. Absent: none in the last hour."`
+
+	Settings []Setting `json:"settings,omitempty" doc:"The lines in force, defaults included. Absent in lists. A secret is shown by its length."`
+}
+
+// RecentRequests is an endpoint's requests in the last hour: 59 whole minutes and the
+// current one.
+type RecentRequests struct {
+	Accepted         int64   `json:"accepted" doc:"In the last hour; so are the others. They begin with the process and outlast reloads."`
+	Dropped          int64   `json:"dropped" doc:"Duplicates and replays."`
+	Refused          int64   `json:"refused" doc:"Refused ones. In observe mode: those that enforcing would refuse or drop."`
+	AcceptedByMinute []int64 `json:"accepted_by_minute,omitempty" doc:"60 numbers, the oldest minute first; the last is the current one. Absent: all are 0."`
+	RefusedByMinute  []int64 `json:"refused_by_minute,omitempty" doc:"As accepted_by_minute."`
+}
+
+// RecentAttempts is a forward's attempts in the last hour, as [RecentRequests].
+type RecentAttempts struct {
+	Delivered         int64   `json:"delivered" doc:"In the last hour; so are the others. They begin with the process and outlast reloads."`
+	Failed            int64   `json:"failed" doc:"Attempts that failed, whether they are repeated or not. Attempts that the gateway cut off are in neither."`
+	DeliveredByMinute []int64 `json:"delivered_by_minute,omitempty" doc:"60 numbers, the oldest minute first; the last is the current one. Absent: all are 0."`
+	FailedByMinute    []int64 `json:"failed_by_minute,omitempty" doc:"As delivered_by_minute."`
+}
+
+// Latency is the durations in the last hour: 55 to 60 minutes.
+type Latency struct {
+	Count int64   `json:"count" doc:"How many were measured."`
+	P50   float64 `json:"p50_seconds" doc:"Half took at most this long. It is interpolated between bounds that grow by the square root of 2, from 125 µs to 17 minutes; longer ones count as that."`
+	P95   float64 `json:"p95_seconds" doc:"95 % took at most this long."`
+}
+
+// Setting is a line of the configuration as it is in force.
+type Setting struct {
+	Name  string `json:"name" doc:"As in the Caddyfile."`
+	Value string `json:"value" doc:"For people; its form may change."`
+}
+
+// TestAsk says what a test event is like.
+type TestAsk struct {
+	Type string `json:"type,omitempty" doc:"The event's type. Absent: that of the provider's sample event."`
+	ID   string `json:"id,omitempty" doc:"The event's ID. Absent: a fresh one."`
+}
+
+// Tested is the outcome of a test event.
+type Tested struct {
+	Outcome      string   `json:"outcome" doc:"As in the metric requests_total: accepted, duplicate, replayed or refused."`
+	Reason       string   `json:"reason,omitempty" doc:"Why it was refused."`
+	Detail       string   `json:"detail,omitempty"`
+	MessageID    string   `json:"message_id,omitempty" doc:"Of the message that it became."`
+	EventID      string   `json:"event_id,omitempty"`
+	EventType    string   `json:"event_type,omitempty"`
+	Destinations []string `json:"destinations,omitempty" doc:"Where it goes. Absent where it matches no forward, or the endpoint only keeps events."`
 }
 
 // Requests is the counters of an endpoint's requests.
 type Requests struct {
-	Outcomes     map[string]int64 `json:"outcomes" doc:"Requests since the start of the process, by outcome, as in the metric requests_total."`
-	Refused      map[string]int64 `json:"refused" doc:"Refused ones by reason."`
-	Observed     map[string]int64 `json:"observed" doc:"In observe mode: what would have been said."`
-	LastAccepted time.Time        `json:"last_accepted,omitzero"`
-	LastRefused  time.Time        `json:"last_refused,omitzero"`
+	Outcomes      map[string]int64 `json:"outcomes" doc:"Requests since the start of the process, by outcome, as in the metric requests_total."`
+	Refused       map[string]int64 `json:"refused" doc:"Refused ones by reason."`
+	Observed      map[string]int64 `json:"observed" doc:"In observe mode: the outcomes that enforcing would have."`
+	RefusedLately map[string]int64 `json:"refused_last_hour" doc:"By reason, requests in the last hour that were refused or would be, and denied handshakes. Empty where refused requests are not kept."`
+	LastAccepted  time.Time        `json:"last_accepted,omitzero"`
+	LastRefused   time.Time        `json:"last_refused,omitzero"`
 }
 
 // Forward is one forward of an endpoint, or of the store alone.
 type Forward struct {
 	Name        string           `json:"name" doc:"Empty: the forward without a name."`
 	Destination string           `json:"destination" doc:"The endpoint, and behind a slash the forward's name if it has one."`
-	Orphaned    bool             `json:"orphaned" doc:"The configuration does not have it; its deliveries are kept, and nobody makes attempts."`
+	Orphaned    bool             `json:"orphaned" doc:"The configuration does not have it; its deliveries are kept, and no attempts are made."`
 	Paused      bool             `json:"paused"`
 	Waiting     int64            `json:"waiting"`
 	Claimed     int64            `json:"claimed"`
@@ -106,6 +169,9 @@ type Forward struct {
 	LastSuccess time.Time        `json:"last_success,omitzero"`
 	LastFailure time.Time        `json:"last_failure,omitzero"`
 	LastError   string           `json:"last_error,omitempty" doc:"Of the last failure."`
+	Recent      RecentAttempts   `json:"recent"`
+	Latency     *Latency         `json:"latency,omitempty" doc:"Of attempts, failed ones included. Absent: none in the last hour."`
+	Settings    []Setting        `json:"settings,omitempty" doc:"The lines in force, defaults included. Absent in lists."`
 }
 
 // Circuit is the state of a forward's circuit.
@@ -115,10 +181,10 @@ type Circuit struct {
 	Probe    time.Time          `json:"next_probe,omitzero" doc:"While open: when the next probe may go."`
 	InFlight int                `json:"in_flight" doc:"Attempts under way."`
 	Allowed  int                `json:"allowed" doc:"Attempts at once at the moment: fewer while a backlog drains after an outage."`
-	Error    string             `json:"error,omitempty" doc:"What opened the circuit."`
+	Error    string             `json:"error,omitempty" doc:"The error that opened the circuit."`
 }
 
-// Summary is what lists tell of a message.
+// Summary is a message in lists.
 type Summary struct {
 	ID         queue.ID  `json:"id"`
 	ReceivedAt time.Time `json:"received_at"`
@@ -139,7 +205,15 @@ type DeliveryState struct {
 	Next        time.Time   `json:"next,omitzero" doc:"When a waiting one is due."`
 	Ended       time.Time   `json:"ended,omitzero" doc:"When it was delivered, cancelled or given up."`
 	Redelivered time.Time   `json:"redelivered,omitzero" doc:"When a person last redelivered it."`
+	Why         *Why        `json:"why,omitempty" doc:"Of one message's waiting delivery that is not being attempted: what it waits for. Lists do not have it."`
 	Damaged     string      `json:"damaged,omitempty" doc:"Why its record cannot be read."`
+}
+
+// Why is the reason why a delivery waits.
+type Why struct {
+	Reason string    `json:"reason" enum:"paused,orphaned,stopped,circuit_open,circuit_half_open,order,due,rate,concurrency,soon" doc:"paused: by a person. orphaned: the configuration does not have its forward. stopped: the configuration is being stopped. circuit_open: the upstream is left alone after failures. circuit_half_open: a probe is under way. order: another one of the same order key goes first. due: its next attempt has a time. rate: the forward's rate is used up. concurrency: as many attempts as allowed are under way. soon: none of these; it is attempted next."`
+	Until  time.Time `json:"until,omitzero" doc:"When that is over, where it is known."`
+	Behind string    `json:"behind,omitempty" doc:"Of order: the message that goes first."`
 }
 
 // Attempt is one attempt at a delivery.
@@ -183,8 +257,8 @@ type Deliveries struct {
 type Message struct {
 	Summary
 	Provider   string    `json:"provider,omitempty"`
-	Timestamp  time.Time `json:"timestamp,omitzero" doc:"What the sender gave."`
-	Signed     string    `json:"signed,omitempty" doc:"What the signature covers: id, type, timestamp, body, url."`
+	Timestamp  time.Time `json:"timestamp,omitzero" doc:"The sender's time."`
+	Signed     string    `json:"signed,omitempty" doc:"The parts under the signature: id, type, timestamp, body, url."`
 	Request    *Request  `json:"request,omitempty" doc:"Absent where the message is damaged."`
 	Damaged    string    `json:"damaged,omitempty" doc:"Why the message cannot be read."`
 	Deliveries []History `json:"deliveries"`
@@ -204,7 +278,7 @@ type Request struct {
 	Body         string              `json:"body"`
 	Encoding     string              `json:"encoding,omitempty" enum:"base64" doc:"Of body, where it is not UTF-8."`
 	BodyBytes    int64               `json:"body_bytes" doc:"Of the whole body."`
-	Truncated    bool                `json:"truncated" doc:"There is more of the body: …/body has all of it."`
+	Truncated    bool                `json:"truncated" doc:"There is more of the body. Of a message, …/body has all of it."`
 }
 
 // History is a delivery with its attempts.
@@ -221,11 +295,11 @@ type Filter struct {
 	State    string  `json:"state,omitempty" doc:"One or more of waiting, delivered, dead_letter, cancelled, unrouted, with commas between; or all."`
 	Type     string  `json:"type,omitempty" doc:"An event type; * stands for any text."`
 	EventID  string  `json:"event_id,omitempty"`
-	Since    string  `json:"since,omitempty" doc:"Received then or later: a time as in RFC 3339, or how long ago, such as 2h or 3d."`
+	Since    string  `json:"since,omitempty" doc:"Received then or later: a time as in RFC 3339, a day or a time of day of the gateway's zone such as yesterday or 14:00, or how long ago, such as 2h or 3d."`
 	Until    string  `json:"until,omitempty" doc:"Received before: as since."`
 }
 
-// Bulk asks for one chunk of work on what a filter selects.
+// Bulk asks for one chunk of work on the selection of a filter.
 type Bulk struct {
 	Filter  Filter       `json:"filter"`
 	Forward *string      `json:"forward,omitempty" doc:"Of redeliver alone: the forward to which the selected messages go, also where they had no delivery to it. Without it each selected delivery is made again."`
@@ -233,14 +307,15 @@ type Bulk struct {
 	Limit   int          `json:"limit,omitempty" doc:"How many are dealt with in this call: 1 to 1000, of count to 100000. Default: the most."`
 }
 
-// Done is what a chunk came to.
+// Done is the result of a chunk.
 type Done struct {
 	Matched   int            `json:"matched" doc:"How many the filter selected in this chunk."`
 	Changed   int            `json:"changed"`
 	Skipped   int            `json:"skipped"`
-	SkippedBy map[string]int `json:"skipped_by,omitempty" doc:"By reason. busy: an attempt is under way. state: it is past what was asked. gone: it is not there any more. nowhere: it matches no forward. orphaned: its endpoint or forward is not in the configuration. damaged: it cannot be read."`
+	SkippedBy map[string]int `json:"skipped_by,omitempty" doc:"By reason. busy: an attempt is under way. state: its state has changed. gone: it was removed. nowhere: it matches no forward. orphaned: its endpoint or forward is not in the configuration. damaged: it cannot be read. Of refused requests: duplicate or replayed, impossible, or the reason for which it is still refused."`
 	Next      queue.Cursor   `json:"next,omitempty" doc:"Give it as after, and until as filter.until, to go on. Absent: that was all."`
-	Until     time.Time      `json:"until" doc:"What was received from then on is not touched."`
+	Held      map[string]Why `json:"held,omitempty" doc:"Of redeliver: destinations of changed deliveries that get none at the moment, with the reason. For an open circuit there is probe."`
+	Until     time.Time      `json:"until" doc:"Events that were received from then on are not touched."`
 	Note      string         `json:"note,omitempty" doc:"Said where nothing matches."`
 }
 
@@ -256,6 +331,12 @@ type Paused struct {
 	Destinations []string `json:"destinations"`
 }
 
+// Probed lists the destinations whose open circuit is probed.
+type Probed struct {
+	Destinations []string          `json:"destinations" doc:"One waiting delivery of each is attempted at once. The stream of tail has its outcome."`
+	Skipped      map[string]string `json:"skipped,omitempty" doc:"Destinations that are not probed, with the reason. closed: the circuit is closed, so deliveries are attempted when they are due. half_open: a probe is under way. paused: a person has paused it. idle: nothing waits. busy: all waiting deliveries were being attempted or changed for 2 seconds. orphaned: the configuration does not have it. stopped: the configuration is being stopped."`
+}
+
 // Redeliver says where a message goes once more.
 type Redeliver struct {
 	Forward *string `json:"forward,omitempty" doc:"A forward's name; empty: the one without a name. Absent: the deliveries of the message that were not delivered, or if all were, all; where it was unrouted, what the endpoint's routing says now."`
@@ -266,6 +347,7 @@ type Redelivered struct {
 	ID           queue.ID          `json:"id"`
 	Destinations []string          `json:"destinations"`
 	Skipped      map[string]string `json:"skipped,omitempty" doc:"Deliveries that were left alone, by destination, with the reason."`
+	Held         map[string]Why    `json:"held,omitempty" doc:"Of the destinations, those that get no delivery at the moment, with the reason. For an open circuit there is probe."`
 }
 
 // Forgotten says whether a dedupe key was there.
@@ -276,21 +358,27 @@ type Forgotten struct {
 
 // Event is the data of an event in the live stream.
 type Event struct {
-	At        time.Time `json:"at"`
-	Endpoint  string    `json:"endpoint"`
-	Forward   *string   `json:"forward,omitempty" doc:"Of attempts and circuits."`
-	Outcome   string    `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released. Of circuits: circuit_open, circuit_half_open, circuit_closed."`
-	Reason    string    `json:"reason,omitempty" doc:"Why a request was refused, or would have been."`
-	MessageID string    `json:"message_id,omitempty"`
-	EventID   string    `json:"event_id,omitempty"`
-	EventType string    `json:"event_type,omitempty"`
-	ClientIP  string    `json:"client_ip,omitempty"`
-	Attempt   int       `json:"attempt,omitempty"`
-	Status    int       `json:"status,omitempty" doc:"Of the upstream's answer."`
-	Failure   string    `json:"failure,omitempty"`
-	Error     string    `json:"error,omitempty"`
-	Duration  float64   `json:"duration_seconds,omitempty"`
-	Next      time.Time `json:"next,omitzero" doc:"When a failed attempt will be repeated, or an open circuit probed."`
+	At        time.Time      `json:"at"`
+	Endpoint  string         `json:"endpoint"`
+	Forward   *string        `json:"forward,omitempty" doc:"Of attempts and circuits."`
+	Outcome   string         `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released. Of circuits: circuit_open, circuit_half_open, circuit_closed."`
+	Reason    string         `json:"reason,omitempty" doc:"Why a request was refused, or would have been."`
+	Detail    string         `json:"detail,omitempty" doc:"Of refused and observed requests, as are method, uri and size: more about the reason."`
+	Method    string         `json:"method,omitempty"`
+	URI       string         `json:"uri,omitempty" doc:"Path and query, redacted. Absent if it is longer than 2 KiB."`
+	Size      *int64         `json:"size,omitempty" doc:"Bytes of the body, as far as it was read or announced."`
+	RefusedID string         `json:"refused_id,omitempty" doc:"Of the copy of a refused request, for refused/{id}."`
+	MessageID string         `json:"message_id,omitempty"`
+	EventID   string         `json:"event_id,omitempty"`
+	EventType string         `json:"event_type,omitempty"`
+	ClientIP  string         `json:"client_ip,omitempty"`
+	Attempt   int            `json:"attempt,omitempty"`
+	Status    int            `json:"status,omitempty" doc:"Of the upstream's answer."`
+	Failure   string         `json:"failure,omitempty"`
+	Error     string         `json:"error,omitempty"`
+	Duration  float64        `json:"duration_seconds,omitempty"`
+	Next      time.Time      `json:"next,omitzero" doc:"When a failed attempt will be repeated, or an open circuit probed."`
+	Held      map[string]Why `json:"held,omitempty" doc:"Of accepted: the event's destinations whose circuit is open."`
 }
 
 // Lost is the data of the event lost.

@@ -23,10 +23,16 @@ type answers struct {
 	latencies []uint32 // microseconds, sorted
 }
 
-// offer sends events over all connections, each as fast as it is answered, for
-// as long as it is told. Any answer but 200 is an error.
-func offer(address string, t *batch, d time.Duration) (answers, error) {
-	conns := make([]*connection, connections)
+// load says how events are offered.
+type load struct {
+	connections int
+	rate        float64 // events per second over all connections; 0: as fast as they are answered
+}
+
+// offer sends events over all connections for as long as it is told. Any answer but 200
+// is an error.
+func (l load) offer(address string, t *batch, d time.Duration) (answers, error) {
+	conns := make([]*connection, l.connections)
 	for i := range conns {
 		c, err := net.Dial("tcp", address)
 		if err != nil {
@@ -37,9 +43,13 @@ func offer(address string, t *batch, d time.Duration) (answers, error) {
 	}
 	var wg sync.WaitGroup
 	began := time.Now()
-	for _, c := range conns {
+	for i, c := range conns {
 		c.SetDeadline(began.Add(d + 30*time.Second))
-		wg.Go(func() { c.run(began.Add(d)) })
+		if l.rate > 0 {
+			c.every = time.Duration(float64(l.connections) / l.rate * float64(time.Second))
+		}
+		first := began.Add(c.every * time.Duration(i) / time.Duration(l.connections))
+		wg.Go(func() { c.run(first, began.Add(d)) })
 	}
 	wg.Wait()
 	a := answers{began: began, lasted: time.Since(began)}
@@ -51,7 +61,7 @@ func offer(address string, t *batch, d time.Duration) (answers, error) {
 		}
 	}
 	if len(errs) > 0 {
-		return a, fmt.Errorf("%d of %d connections failed, the first with: %w", len(errs), connections, errs[0])
+		return a, fmt.Errorf("%d of %d connections failed, the first with: %w", len(errs), l.connections, errs[0])
 	}
 	slices.Sort(a.latencies)
 	a.count = len(a.latencies)
@@ -72,20 +82,25 @@ func (a answers) quantile(q float64) float64 {
 type connection struct {
 	net.Conn
 	request   *requestCopy
+	every     time.Duration // between two events; 0: as fast as they are answered
 	buffer    [4096]byte
 	latencies []uint32
 	err       error
 }
 
-func (c *connection) run(until time.Time) {
-	sent := time.Now()
-	for sent.Before(until) {
+// run sends events until the given time. At a fixed rate, a latency counts from the time
+// at which the event was due, so that an answer which is late makes the next ones late too.
+func (c *connection) run(due, until time.Time) {
+	for due.Before(until) {
+		time.Sleep(time.Until(due))
 		if c.err = c.roundTrip(c.request.nextEvent()); c.err != nil {
 			return
 		}
 		answered := time.Now()
-		c.latencies = append(c.latencies, uint32(answered.Sub(sent).Microseconds()))
-		sent = answered
+		c.latencies = append(c.latencies, uint32(answered.Sub(due).Microseconds()))
+		if due = due.Add(c.every); c.every == 0 {
+			due = answered
+		}
 	}
 }
 

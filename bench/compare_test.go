@@ -17,6 +17,7 @@ type contender struct {
 // ratio says what a figure is held against, and what the target is.
 type ratio struct {
 	to              string  // a contender's name
+	of              string  // the unit; default: perSecond
 	atLeast, atMost float64 // 0: no target
 }
 
@@ -45,12 +46,18 @@ func compare(b *testing.B, contenders ...contender) {
 			b.ReportMetric(0, "ns/op") // of no meaning here: not to be printed
 			line := row{group: b.Name(), label: c.label, figures: f, starts: c.starts}
 			for _, r := range c.ratios {
+				name := "x_" + r.to
+				if r.of == "" {
+					r.of = perSecond
+				} else {
+					name += "_" + r.of
+				}
 				base := medians(turns[r.to])
-				if base[perSecond] == 0 {
+				if base[r.of] == 0 {
 					continue // filtered out on the command line
 				}
-				x := f[perSecond] / base[perSecond]
-				b.ReportMetric(x, "x_"+r.to)
+				x := f[r.of] / base[r.of]
+				b.ReportMetric(x, name)
 				line.compared = append(line.compared, compared{r, x})
 			}
 			addRow(line)

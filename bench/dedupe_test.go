@@ -24,7 +24,7 @@ func BenchmarkDedupe(b *testing.B) {
 func benchmarkKey(b *testing.B) {
 	e := dedupe.Evidence{
 		Endpoint: "github", ID: "72d3162e-cc78-11e3-81ab-00000000002a",
-		Content: []byte(bodyOf("{id}", time.Now())),
+		Content: []byte(bodyOf("{id}", bodySize, time.Now())),
 	}
 	b.ReportAllocs()
 	for b.Loop() {
@@ -36,12 +36,12 @@ func benchmarkKey(b *testing.B) {
 func benchmarkWindowNew(b *testing.B) {
 	w := newWindow(b)
 	now, ctx := time.Now(), context.Background()
-	accepted := func() (bool, error) { return false, nil }
+	accepted := func(*dedupe.Turn) (bool, error) { return false, nil }
 	var i int64
 	b.ReportAllocs()
 	for b.Loop() {
 		i++
-		if again, err := w.Do(ctx, windowKey(i), now, time.Hour, accepted); again || err != nil {
+		if again, err := w.Do(ctx, waitingKey(i), now, time.Hour, accepted); again || err != nil {
 			b.Fatal(again, err)
 		}
 	}
@@ -52,9 +52,9 @@ func benchmarkWindowCached(b *testing.B) {
 	w := newWindow(b)
 	now, ctx := time.Now(), context.Background()
 	accepts := 0
-	accepted := func() (bool, error) { accepts++; return false, nil }
+	accepted := func(*dedupe.Turn) (bool, error) { accepts++; return false, nil }
 	for { // the cache takes a moment, and may refuse
-		again, err := w.Do(ctx, windowKey(1), now, time.Hour, accepted)
+		again, err := w.Do(ctx, waitingKey(1), now, time.Hour, accepted)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -66,7 +66,7 @@ func benchmarkWindowCached(b *testing.B) {
 	accepts = 0
 	b.ReportAllocs()
 	for b.Loop() {
-		w.Do(ctx, windowKey(1), now, time.Hour, accepted)
+		w.Do(ctx, waitingKey(1), now, time.Hour, accepted)
 	}
 	if accepts > 0 {
 		b.Errorf("%d duplicates were not found in the cache", accepts)
@@ -109,8 +109,6 @@ func newWindow(b *testing.B) *dedupe.Window {
 	b.Cleanup(w.Close)
 	return w
 }
-
-func windowKey(i int64) dedupe.Key { return dedupe.Key(waitingKey(i)) }
 
 // addTimed makes a row of an ordinary benchmark.
 func addTimed(b *testing.B, label string) {

@@ -42,25 +42,24 @@ var senders = map[string]sender{
 }
 
 const (
-	bodySize  = 1536
-	noiseSize = bodySize / 2
-	bodyEnd   = `"}}`
-	idLength  = 12
-	maxBatch  = 1 << 22 // events
+	bodySize = 1536 // of an event, where a benchmark does not say otherwise
+	bodyEnd  = `"}}`
+	idLength = 12
+	maxBatch = 1 << 22 // events
 )
 
-// bodyOf returns a body of bodySize bytes, with what a receiver looks at in
-// front and room for noise at the end.
-func bodyOf(id string, now time.Time) string {
+// bodyOf returns a body of so many bytes, with the fields of a receiver in
+// front and room for noise at the end, which is half of it.
+func bodyOf(id string, size int, now time.Time) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, `{"id":"%s","type":"order.created","created_at":"%s","event_id":"Ev0PV52K25","event":{"type":"message"},"data":{"items":[`,
 		id, now.UTC().Format(time.RFC3339))
-	for i := 0; b.Len() < bodySize-noiseSize-150; i++ {
+	for i := 0; b.Len() < size-size/2-150; i++ {
 		fmt.Fprintf(&b, `{"sku":"item-%04d","quantity":%d,"price":"19.90","gift":false},`, i, i%7+1)
 	}
 	b.WriteString(`{}],"note":"`)
 	// The ID is written in full later on.
-	missing := bodySize - b.Len() - len(bodyEnd) + strings.Count(id, "{id}")*(len("{id}")-idLength)
+	missing := size - b.Len() - len(bodyEnd) + strings.Count(id, "{id}")*(len("{id}")-idLength)
 	b.WriteString(strings.Repeat("x", missing) + bodyEnd)
 	return b.String()
 }
@@ -68,8 +67,9 @@ func bodyOf(id string, now time.Time) string {
 // setNoise overwrites the room at the end of a body with letters that no other
 // nearby event has, or the store would compress all events to nothing.
 func setNoise(body []byte, k int64) {
-	at := k * noiseSize % int64(len(noise)-noiseSize)
-	copy(body[len(body)-len(bodyEnd)-noiseSize:], noise[at:at+noiseSize])
+	size := int64(len(body) / 2)
+	at := k * size % int64(len(noise)-int(size))
+	copy(body[len(body)-len(bodyEnd)-int(size):], noise[at:at+size])
 }
 
 var noise = func() []byte {
@@ -97,13 +97,13 @@ type batch struct {
 
 var batches int64
 
-// newBatch signs n events of a provider.
-func newBatch(provider string, n int) *batch {
+// newBatch signs n events of a provider, with bodies of so many bytes.
+func newBatch(provider string, n, size int) *batch {
 	s, now := senders[provider], time.Now()
 	stamp := strconv.FormatInt(now.Unix(), 10)
-	body := bodyOf(s.id, now)
+	body := bodyOf(s.id, size, now)
 	head := "POST /webhook HTTP/1.1\r\nHost: hooks.example.com\r\nAccept: */*\r\nContent-Type: application/json\r\n" +
-		"Content-Length: " + strconv.Itoa(bodySize) + "\r\n" + strings.ReplaceAll(s.header, "{time}", stamp) + "\r\n"
+		"Content-Length: " + strconv.Itoa(size) + "\r\n" + strings.ReplaceAll(s.header, "{time}", stamp) + "\r\n"
 
 	batches++
 	t := &batch{
@@ -128,7 +128,7 @@ func newBatch(provider string, n int) *batch {
 			t.request = append(t.request, '{')
 		}
 	}
-	t.body = len(t.request) - bodySize
+	t.body = len(t.request) - size
 
 	var wg sync.WaitGroup
 	const parts = 4
@@ -168,7 +168,7 @@ func (c *requestCopy) setEvent(k int64) {
 	for _, at := range c.ids {
 		copy(c.bytes[at:], id[:])
 	}
-	setNoise(c.bytes, k)
+	setNoise(c.bytes[c.body:], k)
 }
 
 // sign appends the signature of what is in the copy.

@@ -23,10 +23,10 @@ import (
 )
 
 //go:embed Caddyfile
-var caddyfile []byte
+var gatewayCaddyfile []byte
 
 // sites are those of the Caddyfile, by the names of their ports.
-var sites = []string{"respond", "reverse_proxy", "github", "generic", "stripe", "passthrough"}
+var sites = []string{"respond", "reverse_proxy", "ceiling", "github", "generic", "stripe", "passthrough"}
 
 // startGateway runs Caddy with this Caddyfile, before the upstream and with its
 // store in the folder.
@@ -49,7 +49,7 @@ func gatewayMain() error {
 		os.Setenv("PORT_"+strings.ToUpper(site), port)
 		addresses[site] = address
 	}
-	text := append([]byte(nil), caddyfile...)
+	text := append([]byte(nil), gatewayCaddyfile...)
 	if n := int64(setting(endpointsVariable, 0)); n > 0 {
 		text = append(text, extraSite(n)...)
 	}

@@ -25,7 +25,7 @@ func TestEventsAreGenuine(t *testing.T) {
 				t.Fatal(err)
 			}
 			const signed = 2
-			b := newBatch(name, signed)
+			b := newBatch(name, signed, bodySize)
 			c := b.copy()
 			ids := make(map[string]bool)
 			for range signed + 2 { // the others are signed when they are needed

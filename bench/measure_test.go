@@ -4,7 +4,6 @@ import (
 	"os"
 	"slices"
 	"testing"
-	"time"
 )
 
 // figures are the results of one measurement, by unit.
@@ -18,6 +17,7 @@ const (
 	cpuEach   = "cpu-µs/req" // of the measured process alone
 	memory    = "peak-MB"    // of the measured process
 	starting  = "start-ms"
+	written   = "disk-B/req" // bytes that the measured process wrote to the disk
 )
 
 // run is one measurement: a process of its own, a warm-up, and then the clock.
@@ -28,6 +28,8 @@ type run struct {
 	again    bool   // one event over and over
 	folder   string // of the gateway; default: a fresh one
 	extra    int    // endpoints besides, whose upstream never answers
+	load     load   // default: 64 connections, as fast as they are answered
+	body     int    // bytes; default: bodySize
 }
 
 // measure offers events to a fresh gateway for the configured time.
@@ -57,6 +59,12 @@ func (r run) begin(b *testing.B) *session {
 	if s.provider == "" {
 		s.provider = "github"
 	}
+	if s.load.connections == 0 {
+		s.load.connections = connections
+	}
+	if s.body == 0 {
+		s.body = bodySize
+	}
 	if s.folder == "" {
 		s.temporary = newFolder(b)
 		s.folder = s.temporary
@@ -84,21 +92,21 @@ func (r run) begin(b *testing.B) *session {
 func (r run) sign() *batch {
 	n := 1
 	if !r.again {
-		n = int(40_000 * (duration(seconds) + warmUp()).Seconds())
+		n = max(1, int(40_000*(duration(seconds)+warmUp()).Seconds())*bodySize/r.body)
 	}
-	t := newBatch(r.provider, n)
+	t := newBatch(r.provider, n, r.body)
 	t.again = r.again || slices.Contains(baselines, r.site)
 	return t
 }
 
 func (s *session) measure(b *testing.B) figures {
 	b.Helper()
-	if _, err := offer(s.address, s.batch, warmUp()); err != nil {
+	if _, err := s.load.offer(s.address, s.batch, warmUp()); err != nil {
 		s.fail(b, err)
 	}
 	s.startProfile()
-	used := s.process.cpu()
-	a, err := offer(s.address, s.batch, duration(seconds))
+	used := s.process.used()
+	a, err := s.load.offer(s.address, s.batch, duration(seconds))
 	if err != nil {
 		s.fail(b, err)
 	}
@@ -109,8 +117,12 @@ func (s *session) measure(b *testing.B) figures {
 
 // cost is what the process took for a number of requests. The upstream serves
 // the whole run, so that its memory says nothing.
-func (s *session) cost(count int, before time.Duration) figures {
-	f := figures{cpuEach: float64((s.process.cpu() - before).Microseconds()) / float64(count)}
+func (s *session) cost(count int, before usage) figures {
+	now := s.process.used()
+	f := figures{
+		cpuEach: float64((now.cpu - before.cpu).Microseconds()) / float64(count),
+		written: (now.written - before.written) / float64(count),
+	}
 	if s.process != upstream {
 		f[memory], f[starting] = s.process.peakMemory(), s.process.started.Seconds()*1000
 	}

@@ -49,7 +49,7 @@ func prefillMain() error {
 	if err != nil {
 		return err
 	}
-	plain := []byte(bodyOf("{id}", time.Now()))
+	plain := []byte(bodyOf("{id}", bodySize, time.Now()))
 	var next atomic.Int64
 	var failed atomic.Pointer[error]
 	var wg sync.WaitGroup
@@ -62,7 +62,7 @@ func prefillMain() error {
 				if endpoints > 0 {
 					m.Endpoint = extraEndpoint(i % endpoints)
 				}
-				if _, err := store.Accept(context.Background(), m, id, queue.To(m.Endpoint)...); err != nil {
+				if _, err := store.Accept(context.Background(), m, id, queue.To(queue.ParseDestination(m.Endpoint))...); err != nil {
 					failed.Store(&err)
 				}
 			}

@@ -135,6 +135,23 @@ func (p *process) cpu() time.Duration {
 	return time.Duration(ticks) * (time.Second / 100)
 }
 
+// usage is what the process has used so far.
+type usage struct {
+	cpu     time.Duration
+	written float64 // bytes to the disk, those of the last moment not included
+}
+
+func (p *process) used() usage {
+	text, _ := os.ReadFile(fmt.Sprintf("/proc/%d/io", p.cmd.Process.Pid))
+	u := usage{cpu: p.cpu()}
+	for line := range strings.Lines(string(text)) {
+		if n, ok := strings.CutPrefix(line, "write_bytes: "); ok {
+			u.written, _ = strconv.ParseFloat(strings.TrimSpace(n), 64)
+		}
+	}
+	return u
+}
+
 // peakMemory is the most that the process has ever had in memory, in MB.
 func (p *process) peakMemory() float64 {
 	return kilobytes(fmt.Sprintf("/proc/%d/status", p.cmd.Process.Pid), "VmHWM:") / 1024

@@ -101,7 +101,7 @@ func (f family) signed(b *testing.B, now time.Time) (*verifiers.Request, verifie
 		}
 	}
 	r := row.Sample.Request("https://hooks.example.com/webhook", now, "evt_00000000002a")
-	switch body := strings.ReplaceAll(bodyOf("evt_{id}", now), "{id}", "00000000002a"); {
+	switch body := strings.ReplaceAll(bodyOf("evt_{id}", bodySize, now), "{id}", "00000000002a"); {
 	case f.form:
 		r.Body = []byte("MessageSid=SM1&Body=" + strings.Repeat("word+", bodySize/5-10))
 	case !f.sample:

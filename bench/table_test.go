@@ -36,7 +36,7 @@ func addRow(r row) {
 }
 
 // tableOrder is that of the groups of rows.
-var tableOrder = []string{"Accept", "Passthrough", "Duplicates", "Delivered", "Backlog", "Verify", "Scheme", "Dedupe", "Startup"}
+var tableOrder = []string{"Accept", "Passthrough", "Duplicates", "Delivered", "Backlog", "Rate", "Connections", "Bodies", "Configured", "Verify", "Scheme", "Dedupe", "Startup"}
 
 func printTable() {
 	if len(rows) == 0 {
@@ -50,8 +50,8 @@ func printTable() {
 	memTotal := kilobytes("/proc/meminfo", "MemTotal:")
 	fmt.Printf("\nMedians of %d turns of %g s each, %d connections, bodies of %d bytes; sender, gateway and upstream share "+
 		"%d cores and %.0f GB of memory. Every commit is fsynced.\n\n", rounds, seconds, connections, bodySize, runtime.NumCPU(), memTotal/(1<<20))
-	fmt.Println("| | per second | p50 / p99 ms | ratio | target | CPU µs each | memory MB |")
-	fmt.Println("|---|--:|--:|---|---|--:|--:|")
+	fmt.Println("| | per second | p50 / p99 ms | ratio | target | CPU µs each | written KB each | memory MB |")
+	fmt.Println("|---|--:|--:|---|---|--:|--:|--:|")
 	for _, r := range rows {
 		fmt.Println(r)
 	}
@@ -61,7 +61,11 @@ func printTable() {
 func (r row) String() string {
 	var ratios, targets []string
 	for _, c := range r.compared {
-		ratios = append(ratios, fmt.Sprintf("%.2f × %s", c.x, strings.ReplaceAll(c.to, "_", " ")))
+		base := strings.ReplaceAll(c.to, "_", " ")
+		if unit, _, _ := strings.Cut(c.of, "-"); c.of != perSecond && c.of != "" {
+			base = unit + " of " + base
+		}
+		ratios = append(ratios, fmt.Sprintf("%.2f × %s", c.x, base))
 		switch {
 		case c.atLeast > 0:
 			targets = append(targets, fmt.Sprintf("≥ %g%s", c.atLeast, missed(c.x < c.atLeast)))
@@ -80,7 +84,7 @@ func (r row) String() string {
 	cells := []string{
 		label, number(r.figures[perSecond], 0), latency,
 		strings.Join(ratios, ", "), strings.Join(targets, ", "),
-		number(r.figures[cpuEach], 2), number(r.figures[memory], 0),
+		number(r.figures[cpuEach], 2), number(r.figures[written]/1000, 1), number(r.figures[memory], 0),
 	}
 	return "| " + strings.Join(cells, " | ") + " |"
 }

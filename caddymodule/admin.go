@@ -23,7 +23,10 @@ func init() {
 // It holds no state and asks for the running app at each request. Caddy makes
 // the admin endpoint of a configuration before its apps, and keeps it even
 // where the apps then fail to start.
-type adminAPI struct{}
+type adminAPI struct {
+	only   []string // the endpoints that are shown; empty: all
+	holder *holder  // the owner of the token with which it is asked; nil: of none
+}
 
 // CaddyModule returns the Caddy module information.
 func (*adminAPI) CaddyModule() caddy.ModuleInfo {
@@ -46,6 +49,9 @@ func (a *adminAPI) dispatch() func(http.ResponseWriter, *http.Request) error {
 	}
 	methods := make(map[string][]string)
 	for _, route := range apiRoutes() {
+		if a.holder != nil && !slices.Contains(forListeners, route.id) {
+			continue
+		}
 		path := adminapi.Prefix + route.path
 		methods[path] = append(methods[path], route.method)
 		handle(route.method+" "+path, func(w http.ResponseWriter, r *http.Request) error {
@@ -59,16 +65,25 @@ func (a *adminAPI) dispatch() func(http.ResponseWriter, *http.Request) error {
 		}
 	}
 	for path, allowed := range methods {
-		handle(path, notServed(allowed))
+		for _, method := range everyMethod { // one by one: /refused/accept without a method conflicts with GET /refused/{id}
+			if !slices.Contains(allowed, method) && (method != http.MethodHead || !slices.Contains(allowed, http.MethodGet)) {
+				handle(method+" "+path, notServed(allowed))
+			}
+		}
 	}
 	handle("/", func(_ http.ResponseWriter, r *http.Request) error {
-		return apiFailure(http.StatusNotFound, "there is no %s; %s lists what there is", r.URL.Path, adminapi.Prefix+adminapi.PathOpenAPI)
+		return apiFailure(http.StatusNotFound, "there is no %s; %s lists the paths", r.URL.Path, adminapi.Prefix+adminapi.PathOpenAPI)
 	})
 	return func(w http.ResponseWriter, r *http.Request) error {
 		served := &served{ResponseWriter: w}
 		mux.ServeHTTP(served, r)
 		return served.err
 	}
+}
+
+// everyMethod are the methods for which a path says which others it has.
+var everyMethod = []string{
+	http.MethodGet, http.MethodHead, http.MethodPost, http.MethodPut, http.MethodPatch, http.MethodDelete, http.MethodOptions, http.MethodTrace,
 }
 
 // served carries the error of an operation through the mux to Caddy, which

@@ -13,9 +13,9 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// chunk is one bounded piece of work on what a filter selects. Who wants all of
-// it calls again with the cursor and the time that the piece before returned, so
-// that neither side holds more than one piece, however much there is.
+// chunk is one bounded piece of work on the selection of a filter. For the rest, a client
+// calls again with the cursor and the time of the last answer. Neither side has more
+// than one piece in memory.
 type chunk struct {
 	*opened
 	ask    adminapi.Bulk
@@ -23,6 +23,8 @@ type chunk struct {
 	limit  int
 	done   adminapi.Done
 	mu     sync.Mutex
+
+	reached []queue.Destination // by redelivered deliveries
 }
 
 // begin reads and checks the request for a chunk of at most so many. The caller
@@ -47,7 +49,7 @@ func (a *adminAPI) begin(r *http.Request, most int) (*chunk, error) {
 		c.release()
 		return nil, err
 	}
-	// Times are in milliseconds, as in IDs; what arrives within this one is new.
+	// Times are in milliseconds, as in IDs; events of this millisecond are new.
 	c.done.Until = now.UTC()
 	if !c.filter.Until.IsZero() {
 		c.done.Until = c.filter.Until.UTC()
@@ -56,15 +58,16 @@ func (a *adminAPI) begin(r *http.Request, most int) (*chunk, error) {
 	return c, nil
 }
 
-// finish answers with what the chunk came to.
-func (c *chunk) finish(w http.ResponseWriter, err error) error {
+// finish answers with the result of the chunk.
+func (c *chunk) finish(ctx context.Context, w http.ResponseWriter, err error) error {
 	if err != nil {
 		if c.done.Changed > 0 {
 			return fmt.Errorf("%w; %d of this chunk were done, and to repeat it does no harm", err, c.done.Changed)
 		}
 		return err
 	}
-	c.done.Note = noteOf(c.done.Matched, c.done.Next, c.ask.After)
+	c.done.Held = c.heldOf(c.reached)
+	c.done.Note = c.noteOf(ctx, c.filter, pageOf{c.done.Matched, c.done.Next, c.ask.After})
 	return writeJSON(w, c.done)
 }
 
@@ -200,7 +203,7 @@ func (c *chunk) byID(ctx context.Context) (entries []queue.Entry, err error) {
 		return nil, apiFailure(http.StatusNotFound, "message %s is of endpoint %s, not of %s", id, found.Endpoint, f.Endpoint)
 	}
 	for _, d := range found.Deliveries {
-		if c.filter.Destination != "" && d.Destination != c.filter.Destination ||
+		if c.filter.Destination != (queue.Destination{}) && d.Destination != c.filter.Destination ||
 			len(c.filter.States) > 0 && !slices.Contains(c.filter.States, d.State) {
 			continue
 		}
@@ -218,8 +221,8 @@ func (c *chunk) named(doing string) error {
 	return nil
 }
 
-// waiting holds a filter to waiting deliveries. One that selects nothing at all,
-// as that of an empty request, does not end everything.
+// waiting restricts a filter to waiting deliveries. An empty filter, as of an empty
+// request, is an error: it would select all of them.
 func (c *chunk) waiting(doing string) error {
 	if c.ask.Filter == (adminapi.Filter{}) {
 		return badRequest("filter: say which waiting deliveries are to be %s; all of them are {\"state\":\"waiting\"}", doing)
@@ -233,7 +236,7 @@ func (c *chunk) waiting(doing string) error {
 	return nil
 }
 
-// noForward refuses what only redeliver has.
+// noForward refuses the field forward, which is of redeliver alone.
 func (c *chunk) noForward() error {
 	if c.ask.Forward != nil {
 		return badRequest("forward: it belongs to redeliver; here say it in the filter")
@@ -251,7 +254,7 @@ func (a *adminAPI) bulk(w http.ResponseWriter, r *http.Request, check func(*chun
 	if err := errors.Join(c.noForward(), check(c)); err != nil {
 		return err
 	}
-	return c.finish(w, c.onDeliveries(r.Context(), func(e queue.Entry) error { return change(c, e) }))
+	return c.finish(r.Context(), w, c.onDeliveries(r.Context(), func(e queue.Entry) error { return change(c, e) }))
 }
 
 func (a *adminAPI) cancel(w http.ResponseWriter, r *http.Request) error {
@@ -278,15 +281,15 @@ func (a *adminAPI) count(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer c.release()
-	if c.ask.Forward != nil { // what redeliver would send to that forward: messages
-		return c.finish(w, c.onMessages(r.Context(), nil))
+	if c.ask.Forward != nil { // redeliver would send messages to that forward
+		return c.finish(r.Context(), w, c.onMessages(r.Context(), nil))
 	}
 	if c.ask.Filter.ID != "" {
 		entries, err := c.byID(r.Context())
 		c.done.Matched = len(entries)
-		return c.finish(w, err)
+		return c.finish(r.Context(), w, err)
 	}
-	return c.finish(w, c.pages(func(after queue.Cursor, n int) (int, queue.Cursor, error) {
+	return c.finish(r.Context(), w, c.pages(func(after queue.Cursor, n int) (int, queue.Cursor, error) {
 		page, err := c.store.Walk(r.Context(), c.filter, after, n)
 		return len(page.Entries), page.Next, err
 	}))

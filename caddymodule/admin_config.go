@@ -6,18 +6,18 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/queue"
 )
 
-// forwardTo is the forward of a destination; nil: the configuration has none.
-func (o *opened) forwardTo(destination string) *Forward {
-	endpoint, name := splitDestination(destination)
-	if h := o.app.endpoints[endpoint]; h != nil {
-		return h.forward(name)
+// forwardTo returns the forward of a destination; nil: the configuration has none.
+func (o *opened) forwardTo(destination queue.Destination) *Forward {
+	if h := o.app.endpoints[destination.Endpoint]; h != nil {
+		return h.forward(destination.Forward)
 	}
 	return nil
 }
 
-// longestRetention is the longest time for which anything that has ended is kept.
+// longestRetention is the longest retention of all endpoints.
 func (o *opened) longestRetention() time.Duration {
 	longest := o.app.retention()
 	for _, h := range o.app.endpoints {
@@ -26,41 +26,38 @@ func (o *opened) longestRetention() time.Duration {
 	return longest
 }
 
-// circuit tells how the worker of a destination does; nil: there is none.
-func (o *opened) circuit(destination string) *adminapi.Circuit {
-	run := o.app.run()
-	if run == nil {
-		return nil
-	}
-	w := run.delivering[destination]
+// circuit returns the circuit of a destination's worker; nil: there is no worker.
+func (o *opened) circuit(destination queue.Destination) *adminapi.Circuit {
+	w := o.worker(destination)
 	if w == nil {
 		return nil
 	}
 	health := w.Health()
-	endpoint, _ := splitDestination(destination)
 	return &adminapi.Circuit{
 		State: health.Circuit, Since: utc(health.Since), Probe: utc(health.Probe),
 		InFlight: health.InFlight, Allowed: health.Allowed,
-		Error: o.redactor(context.Background(), endpoint).answer(health.Last),
+		Error: o.redactor(context.Background(), destination.Endpoint).answer(health.Last),
 	}
 }
 
-// describeConfigured tells of an endpoint what its configuration says.
+// describeConfigured adds the settings of an endpoint from the configuration.
 func (o *opened) describeConfigured(e *adminapi.Endpoint, h *Handler) {
 	e.Provider, e.Kind, e.Mode = h.row.Name, "pass", h.Mode
 	if e.Mode == "" {
 		e.Mode = "enforce"
 	}
 	if h.asynchronous() {
-		e.Kind = "forward"
+		if e.Kind = "forward"; h.Keep {
+			e.Kind = "keep"
+		}
 		retention := h.retention().Seconds()
 		e.Retention = &retention
 	}
 	e.MaxBacklog, e.MaxInFlight = h.MaxBacklog, h.MaxInFlight
 }
 
-// redactor knows what is hidden of an endpoint's messages. Of endpoints that the
-// configuration does not have it knows no more than what is always hidden.
+// redactor returns the redactor of an endpoint's messages. For an endpoint that the
+// configuration does not have, it hides only the values that are always hidden.
 func (o *opened) redactor(ctx context.Context, endpoint string) *redactor {
 	if r := o.redactors[endpoint]; r != nil {
 		return r
@@ -79,7 +76,7 @@ func (o *opened) redactor(ctx context.Context, endpoint string) *redactor {
 	return r
 }
 
-// redactor knows what is hidden of this endpoint's messages and of the answers to
+// redactor returns the redactor of this endpoint's messages and of the answers to
 // them, which may quote their request: in the admin API and in the log alike.
 func (h *Handler) redactor(ctx context.Context, s *shared) *redactor {
 	r := newRedactor(h.row.Scheme)
@@ -91,7 +88,7 @@ func (h *Handler) redactor(ctx context.Context, s *shared) *redactor {
 	return r
 }
 
-// hide adds what a configuration names.
+// hide adds the values that a configuration names.
 func (r *redactor) hide(named *Redact) {
 	if named == nil {
 		return
@@ -104,7 +101,7 @@ func (r *redactor) hide(named *Redact) {
 	}
 }
 
-// secrets are all that an endpoint knows and nobody is to see.
+// secrets returns all values of an endpoint that must not be shown.
 func (h *Handler) secrets(ctx context.Context, s *shared) (all []string) {
 	if h.resigner != nil {
 		all = append(all, h.resigner.secrets...)

@@ -47,7 +47,7 @@ func countersByEndpoint() *counterValues {
 }
 
 func newRequests() *adminapi.Requests {
-	return &adminapi.Requests{Outcomes: map[string]int64{}, Refused: map[string]int64{}, Observed: map[string]int64{}}
+	return &adminapi.Requests{Outcomes: map[string]int64{}, Refused: map[string]int64{}, Observed: map[string]int64{}, RefusedLately: map[string]int64{}}
 }
 
 func (c *counterValues) requests(endpoint string) adminapi.Requests {

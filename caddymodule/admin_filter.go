@@ -42,8 +42,14 @@ func (o *opened) settle(f adminapi.Filter, now time.Time) (queue.Filter, error) 
 			return q, err
 		}
 		if f.Forward != nil {
-			q.Destination = destination(f.Endpoint, *f.Forward)
+			q.Destination = queue.Destination{Endpoint: f.Endpoint, Forward: *f.Forward}
 		}
+	}
+	if f.Endpoint == "" && f.ID == "" && len(o.only) > 0 { // the store selects by one endpoint, or by none
+		if len(o.only) > 1 {
+			return q, badRequest("endpoint: say which one; you may see %s", someOf(o.only))
+		}
+		q.Endpoint = o.only[0]
 	}
 	var err error
 	if q.States, err = parseStates(f.State); err != nil {
@@ -56,7 +62,7 @@ func (o *opened) settle(f adminapi.Filter, now time.Time) (queue.Filter, error) 
 		return q, badRequest("until: %w", err)
 	}
 	if !q.Since.IsZero() && !q.Until.IsZero() && !q.Since.Before(q.Until) {
-		return q, badRequest("since (%s) is not before until (%s), so that nothing can match", q.Since.UTC().Format(time.RFC3339), q.Until.UTC().Format(time.RFC3339))
+		return q, badRequest("since (%s) is not before until (%s), so nothing can match", q.Since.UTC().Format(time.RFC3339), q.Until.UTC().Format(time.RFC3339))
 	}
 	return q, nil
 }
@@ -73,7 +79,11 @@ func parseStates(s string) (states []queue.State, err error) {
 			for i, known := range adminapi.States {
 				words[i] = string(known)
 			}
-			return nil, badRequest("state: there is no %q%s; there are %s, and all", name, didYouMean(name, words), strings.Join(words, ", "))
+			meant := didYouMean(name, words)
+			if known := adminapi.StateMeant[name]; known != "" {
+				meant = " (did you mean " + string(known) + "?)"
+			}
+			return nil, badRequest("state: there is no %q%s; there are %s, and all", name, meant, strings.Join(words, ", "))
 		}
 		if !slices.Contains(states, state) {
 			states = append(states, state)

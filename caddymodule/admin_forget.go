@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/hookwicket/hookwicket/adminapi"
-	"github.com/hookwicket/hookwicket/dedupe"
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
@@ -55,7 +54,7 @@ func (a *adminAPI) forget(w http.ResponseWriter, r *http.Request) error {
 	return writeJSON(w, answer)
 }
 
-// handlerOf is the endpoint of the configuration whose rule makes the keys.
+// handlerOf returns the endpoint of the configuration, whose rule makes the keys.
 func (o *opened) handlerOf(endpoint string) (*Handler, error) {
 	if _, err := o.checkTarget(endpoint, nil); err != nil {
 		return nil, err
@@ -63,15 +62,15 @@ func (o *opened) handlerOf(endpoint string) (*Handler, error) {
 	h := o.app.endpoints[endpoint]
 	switch {
 	case h == nil:
-		return nil, apiFailure(http.StatusUnprocessableEntity, "endpoint %s is not in the configuration, so that nobody can say how its keys are made", endpoint)
+		return nil, apiFailure(http.StatusUnprocessableEntity, "endpoint %s is not in the configuration, so the rule of its keys is unknown", endpoint)
 	case h.window == 0:
 		return nil, apiFailure(http.StatusUnprocessableEntity, "endpoint %s does not deduplicate", endpoint)
 	}
 	return h, nil
 }
 
-// forgetEvent forgets what an event ID is known by: the ID itself where it is
-// signed, and else the contents of the messages that came under it.
+// forgetEvent forgets the keys of an event ID: the key of the ID itself if the ID is
+// signed, else those of the kept messages with this ID.
 func (o *opened) forgetEvent(ctx context.Context, endpoint, event string) (answer adminapi.Forgotten, err error) {
 	h, err := o.handlerOf(endpoint)
 	if err != nil {
@@ -106,8 +105,8 @@ func (o *opened) forgetEvent(ctx context.Context, endpoint, event string) (answe
 	return answer, nil
 }
 
-// forgetMessage forgets what a stored message is known by. Where that depends on
-// what was signed, the request is verified once more to find out.
+// forgetMessage forgets the keys of a stored message. If they depend on the signed
+// parts, the request is verified again to find these.
 func (o *opened) forgetMessage(ctx context.Context, found *queue.Inspection) (bool, error) {
 	h, err := o.handlerOf(found.Endpoint)
 	if err != nil {
@@ -120,7 +119,7 @@ func (o *opened) forgetMessage(ctx context.Context, found *queue.Inspection) (bo
 	event := verifiers.Event{ID: m.EventID}
 	event.Signed.ID = slices.Contains(strings.Fields(m.Signed), "id")
 	if h.rule.DigestOnly || !event.Signed.ID || m.EventID == "" {
-		guest, err := h.current(ctx, o.shared)
+		checker, err := h.current(ctx, o.shared)
 		if err != nil {
 			return false, err
 		}
@@ -129,9 +128,9 @@ func (o *opened) forgetMessage(ctx context.Context, found *queue.Inspection) (bo
 			return false, err
 		}
 		request := &verifiers.Request{Method: m.Method, URL: h.calledURL(r), Header: m.Header, Body: m.Body}
-		if event, err = guest.verifier.Verify(ctx, request); err != nil {
+		if event, err = checker.verifier.Verify(ctx, request); err != nil {
 			return false, apiFailure(http.StatusUnprocessableEntity,
-				"message %s is known by what was signed, and its signature does not hold any more (%s); has the secret changed?", found.ID, verifiers.ReasonOf(err))
+				"the key of message %s comes from its signed parts, and its signature is not valid any more (%s); has the secret changed?", found.ID, verifiers.ReasonOf(err))
 		}
 	}
 	return o.forgetIdentity(ctx, h.identify(event))
@@ -147,7 +146,7 @@ func (o *opened) forgetIdentity(ctx context.Context, id queue.Identity) (there b
 		if err != nil {
 			return there, err
 		}
-		o.shared.window.Forget(dedupe.Key(key))
+		o.shared.window.Forget(key)
 		there = there || was
 	}
 	return there, nil

@@ -8,7 +8,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// list is what both lists ask for.
+// list is the query of both lists.
 func (a *adminAPI) list(r *http.Request) (o *opened, f queue.Filter, after queue.Cursor, limit int, err error) {
 	query := r.URL.Query()
 	if limit, err = parseLimit(query.Get("limit"), defaultPage, adminapi.MaxPage); err != nil {
@@ -41,8 +41,13 @@ func (a *adminAPI) messages(w http.ResponseWriter, r *http.Request) error {
 		for j, d := range m.Deliveries {
 			answer.Messages[i].Deliveries[j] = stateOf(d, red)
 		}
+		if a.holder != nil { // who listens need not know how the upstreams are
+			answer.Messages[i].Deliveries = []adminapi.DeliveryState{}
+		}
 	}
-	answer.Note = noteOf(len(page.Messages), page.Next, after)
+	if a.holder == nil {
+		answer.Note = o.noteOf(r.Context(), f, pageOf{len(page.Messages), page.Next, after})
+	}
 	return writeJSON(w, answer)
 }
 
@@ -61,21 +66,8 @@ func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 		red := o.redactor(r.Context(), e.Endpoint)
 		answer.Deliveries[i] = adminapi.Delivery{Summary: summaryOf(e.Summary, red), DeliveryState: stateOf(e.DeliveryState, red)}
 	}
-	answer.Note = noteOf(len(page.Entries), page.Next, after)
+	answer.Note = o.noteOf(r.Context(), f, pageOf{len(page.Entries), page.Next, after})
 	return writeJSON(w, answer)
-}
-
-// noteOf says in words what an empty page means.
-func noteOf(n int, next, after queue.Cursor) string {
-	switch {
-	case n > 0:
-		return ""
-	case next != "":
-		return "nothing so far matches; go on with next"
-	case after != "":
-		return "nothing more matches"
-	}
-	return "nothing matches"
 }
 
 func summaryOf(s queue.Summary, red *redactor) adminapi.Summary {
@@ -86,9 +78,8 @@ func summaryOf(s queue.Summary, red *redactor) adminapi.Summary {
 }
 
 func stateOf(d queue.DeliveryState, red *redactor) adminapi.DeliveryState {
-	_, forward := splitDestination(d.Destination)
 	s := adminapi.DeliveryState{
-		Forward: forward, Destination: d.Destination, State: d.State, Claimed: d.Claimed, Attempts: d.Attempts,
+		Forward: d.Destination.Forward, Destination: d.Destination.String(), State: d.State, Claimed: d.Claimed, Attempts: d.Attempts,
 		Next: utc(d.Next), Ended: utc(d.Ended), Redelivered: utc(d.Redelivered),
 	}
 	if d.Last != nil {

@@ -100,7 +100,7 @@ func (c *apiTester) all(op string, ask adminapi.Bulk) (sum adminapi.Done) {
 func fill(t *testing.T, store queue.Store, destination string, n int) {
 	t.Helper()
 	var group sync.WaitGroup
-	endpoint, _ := splitDestination(destination)
+	endpoint := queue.ParseDestination(destination).Endpoint
 	const writers = 64
 	for w := range writers {
 		group.Go(func() {
@@ -113,7 +113,7 @@ func fill(t *testing.T, store queue.Store, destination string, n int) {
 				if i%100 == 0 {
 					m.EventType = "rare"
 				}
-				if _, err := store.Accept(context.Background(), m, queue.Identity{}, queue.To(destination)...); err != nil {
+				if _, err := store.Accept(context.Background(), m, queue.Identity{}, queue.To(queue.ParseDestination(destination))...); err != nil {
 					t.Error(err)
 					return
 				}

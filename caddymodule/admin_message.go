@@ -28,6 +28,9 @@ func parseID(s string) (queue.ID, error) {
 // look returns a message, or says as much as can be known of where it is.
 func (o *opened) look(ctx context.Context, id queue.ID) (*queue.Inspection, error) {
 	found, err := o.store.Look(ctx, id)
+	if len(o.only) > 0 && (err != nil || !o.shows(found.Endpoint)) {
+		return nil, apiFailure(http.StatusNotFound, "there is no message %s in the endpoints that you may see", id)
+	}
 	if !errors.Is(err, queue.ErrNotFound) {
 		return found, err
 	}
@@ -94,8 +97,10 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 		answer.Request = requestOf(m, red, limit)
 		red = red.quoting(m)
 	}
+	stats := o.shared.store.Stats().Destinations
 	for i, d := range found.Deliveries {
 		answer.Deliveries[i] = adminapi.History{DeliveryState: stateOf(d.DeliveryState, red), History: make([]adminapi.Attempt, len(d.History))}
+		answer.Deliveries[i].Why = o.whyWaits(stats[d.Destination], d.DeliveryState, time.Now())
 		for j, attempt := range d.History {
 			answer.Deliveries[i].History[j] = attemptOf(attempt, red)
 		}
@@ -147,8 +152,8 @@ func (a *adminAPI) body(w http.ResponseWriter, r *http.Request) error {
 	return err
 }
 
-// undelivered leaves out the deliveries that an upstream has taken, unless all
-// are such: who redelivers a message means those that it failed to reach.
+// undelivered returns the deliveries of a message that are not delivered, or all of them
+// if all are: a redelivery without a forward is for the ones that failed.
 func undelivered(all []queue.DeliveryHistory) []queue.DeliveryHistory {
 	some := slices.DeleteFunc(slices.Clone(all), func(d queue.DeliveryHistory) bool { return d.State == queue.StateDelivered })
 	if len(some) == 0 {
@@ -169,20 +174,22 @@ func (a *adminAPI) redeliverMessage(w http.ResponseWriter, r *http.Request) erro
 	defer o.release()
 	answer := adminapi.Redelivered{ID: found.ID, Destinations: []string{}, Skipped: make(map[string]string)}
 	var failed error
-	done := func(destinations []string, to string, err error) {
+	var reached []queue.Destination
+	done := func(destinations []queue.Destination, to queue.Destination, err error) {
 		if err == nil {
-			answer.Destinations = append(answer.Destinations, destinations...)
+			answer.Destinations = append(answer.Destinations, textsOf(destinations)...)
+			reached = append(reached, destinations...)
 			return
 		}
 		failed = err
-		answer.Skipped[to] = err.Error()
+		answer.Skipped[to.String()] = err.Error()
 	}
 	if ask.Forward != nil {
 		if _, err := o.checkTarget(found.Endpoint, ask.Forward); err != nil {
 			return err
 		}
-		to := destination(found.Endpoint, *ask.Forward)
-		done([]string{to}, to, o.redeliverTo(r.Context(), found, to))
+		to := queue.Destination{Endpoint: found.Endpoint, Forward: *ask.Forward}
+		done([]queue.Destination{to}, to, o.redeliverTo(r.Context(), found, to))
 	} else {
 		for _, d := range undelivered(found.Deliveries) {
 			sent, err := o.again(r.Context(), found, d.DeliveryState)
@@ -192,6 +199,7 @@ func (a *adminAPI) redeliverMessage(w http.ResponseWriter, r *http.Request) erro
 	if len(answer.Destinations) == 0 && failed != nil {
 		return failed
 	}
+	answer.Held = o.heldOf(reached)
 	slices.Sort(answer.Destinations)
 	return writeJSON(w, answer)
 }

@@ -17,15 +17,17 @@ type opened struct {
 	shared  *shared
 	store   queue.Inspector
 	release func()
+	only    []string // the endpoints that are shown; empty: all
 
-	redactors map[string]*redactor // by endpoint, made as they are needed
+	redactors        map[string]*redactor // by endpoint, made as they are needed
+	refusedRedactors map[string]*redactor // the same for refused requests
 }
 
 // open finds the running app. The caller calls release in the end.
-func (*adminAPI) open() (*opened, error) {
+func (a *adminAPI) open() (*opened, error) {
 	app := runningApp()
 	if app == nil {
-		return nil, apiFailure(http.StatusServiceUnavailable, "the running configuration has no webhook_gateway endpoint, so that no store is open")
+		return nil, apiFailure(http.StatusServiceUnavailable, "the running configuration has no webhook_gateway endpoint, so no store is open")
 	}
 	s, release, err := app.use()
 	if err != nil {
@@ -36,7 +38,7 @@ func (*adminAPI) open() (*opened, error) {
 		release()
 		return nil, apiFailure(http.StatusServiceUnavailable, "the store %s cannot be looked into", s.location)
 	}
-	return &opened{app: app, shared: s, store: store, release: release}, nil
+	return &opened{app: app, shared: s, store: store, release: release, only: a.only}, nil
 }
 
 // runningApp is the app of the active configuration, or nil: not the one that is
@@ -53,28 +55,33 @@ func runningApp() *App {
 	return app
 }
 
+// shows reports whether the caller may see an endpoint.
+func (o *opened) shows(endpoint string) bool {
+	return len(o.only) == 0 || slices.Contains(o.only, endpoint)
+}
+
 // known are the destinations by endpoint: those of the configuration, and those
-// that the store has something of.
-func (o *opened) known() map[string][]string {
-	all := make(map[string][]string)
+// that the store has something of. Endpoints that the caller may not see are left out.
+func (o *opened) known() map[string][]queue.Destination {
+	all := make(map[string][]queue.Destination)
 	for name, h := range o.app.endpoints {
 		all[name] = h.destinations()
 	}
 	for d := range o.shared.store.Stats().Destinations {
-		endpoint, _ := splitDestination(d)
-		if !slices.Contains(all[endpoint], d) {
-			all[endpoint] = append(all[endpoint], d)
+		if !slices.Contains(all[d.Endpoint], d) {
+			all[d.Endpoint] = append(all[d.Endpoint], d)
 		}
 	}
+	maps.DeleteFunc(all, func(name string, _ []queue.Destination) bool { return !o.shows(name) })
 	for _, list := range all {
-		slices.Sort(list)
+		slices.SortFunc(list, queue.Destination.Compare)
 	}
 	return all
 }
 
 // checkTarget finds out whether there is such an endpoint, and such a forward of
 // it, and returns the destinations that are meant.
-func (o *opened) checkTarget(endpoint string, forward *string) ([]string, error) {
+func (o *opened) checkTarget(endpoint string, forward *string) ([]queue.Destination, error) {
 	known := o.known()
 	list, ok := known[endpoint]
 	if !ok {
@@ -84,14 +91,14 @@ func (o *opened) checkTarget(endpoint string, forward *string) ([]string, error)
 	if forward == nil {
 		return list, nil
 	}
-	one := destination(endpoint, *forward)
+	one := queue.Destination{Endpoint: endpoint, Forward: *forward}
 	if slices.Contains(list, one) {
-		return []string{one}, nil
+		return []queue.Destination{one}, nil
 	}
 	names := make([]string, 0, len(list))
 	for _, d := range list {
-		if _, name := splitDestination(d); name != "" {
-			names = append(names, name)
+		if d.Forward != "" {
+			names = append(names, d.Forward)
 		}
 	}
 	switch {

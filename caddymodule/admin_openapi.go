@@ -20,7 +20,7 @@ type object = map[string]any
 // of their bodies.
 func openAPI(routes []apiRoute) []byte {
 	d := document{schemas: object{}}
-	for _, v := range []any{adminapi.Error{}, adminapi.Event{}, adminapi.Lost{}} {
+	for _, v := range []any{adminapi.Error{}, adminapi.Event{}, adminapi.Lost{}, adminapi.Heard{}, adminapi.Gap{}} {
 		d.schema(reflect.TypeOf(v))
 	}
 	paths := object{}
@@ -98,7 +98,7 @@ func (d *document) operation(r apiRoute) object {
 }
 
 var errorMeanings = map[int]string{
-	400: "Something about the request is wrong; the error says what.",
+	400: "The request is wrong; the error names the mistake.",
 	404: "There is no such endpoint, forward, message or delivery.",
 	409: "An attempt is under way; try again when it has ended.",
 	410: "It was there and has gone; the error says when and why.",
@@ -128,6 +128,8 @@ func (d *document) schema(t reflect.Type) object {
 		return object{"type": "string", "format": "date-time"}
 	case reflect.TypeFor[queue.ID]():
 		return object{"type": "string", "format": "uuid"}
+	case reflect.TypeFor[[]byte]():
+		return object{"type": "string", "contentEncoding": "base64"}
 	}
 	switch t.Kind() {
 	case reflect.Pointer:

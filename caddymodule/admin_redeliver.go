@@ -12,7 +12,7 @@ import (
 
 var (
 	errNowhere    = errors.New("it matches no forward of its endpoint; name one with forward")
-	errOrphaned   = errors.New("its endpoint is not in the configuration, so that nobody can say where it goes")
+	errOrphaned   = errors.New("its endpoint is not in the configuration, so its forwards are unknown")
 	errUnreadable = errors.New("the message is damaged")
 )
 
@@ -26,8 +26,9 @@ func (a *adminAPI) redeliver(w http.ResponseWriter, r *http.Request) error {
 		if err := c.named("redeliver"); err != nil {
 			return err
 		}
-		return c.finish(w, c.onDeliveries(r.Context(), func(e queue.Entry) error {
-			_, err := c.again(r.Context(), &queue.Inspection{Summary: e.Summary}, e.DeliveryState, c.filter.States...)
+		return c.finish(r.Context(), w, c.onDeliveries(r.Context(), func(e queue.Entry) error {
+			sent, err := c.again(r.Context(), &queue.Inspection{Summary: e.Summary}, e.DeliveryState, c.filter.States...)
+			c.sent(sent, err)
 			return err
 		}))
 	}
@@ -35,20 +36,36 @@ func (a *adminAPI) redeliver(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	return c.finish(w, c.onMessages(r.Context(), func(m queue.MessageEntry) error {
-		return c.redeliverTo(r.Context(), &queue.Inspection{Summary: m.Summary}, to, stateIn(m, to))
+	return c.finish(r.Context(), w, c.onMessages(r.Context(), func(m queue.MessageEntry) error {
+		err := c.redeliverTo(r.Context(), &queue.Inspection{Summary: m.Summary}, to, stateIn(m, to))
+		c.sent([]queue.Destination{to}, err)
+		return err
 	}))
 }
 
+// sent notes where redelivered deliveries go.
+func (c *chunk) sent(destinations []queue.Destination, err error) {
+	if err != nil {
+		return
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	for _, d := range destinations {
+		if !slices.Contains(c.reached, d) {
+			c.reached = append(c.reached, d)
+		}
+	}
+}
+
 // target is the destination that the selected messages go to.
-func (c *chunk) target() (string, error) {
+func (c *chunk) target() (to queue.Destination, err error) {
 	if c.ask.Filter.Endpoint == "" {
-		return "", badRequest("forward: say in the filter of which endpoint it is")
+		return to, badRequest("forward: say in the filter of which endpoint it is")
 	}
 	if _, err := c.checkTarget(c.ask.Filter.Endpoint, c.ask.Forward); err != nil {
-		return "", err
+		return to, err
 	}
-	return destination(c.ask.Filter.Endpoint, *c.ask.Forward), nil
+	return queue.Destination{Endpoint: c.ask.Filter.Endpoint, Forward: *c.ask.Forward}, nil
 }
 
 // onMessages does the same to the messages of a chunk; without change it counts
@@ -71,9 +88,9 @@ func (c *chunk) onMessages(ctx context.Context, change func(queue.MessageEntry) 
 
 // again makes a delivery once more and returns where the message goes. One that
 // matched no forward is routed anew, as its endpoint's routing stands today.
-func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.DeliveryState, only ...queue.State) ([]string, error) {
+func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.DeliveryState, only ...queue.State) ([]queue.Destination, error) {
 	if d.State != queue.StateUnrouted {
-		return []string{d.Destination}, o.redeliverTo(ctx, found, d.Destination, only...)
+		return []queue.Destination{d.Destination}, o.redeliverTo(ctx, found, d.Destination, only...)
 	}
 	h := o.app.endpoints[found.Endpoint]
 	if h == nil {
@@ -87,36 +104,35 @@ func (o *opened) again(ctx context.Context, found *queue.Inspection, d queue.Del
 	if err != nil {
 		return nil, err
 	}
-	var sent []string
-	for _, route := range routes {
-		// Where it has another delivery now, somebody has redelivered it meanwhile.
-		if err := o.store.Redeliver(ctx, m.ID, route, queue.StateNone, queue.StateUnrouted); err != nil {
-			return sent, err
-		}
-		sent = append(sent, route.Destination)
-	}
-	if len(sent) == 0 {
+	if len(routes) == 0 {
 		return nil, errNowhere
+	}
+	if err := o.store.Reroute(ctx, m.ID, routes...); err != nil {
+		return nil, err
+	}
+	sent := make([]queue.Destination, len(routes))
+	for i, route := range routes {
+		sent[i] = route.Destination
 	}
 	return sent, nil
 }
 
 // redeliverTo makes the delivery to one destination once more, or for the first
 // time, in the order that the forward keeps.
-func (o *opened) redeliverTo(ctx context.Context, found *queue.Inspection, to string, only ...queue.State) error {
+func (o *opened) redeliverTo(ctx context.Context, found *queue.Inspection, to queue.Destination, only ...queue.State) error {
 	route := queue.Route{Destination: to}
 	if f := o.forwardTo(to); f != nil && f.effective.Order != nil {
 		m, err := o.read(ctx, found)
 		if err != nil {
 			return err
 		}
-		route = f.routeOf(m.Header, factsOf(&queue.Delivery{Message: m}), m.Body)
+		route = f.routeOf(m.Header, factsOf(&queue.Delivery{Message: m}))
 	}
 	return o.store.Redeliver(ctx, found.ID, route, only...)
 }
 
 // stateIn is the state of a message's delivery to a destination.
-func stateIn(m queue.MessageEntry, to string) queue.State {
+func stateIn(m queue.MessageEntry, to queue.Destination) queue.State {
 	for _, d := range m.Deliveries {
 		if d.Destination == to {
 			return d.State
@@ -164,9 +180,9 @@ func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool
 	if err != nil {
 		return err
 	}
-	if target.Forward == nil { // not what stands there without a forward of today
+	if target.Forward == nil { // without destinations that are gone and idle
 		stats := o.shared.store.Stats().Destinations
-		destinations = slices.DeleteFunc(destinations, func(d string) bool { return o.forwardTo(d) == nil && idle(stats[d]) })
+		destinations = slices.DeleteFunc(destinations, func(d queue.Destination) bool { return o.forwardTo(d) == nil && idle(stats[d]) })
 	}
 	if len(destinations) == 0 {
 		return badRequest("endpoint %s passes events on while the sender waits: it has no deliveries to pause", target.Endpoint)
@@ -176,5 +192,14 @@ func (a *adminAPI) setPaused(w http.ResponseWriter, r *http.Request, paused bool
 			return err
 		}
 	}
-	return writeJSON(w, adminapi.Paused{Paused: paused, Destinations: destinations})
+	return writeJSON(w, adminapi.Paused{Paused: paused, Destinations: textsOf(destinations)})
+}
+
+// textsOf returns destinations as the API shows them.
+func textsOf(destinations []queue.Destination) []string {
+	texts := make([]string, len(destinations))
+	for i, d := range destinations {
+		texts[i] = d.String()
+	}
+	return texts
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"encoding/base64"
 	"encoding/json"
 	"fmt"
 	"io"
@@ -190,6 +191,10 @@ func (c *apiTester) check(schema object, v any, at string) error {
 			}
 		case "format":
 			bad = checkFormat(want.(string), v)
+		case "contentEncoding":
+			if _, err := base64.StdEncoding.DecodeString(v.(string)); err != nil || want != "base64" {
+				bad = fmt.Sprintf("is %v", v)
+			}
 		case "minimum", "maximum":
 			n, limit := v.(float64), want.(float64)
 			if keyword == "minimum" && n < limit || keyword == "maximum" && n > limit {

@@ -32,14 +32,20 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 			InFlightBytes: o.shared.room.total.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
 		},
 	}
+	if kept := o.shared.refused.Stats(); !kept.Off {
+		l := &answer.Limits
+		l.RefusedEntries, l.RefusedBytes, l.RefusedLimit = kept.Entries, kept.Bytes, kept.Size
+	}
 	t := &answer.Totals
 	for _, e := range o.describe(stats, "") {
 		if e.Kind != "orphaned" {
 			t.Endpoints++
 		}
 		t.Waiting, t.Claimed, t.DeadLetters = t.Waiting+e.Waiting, t.Claimed+e.Claimed, t.DeadLetters+e.DeadLetters
+		t.AcceptedLately, t.RefusedLately = t.AcceptedLately+e.Recent.Accepted, t.RefusedLately+e.Recent.Refused
 		for _, f := range e.Forwards {
 			t.Forwards++
+			t.DeliveredLately, t.FailedLately = t.DeliveredLately+f.Recent.Delivered, t.FailedLately+f.Recent.Failed
 			if f.Paused {
 				t.Paused++
 			}
@@ -81,13 +87,22 @@ func (a *adminAPI) endpoint(w http.ResponseWriter, r *http.Request) error {
 	if _, err := o.checkTarget(name, nil); err != nil {
 		return err
 	}
-	return writeJSON(w, o.describe(o.shared.store.Stats(), name)[0])
+	e := o.describe(o.shared.store.Stats(), name)[0]
+	if h := o.app.endpoints[name]; h != nil {
+		e.Settings = h.settings()
+		for i := range e.Forwards {
+			if f := h.forward(e.Forwards[i].Name); f != nil {
+				e.Forwards[i].Settings = f.settings()
+			}
+		}
+	}
+	return writeJSON(w, e)
 }
 
-// describe tells of all endpoints by their names, or of one.
+// describe returns all endpoints, sorted by name, or one of them.
 func (o *opened) describe(stats queue.Stats, only string) []adminapi.Endpoint {
 	counts := countersByEndpoint()
-	known := o.known()
+	known, now := o.known(), uptime()
 	all := make([]adminapi.Endpoint, 0, len(known))
 	for _, name := range slices.Sorted(maps.Keys(known)) {
 		if only != "" && name != only {
@@ -98,11 +113,13 @@ func (o *opened) describe(stats queue.Stats, only string) []adminapi.Endpoint {
 		if h != nil {
 			o.describeConfigured(&e, h)
 		}
+		e.Requests.RefusedLately = o.shared.refused.Recent(name, time.Now())
 		e.Requests.LastAccepted, e.Requests.LastRefused = outcomes.lastRequests(name)
+		e.Recent, e.Latency = outcomes.of(name).recentRequests(now), outcomes.of(name).recentRequest.latency(now)
 		for _, d := range known[name] {
 			f := o.describeForward(stats.Destinations[d], d, counts)
 			if f.Orphaned && idle(stats.Destinations[d]) {
-				continue // nothing but what was routed nowhere, or has ended
+				continue // only ended or unrouted deliveries
 			}
 			e.Forwards = append(e.Forwards, f)
 			e.Waiting, e.Claimed, e.DeadLetters, e.Bytes = e.Waiting+f.Waiting, e.Claimed+f.Claimed, e.DeadLetters+f.DeadLetters, e.Bytes+f.Bytes
@@ -118,17 +135,19 @@ func (o *opened) describe(stats queue.Stats, only string) []adminapi.Endpoint {
 	return all
 }
 
-// idle: nobody has to do anything about it.
+// idle reports whether a destination needs no display: it has no waiting deliveries and no
+// dead letters, and is not paused.
 func idle(d queue.DestinationStats) bool { return d.Waiting == 0 && d.DeadLetters == 0 && !d.Paused }
 
-func (o *opened) describeForward(d queue.DestinationStats, name string, counts *counterValues) adminapi.Forward {
-	endpoint, forward := splitDestination(name)
+func (o *opened) describeForward(d queue.DestinationStats, to queue.Destination, counts *counterValues) adminapi.Forward {
 	f := adminapi.Forward{
-		Name: forward, Destination: name, Orphaned: o.forwardTo(name) == nil,
+		Name: to.Forward, Destination: to.String(), Orphaned: o.forwardTo(to) == nil,
 		Paused: d.Paused, Waiting: d.Waiting, Claimed: d.Claimed, DeadLetters: d.DeadLetters, Bytes: d.Bytes,
-		Oldest: utc(d.Oldest), Attempts: counts.attempts(endpoint, forward),
+		Oldest: utc(d.Oldest), Attempts: counts.attempts(to.Endpoint, to.Forward),
 	}
-	f.LastSuccess, f.LastFailure, f.LastError = outcomes.lastAttempts(name)
-	f.Circuit = o.circuit(name)
+	f.LastSuccess, f.LastFailure, f.LastError = outcomes.lastAttempts(to)
+	last, now := outcomes.of(to.String()), uptime()
+	f.Recent, f.Latency = last.recentAttempts(now), last.recentAttempt.latency(now)
+	f.Circuit = o.circuit(to)
 	return f
 }

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -15,53 +16,81 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// tell tells what became of a request.
-func (f *facts) tell(outcome string) {
-	last := &outcomes.of(f.endpoint).requests
+// tell sends the outcome of a request to the live stream.
+func (f *facts) tell(outcome string) { f.tellWith(outcome, adminapi.Event{}) }
+
+// tellWith is tell for an event that says more than the facts.
+func (f *facts) tellWith(outcome string, more adminapi.Event) {
+	last, hour := &f.last.requests, &f.last.recentRequest
 	switch outcome {
 	case "accepted":
 		last.note(true, f.receivedAt, "")
+		hour.count(recentAccepted, uptime())
 	case "refused", "observed":
 		last.note(false, f.receivedAt, f.reason)
+		hour.count(recentRefused, uptime())
+	case "duplicate", "replayed":
+		hour.count(recentDropped, uptime())
 	}
-	if outcomes.listeners() == 0 {
+	if !outcomes.wanted() {
 		return
 	}
-	outcomes.tell("request", adminapi.Event{
-		At: f.receivedAt.UTC(), Endpoint: f.endpoint, Outcome: outcome, Reason: f.reason, MessageID: f.messageID,
-		EventID: f.eventID, EventType: f.eventType, ClientIP: f.client, Duration: time.Since(f.receivedAt).Seconds(),
-	})
+	e := more
+	e.At, e.Endpoint, e.Outcome, e.Reason, e.RefusedID, e.MessageID = f.receivedAt.UTC(), f.endpoint, outcome, f.reason, f.refusedID, f.messageID
+	e.EventID, e.EventType, e.ClientIP, e.Duration = f.eventID, f.eventType, f.client, time.Since(f.receivedAt).Seconds()
+	outcomes.tell("request", e)
 }
 
-// tellAttempt tells what came of an attempt.
-func tellAttempt(a queue.Attempted) {
-	last := &outcomes.of(a.Destination).attempts
-	if a.Outcome != queue.Released {
-		last.note(a.Outcome == queue.Delivered, a.Attempt.At.Add(a.Attempt.Duration), a.Attempt.Error)
+// maxToldURI is how long the URI of a refused request may be in the live stream. A longer
+// one is left out: a part of it could contain half a secret, which is not recognised.
+const maxToldURI = 2 << 10
+
+// tellRefused is tell for a request that is refused, or would be.
+func (q *request) tellRefused(outcome string, err error) {
+	var more adminapi.Event
+	if outcomes.wanted() {
+		more = adminapi.Event{Method: q.r.Method, URI: originalURI(q.r), Size: new(max(int64(len(q.in.body)), q.r.ContentLength))}
+		if err != nil {
+			more.Detail = detail(err)
+		}
+		if len(more.URI) > maxToldURI {
+			more.URI = ""
+		}
 	}
-	if outcomes.listeners() == 0 {
+	q.facts.tellWith(outcome, more)
+}
+
+// tellAttempt sends the outcome of an attempt to the live stream.
+func (f *Forward) tellAttempt(a queue.Attempted) {
+	last := &f.last.attempts
+	if a.Outcome != queue.Released {
+		now, outcome := uptime(), recentFailed
+		if a.Outcome == queue.Delivered {
+			outcome = recentDelivered
+		}
+		last.note(a.Outcome == queue.Delivered, a.Attempt.At.Add(a.Attempt.Duration), a.Attempt.Error)
+		f.last.recentAttempt.count(outcome, now)
+		f.last.recentAttempt.took(a.Attempt.Duration, now)
+	}
+	if !outcomes.wanted() {
 		return
 	}
 	m := a.Delivery.Message
-	_, forward := splitDestination(a.Destination)
+	next := a.Next
+	if why := f.circuitOpen(time.Now()); why != nil && !next.IsZero() && why.Until.After(next) {
+		next = why.Until // no attempt is made before
+	}
 	outcomes.tell("attempt", adminapi.Event{
-		At: a.Attempt.At.UTC(), Endpoint: m.Endpoint, Forward: &forward, Outcome: a.Outcome.String(),
+		At: a.Attempt.At.UTC(), Endpoint: m.Endpoint, Forward: &a.Destination.Forward, Outcome: a.Outcome.String(),
 		MessageID: m.ID.String(), EventID: m.EventID, EventType: m.EventType, ClientIP: m.ClientIP,
 		Attempt: a.Attempt.Number, Status: a.Attempt.Status, Failure: string(a.Attempt.Failure),
-		Error: a.Attempt.Error, Duration: a.Attempt.Duration.Seconds(), Next: utc(a.Next),
+		Error: a.Attempt.Error, Duration: a.Attempt.Duration.Seconds(), Next: utc(next),
 	})
 }
 
 // keepAlive is how often a silent stream shows that it lives. It is a variable
 // for the tests.
 var keepAlive = 15 * time.Second
-
-// liveOutcomes are the words by which a stream can be narrowed.
-var liveOutcomes = []string{
-	"accepted", "duplicate", "replayed", "refused", "observed", "limited", "unavailable", "failed", "aborted",
-	"delivered", "retry", "dead_letter", "released",
-	"circuit_open", "circuit_half_open", "circuit_closed",
-}
 
 // tail streams outcomes until the reader goes, or the configuration does: the
 // old admin endpoint could not end before.
@@ -79,7 +108,7 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, stop := outcomes.listen(wants)
+	l, gap, stop := outcomes.resume(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")), wants)
 	defer stop()
 	stream := &eventStream{w: w, control: http.NewResponseController(w), red: func(endpoint string) *redactor {
 		return o.redactor(r.Context(), endpoint)
@@ -87,6 +116,9 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("Cache-Control", "no-store")
 	if err := stream.comment("listening"); err != nil {
+		return nil
+	}
+	if gap != nil && stream.event("gap", gap) != nil {
 		return nil
 	}
 	// A reader may stay for days, and the store has to close before that.
@@ -112,12 +144,12 @@ func (o *opened) tailFilter(r *http.Request) (func(*adminapi.Event) bool, error)
 		words = strings.Split(s, ",")
 	}
 	for _, word := range words {
-		if !slices.Contains(liveOutcomes, word) {
-			return nil, badRequest("outcome: there is no %q%s; there are %s", word, didYouMean(word, liveOutcomes), strings.Join(liveOutcomes, ", "))
+		if !slices.Contains(adminapi.Outcomes, word) {
+			return nil, badRequest("outcome: there is no %q%s; there are %s", word, didYouMean(word, adminapi.Outcomes), strings.Join(adminapi.Outcomes, ", "))
 		}
 	}
 	return func(e *adminapi.Event) bool {
-		return (f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
+		return o.shows(e.Endpoint) && (f.Endpoint == "" || f.Endpoint == e.Endpoint) &&
 			(f.Forward == nil || e.Forward != nil && *f.Forward == *e.Forward) &&
 			(words == nil || slices.Contains(words, e.Outcome))
 	}, nil
@@ -141,7 +173,7 @@ func (s *eventStream) run(reader, configuration context.Context, l *listener) {
 		select {
 		case e := <-l.events:
 			s.red(e.Endpoint).event(&e.Event)
-			err = s.event(e.name, e.Event)
+			err = s.eventWithID(e.name, l.id(&e), e.Event)
 			if lost := l.lost.Swap(0); lost > 0 && err == nil {
 				err = s.event("lost", adminapi.Lost{Lost: lost})
 			}
@@ -167,10 +199,19 @@ func (s *eventStream) event(name string, v any) error {
 	return s.send("event: %s\ndata: %s\n\n", name, b)
 }
 
+// eventWithID is an event with which a reader can say later where it was.
+func (s *eventStream) eventWithID(name, id string, v any) error {
+	b, err := json.Marshal(v)
+	if err != nil {
+		return err
+	}
+	return s.send("id: %s\nevent: %s\ndata: %s\n\n", id, name, b)
+}
+
 func (s *eventStream) comment(text string) error { return s.send(": %s\n\n", text) }
 
 func (s *eventStream) send(format string, args ...any) error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // who cannot, waits
+	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // without support for it, writes may block
 	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
 		return err
 	}

@@ -180,6 +180,10 @@ func TestAdminAPI(t *testing.T) {
 	g.expect(200, s.with(g, body, time.Now(), "evt_1"))
 	good.next()
 
+	if p := get[adminapi.Probed](c, "POST", "/probe", nil); p.Skipped[name+"/billing"] != "closed" || len(p.Destinations) != 0 {
+		t.Errorf("probed: %+v", p)
+	}
+
 	// Purged is gone, and that is known.
 	until(t, "all to end", func() bool { return g.waiting() == 0 })
 	if n := get[adminapi.Done](c, "POST", "/purge", adminapi.Bulk{Filter: adminapi.Filter{Endpoint: name, State: "all"}}); n.Changed != 4 {
@@ -191,7 +195,13 @@ func TestAdminAPI(t *testing.T) {
 		t.Errorf("nothing is left, and yet: %+v", n)
 	}
 
+	if made := get[adminapi.Tested](c, "POST", "/endpoints/"+name+"/test", nil); made.Outcome != "accepted" && made.Outcome != "replayed" {
+		t.Errorf("test event: %+v", made)
+	}
+
+	c.refusals(g, s)
 	c.tail(g, s)
+	c.hear(g, s)
 	for _, route := range apiRoutes() {
 		if op := route.method + " " + adminapi.Prefix + route.path; !c.used[op] {
 			t.Error("nobody tries ", op)
@@ -206,12 +216,12 @@ type stream struct {
 	cancel func()
 }
 
-// listen opens the live stream and returns when it is listening.
-func (c *apiTester) listen(query string) *stream {
+// stream opens a stream, such as /tail, and returns when it is listening.
+func (c *apiTester) stream(path, query string) *stream {
 	c.t.Helper()
-	c.used["GET "+adminapi.Prefix+"/tail"] = true
+	c.used["GET "+adminapi.Prefix+path] = true
 	ctx, cancel := context.WithCancel(context.Background())
-	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+adminapi.Prefix+"/tail"+query, nil)
+	r, err := http.NewRequestWithContext(ctx, http.MethodGet, c.base+adminapi.Prefix+path+query, nil)
 	if err != nil {
 		c.t.Fatal(err)
 	}
@@ -277,7 +287,7 @@ func (s *stream) next() (name string, e adminapi.Event) {
 func (c *apiTester) tail(g *gateway, s sender) {
 	c.t.Helper()
 	others := outcomes.listeners()
-	live := c.listen("?endpoint=github&outcome=accepted,refused,delivered,dead_letter")
+	live := c.stream("/tail", "?endpoint=github&outcome=accepted,refused,delivered,dead_letter")
 	g.expect(200, s.request(g, "evt_9", time.Now()))
 	seen := make(map[string]int)
 	for range 3 {
@@ -318,7 +328,7 @@ func TestAdminRefuses(t *testing.T) {
 		"?nonsense=1":        {`unknown parameter "nonsense"`, "endpoint, forward"},
 		"?state=dead":        {`"dead"`, "dead_letter"},
 		"?state=waitin":      {"did you mean waiting?"},
-		"?since=yesterday":   {"since", "2h or 3d"},
+		"?since=someday":     {"since", "2h or 3d"},
 		"?until=-2h":         {"until"},
 		"?since=1h&until=2h": {"nothing can match"},
 		"?limit=1001":        {"1 to 1000"},

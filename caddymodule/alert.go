@@ -72,6 +72,7 @@ type Alert struct {
 	posting context.Context
 	cancel  context.CancelFunc
 	begin   sync.Once     // of post: with the first message, or never after Cleanup
+	closing chan struct{} // closed by Cleanup: no message follows
 	ended   chan struct{} // post has returned, or will never run
 
 	mu   sync.Mutex
@@ -114,17 +115,29 @@ func (a *Alert) Provision(ctx caddy.Context) error {
 	}
 	a.said = make(map[string]*saying)
 	a.client = &http.Client{Timeout: alertTimeout, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
-	a.queue, a.ended = make(chan string, alertQueue), make(chan struct{})
+	a.queue, a.closing, a.ended = make(chan string, alertQueue), make(chan struct{}), make(chan struct{})
 	a.posting, a.cancel = context.WithCancel(context.Background())
 	return nil
 }
 
-// Cleanup ends posting.
+// Cleanup ends posting. The queued messages are still posted, for as long as the grace
+// period: on a reload in the background, at an exit before Cleanup returns.
 func (a *Alert) Cleanup() error {
-	if a.cancel != nil {
-		a.cancel()
-		a.begin.Do(func() { close(a.ended) })
+	if a.cancel == nil {
+		return nil
+	}
+	close(a.closing)
+	a.begin.Do(func() { close(a.ended) })
+	timer := time.AfterFunc(gracePeriod, a.cancel)
+	finish := func() {
 		<-a.ended
+		timer.Stop()
+		a.cancel()
+	}
+	if caddy.Exiting() {
+		finish()
+	} else {
+		go finish()
 	}
 	return nil
 }
@@ -137,6 +150,11 @@ func (a *Alert) Handle(_ context.Context, e caddy.Event) error {
 		return nil
 	}
 	a.begin.Do(func() { go a.post(a.posting) })
+	select {
+	case <-a.closing:
+		return errors.New("the configuration of this alert has ended")
+	default:
+	}
 	select {
 	case a.queue <- a.message(e, more):
 	default:
@@ -202,17 +220,28 @@ func describe(data map[string]any) string {
 	return b.String()
 }
 
-// post sends the queued messages, one after the other.
+// post sends the queued messages, one after the other. After Cleanup it returns when the
+// queue is empty or ctx is done.
 func (a *Alert) post(ctx context.Context) {
 	defer close(a.ended)
 	for {
+		var text string
 		select {
-		case <-ctx.Done():
-			return
-		case text := <-a.queue:
-			if err := a.say(ctx, text); err != nil && ctx.Err() == nil {
-				a.logger.Error("the alert could not be posted", zap.Error(err))
+		case text = <-a.queue:
+		case <-a.closing:
+			select {
+			case text = <-a.queue:
+			default:
+				return
 			}
+		}
+		err := a.say(ctx, text)
+		switch {
+		case err != nil && ctx.Err() != nil:
+			a.logger.Warn("alerts were left out: the chat did not take them within the grace period", zap.Int("alerts", 1+len(a.queue)))
+			return
+		case err != nil:
+			a.logger.Error("the alert could not be posted", zap.Error(err))
 		}
 	}
 }
@@ -253,31 +282,16 @@ func (a *Alert) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	if d.NextArg() {
 		return d.ArgErr()
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		var err error
-		switch d.Val() {
-		case "text":
-			err = oneArg(d, &a.Text)
-		case "field":
-			err = oneArg(d, &a.Field)
-		case "every":
-			var every string
-			if err = oneArg(d, &every); err == nil {
-				var v time.Duration
-				if v, err = caddy.ParseDuration(every); err != nil || v <= 0 {
-					err = d.Errf("every %q is not a positive duration such as 1m", every)
-				}
-				a.Every = caddy.Duration(v)
-			}
-		default:
-			err = d.Errf("unknown subdirective %q; there are text, field and every", d.Val())
-		}
-		if err != nil {
-			return err
-		}
-	}
-	return nil
+	_, err := alertBlock.readAll(a, d, d.Nesting())
+	return err
 }
+
+// alertBlock reads the lines of the handler's block.
+var alertBlock = block[*Alert]{lines: []subdirective[*Alert]{
+	{name: "text", read: func(a *Alert, d *caddyfile.Dispenser) error { return oneArg(d, &a.Text) }},
+	{name: "field", read: func(a *Alert, d *caddyfile.Dispenser) error { return oneArg(d, &a.Field) }},
+	{name: "every", read: func(a *Alert, d *caddyfile.Dispenser) error { return oneDuration(d, &a.Every) }},
+}}
 
 var (
 	_ caddyevents.Handler   = (*Alert)(nil)

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"errors"
 	"net/http"
 	"strings"
@@ -12,62 +13,85 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// answer writes the answer that the provider expects.
-func (h *Handler) answer(w http.ResponseWriter, a verifiers.Answer, status int) error {
+// succeeded gives the answer that the provider expects for an event.
+func (q *request) succeeded() error {
+	return q.answer(q.endpoint.row.Answers.Success, http.StatusOK)
+}
+
+// answer writes an answer of the provider's row. Status is the one for an answer
+// without a status.
+func (q *request) answer(a verifiers.Answer, status int) error {
 	if a.Status != 0 {
 		status = a.Status
 	}
 	if a.Type != "" {
-		w.Header().Set("Content-Type", a.Type)
+		q.w.Header().Set("Content-Type", a.Type)
 	}
-	w.WriteHeader(status)
+	q.w.WriteHeader(status)
 	if a.Body == "" {
 		return nil
 	}
-	_, err := w.Write([]byte(a.Body))
+	_, err := q.w.Write([]byte(a.Body))
 	return err
 }
 
 // refused answers a request that is not accepted: with 4xx for a fault of the sender,
 // with 503 otherwise. The answer never says why.
-func (h *Handler) refused(w http.ResponseWriter, r *http.Request, about *facts, size int, err error) error {
+func (q *request) refused(err error) error {
+	h := q.endpoint
 	if errors.Is(err, errReading) {
 		h.metrics.aborted.Inc()
-		about.tell("aborted")
+		q.facts.tell("aborted")
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
 	reason := verifiers.ReasonOf(err)
 	if reason == "" || reason == verifiers.UnavailableKey {
-		return h.unavailable(w, r, about, err)
+		return q.unavailable(err)
 	}
-	about.reason = string(reason)
+	q.facts.reason = string(reason)
 	h.metrics.refused(reason).Inc()
-	about.tell("refused")
-	h.noteRefusal("request refused", r, about, size, err)
+	status, demanded := h.refusal(reason, err)
+	q.capture(refusal{string(reason), detail(err), status})
+	q.tellRefused("refused", err)
+	q.noteRefusal("request refused", len(q.in.body), err)
+	if reason == verifiers.MethodNotAllowed {
+		q.w.Header().Set("Allow", strings.Join(h.allowed(), ", "))
+	}
+	if demanded {
+		return q.answer(h.row.Answers.Refused, status)
+	}
+	return caddyhttp.Error(status, reason)
+}
 
+// refusal returns the status of the answer to a refused request. It is demanded if the
+// provider's row has the answer.
+func (h *Handler) refusal(reason verifiers.Reason, err error) (status int, demanded bool) {
 	switch reason {
 	case verifiers.BodyTooLarge:
-		return caddyhttp.Error(http.StatusRequestEntityTooLarge, reason)
+		return http.StatusRequestEntityTooLarge, false
 	case verifiers.MethodNotAllowed:
-		w.Header().Set("Allow", strings.Join(h.allowed(), ", "))
-		return caddyhttp.Error(http.StatusMethodNotAllowed, reason)
+		return http.StatusMethodNotAllowed, false
 	case verifiers.MalformedBody:
-		return caddyhttp.Error(http.StatusBadRequest, reason)
+		if errors.Is(err, errTooManyFields) {
+			return http.StatusRequestHeaderFieldsTooLarge, false
+		}
+		return http.StatusBadRequest, false
 	}
-	if demanded := h.row.Answers.Refused; demanded != (verifiers.Answer{}) {
-		return h.answer(w, demanded, http.StatusUnauthorized)
+	if answer := h.row.Answers.Refused; answer != (verifiers.Answer{}) {
+		return cmp.Or(answer.Status, http.StatusUnauthorized), true
 	}
 	if reason == verifiers.MalformedSignature || reason == verifiers.MalformedTimestamp {
-		return caddyhttp.Error(http.StatusBadRequest, reason)
+		return http.StatusBadRequest, false
 	}
-	return caddyhttp.Error(http.StatusUnauthorized, reason)
+	return http.StatusUnauthorized, false
 }
 
 // failed answers a request that ended in an error, as Caddy's server would. The routes
 // of handle_errors run; without any, the status alone is sent. The error does not
 // reach the server, because the server logs the query and all headers of such a
 // request, and there may be a token in them.
-func (h *Handler) failed(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
+func (q *request) failed(err error) error {
+	h := q.endpoint
 	if err == nil || h.guardedErrors {
 		return err
 	}
@@ -77,35 +101,36 @@ func (h *Handler) failed(w http.ResponseWriter, r *http.Request, about *facts, e
 		status = he.StatusCode
 	}
 	level, text := zapcore.DebugLevel, "the request ended in an error"
-	if status >= 500 && r.Context().Err() == nil {
+	if status >= 500 && q.r.Context().Err() == nil {
 		level, text = zapcore.ErrorLevel, "the handlers behind the gateway failed"
 	}
-	h.noteFailure(level, text, about, status, err)
+	q.noteFailure(level, text, status, err)
 	if routes := h.server.Errors; routes != nil && len(routes.Routes) > 0 {
-		restore(r)
+		restore(q.r)
 		answer := routes.Routes.Compile(caddyhttp.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) error {
 			w.WriteHeader(status)
 			return nil
 		}))
-		if err = answer.ServeHTTP(w, routes.WithError(r, err)); err == nil {
+		if err = answer.ServeHTTP(q.w, routes.WithError(q.r, err)); err == nil {
 			return nil
 		}
-		h.noteFailure(zapcore.ErrorLevel, "handle_errors failed", about, status, err)
+		q.noteFailure(zapcore.ErrorLevel, "handle_errors failed", status, err)
 	}
-	w.WriteHeader(status)
+	q.w.WriteHeader(status)
 	return nil
 }
 
 // noteFailure logs an error of other handlers. A forged request can cause one where
 // the endpoint observes, or where handle_errors fails.
-func (h *Handler) noteFailure(level zapcore.Level, text string, about *facts, status int, err error) {
+func (q *request) noteFailure(level zapcore.Level, text string, status int, err error) {
+	h, f := q.endpoint, q.facts
 	fields := func() []zap.Field {
 		return []zap.Field{zap.Int("status", status), zap.Error(h.redacting().failure(plainly(err)))}
 	}
-	if about.signed == "" || about.reason != "" {
-		h.note(level, text, about.reason, about, fields)
+	if f.signed == "" || f.reason != "" {
+		h.note(remark{level, text, f.reason}, f, fields)
 	} else if line := h.logger.Check(level, text); line != nil {
-		line.Write(append(about.fields(), fields()...)...)
+		line.Write(append(f.fields(), fields()...)...)
 	}
 }
 
@@ -127,26 +152,27 @@ func detail(err error) string {
 }
 
 // unavailable answers when the gateway or its storage is at fault.
-func (h *Handler) unavailable(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
-	h.metrics.unavailable.Inc()
-	about.tell("unavailable")
-	h.note(zapcore.ErrorLevel, "event not accepted; the sender was asked to try again", causeOf(err), about, func() []zap.Field {
-		return []zap.Field{zap.String("remote_addr", clientIP(r)), zap.Error(err)}
+func (q *request) unavailable(err error) error {
+	q.endpoint.metrics.unavailable.Inc()
+	q.facts.tell("unavailable")
+	line := remark{zapcore.ErrorLevel, "event not accepted; the sender was asked to try again", causeOf(err)}
+	q.endpoint.note(line, q.facts, func() []zap.Field {
+		return []zap.Field{zap.String("remote_addr", clientIP(q.r)), zap.Error(err)}
 	})
-	w.Header().Set("Retry-After", retryAfterFor(err))
+	q.w.Header().Set("Retry-After", retryAfterFor(err))
 	// Not as an error: Caddy logs those with the request's headers, in which there
 	// may be a token.
-	w.WriteHeader(http.StatusServiceUnavailable)
+	q.w.WriteHeader(http.StatusServiceUnavailable)
 	return nil
 }
 
 // crowded answers when there is no memory for a request. The rest of the body is not
 // read: otherwise the sender could keep the connection open as long as it likes.
-func (h *Handler) crowded(w http.ResponseWriter, r *http.Request, about *facts, err error) error {
-	if r.ProtoMajor == 1 {
-		w.Header().Set("Connection", "close")
+func (q *request) crowded(err error) error {
+	if q.r.ProtoMajor == 1 {
+		q.w.Header().Set("Connection", "close")
 	}
-	return h.unavailable(w, r, about, err)
+	return q.unavailable(err)
 }
 
 func clientIP(r *http.Request) string {

@@ -12,6 +12,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/refused"
 )
 
 func init() {
@@ -20,8 +21,6 @@ func init() {
 
 // Default limits.
 const (
-	defaultMaxBacklog  = 10 << 30         // bytes of the backlog, dead letters included
-	defaultMaxRetained = 1 << 30          // bytes of ended events
 	defaultMaxInFlight = 256 << 20        // bytes of requests in memory, all together
 	defaultMaxBody     = 10 << 20         // bytes of one body, unless the provider's row says otherwise
 	defaultWindow      = 24 * time.Hour   // deduplication, unless the row says otherwise
@@ -47,6 +46,7 @@ const (
 //			retention <age>|off [<size>]     # of ended events; default: 24h 1GiB
 //			encrypt <key...>                 # the store; the first key seals
 //			redact header|json <name...>     # hide values from people
+//			refused <size> [<age> [disk]]|off  # refused requests, kept for people; default: 8MiB 168h
 //			events <name...>|all|none        # to emit to Caddy's events app
 //			private_keys            # fetch providers' keys from private addresses, too
 //		}
@@ -76,6 +76,9 @@ type App struct {
 	// Redact names values of all endpoints to hide from people.
 	Redact *Redact `json:"redact,omitempty"`
 
+	// Refused says how refused requests are kept for people. Default: in 8 MiB of memory.
+	Refused *Refused `json:"refused,omitempty"`
+
 	// Events are the names of the events to emit to Caddy's events app, or all, or
 	// none. Default: all but accepted.
 	Events []string `json:"events,omitempty"`
@@ -91,7 +94,8 @@ type App struct {
 
 	forStore line    // requests that wait until the store is open
 	repeats  repeats // of log lines that strangers cause
-	settings StoreSettings
+	settings queue.Settings
+	keeping  refused.Settings
 	events   map[string]bool
 
 	ctx        caddy.Context
@@ -100,6 +104,7 @@ type App struct {
 
 	mu        sync.Mutex
 	endpoints map[string]*Handler
+	changed   map[any]bool // servers and subroutes; see throughTransports
 	running   *running
 }
 
@@ -114,15 +119,7 @@ type StoreModule interface {
 	// Location identifies the store that Open opens. Stores of one location are the
 	// same store, which one configuration hands over to the next.
 	Location() string
-	Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error)
-}
-
-// StoreSettings are the limits and the keys of a store.
-type StoreSettings struct {
-	MaxBacklog  int64         // bytes of the backlog, dead letters included
-	MaxRetained int64         // bytes of ended events
-	Retention   time.Duration // of destinations without a call of Retain; negative: none
-	Keys        [][]byte      // 32 bytes each; the first one seals, each of them opens
+	Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error)
 }
 
 // Provision settles the defaults. It opens nothing, since `caddy validate` runs
@@ -131,7 +128,7 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.logger, a.ctx = ctx.Logger(), ctx
 	a.endpoints = make(map[string]*Handler)
 	if a.MaxBacklog == 0 {
-		a.MaxBacklog = defaultMaxBacklog
+		a.MaxBacklog = queue.DefaultSettings().MaxBacklog
 	}
 	if a.MaxInFlight == 0 {
 		a.MaxInFlight = defaultMaxInFlight
@@ -154,6 +151,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("module %T cannot keep events: it is no webhook_gateway store", mod)
 	}
 	a.store = store
+	if a.keeping, err = a.settleRefused(); err != nil {
+		return err
+	}
+	a.keeping.Disk = a.refusedDisk()
 	a.metrics = registerMetrics(ctx.GetMetricsRegistry())
 	return a.findEvents(ctx)
 }
@@ -187,9 +188,9 @@ func (a *App) Start() error {
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	run := newRunning(shared, a.logger)
-	run.settings = a.settings
+	run.settings, run.refused, run.refusedDir = a.settings, a.keeping, a.refusedDir()
 	for _, h := range a.endpoints {
-		run.retentions[h.Name] = h.retention() // of unrouted events
+		run.retentions[queue.Destination{Endpoint: h.Name}] = h.retention() // of unrouted events
 		for _, f := range h.Forwards {
 			run.retentions[f.destination] = h.retention()
 		}
@@ -248,7 +249,7 @@ func (a *App) run() *running {
 func (a *App) use() (*shared, func(), error) {
 	run := a.run()
 	if run != nil && run.acquire() {
-		return run.shared, run.release, nil
+		return run.shared, run.leave, nil
 	}
 	s, err := a.openShared()
 	if err != nil {

@@ -9,36 +9,49 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 )
 
-// reasonBefore is the reason of a request that a handler before the gateway has
-// answered with anything but 429.
+// reasonBefore is the reason of a request that a handler of `before` has answered with
+// a status other than 429.
 const reasonBefore = "before"
 
-// guarded runs what the endpoint has before it, such as a rate limit. Who does not
-// get past that is counted as this endpoint's: as limited where the answer is 429.
-// The answer is that handler's own, with the Retry-After it gives.
-func (h *Handler) guarded(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts) error {
-	passed := false
-	watch := &statusWatch{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	err := h.Before.Compile(caddyhttp.HandlerFunc(func(w http.ResponseWriter, r *http.Request) error {
-		passed = true
-		return h.serve(w, r, next, about)
-	})).ServeHTTP(watch, r)
-	if passed {
+// guarded runs the handlers of `before`, such as a rate limit. A request that does not
+// get past them counts as this endpoint's: as limited if the answer is 429. The answer
+// is that handler's own, with its Retry-After.
+func (q *request) guarded() error {
+	h := q.endpoint
+	watch := &statusWatch{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: q.w}}
+	gate := &gate{outer: q}
+	err := h.Before.Compile(gate).ServeHTTP(watch, q.r)
+	if gate.passed {
 		return err
 	}
 	var he caddyhttp.HandlerError
 	if watch.status == http.StatusTooManyRequests || errors.As(err, &he) && he.StatusCode == http.StatusTooManyRequests {
 		h.metrics.limited.Inc()
-		about.tell("limited")
+		q.facts.tell("limited")
 		return err
 	}
-	about.reason = reasonBefore
+	q.facts.reason = reasonBefore
 	h.metrics.turnedAway.Inc()
-	about.tell("refused")
+	q.tellRefused("refused", nil)
 	return err
 }
 
-// statusWatch notes with which status a handler answers.
+// gate stands behind the handlers of `before` and lets a request into the gateway.
+// Those handlers may have replaced the request and its writer, so it serves a copy.
+type gate struct {
+	outer  *request
+	passed bool
+}
+
+// ServeHTTP serves the request as it arrives here.
+func (g *gate) ServeHTTP(w http.ResponseWriter, r *http.Request) error {
+	g.passed = true
+	q := *g.outer
+	q.w, q.r = w, r
+	return q.serve()
+}
+
+// statusWatch notes the status of a handler's answer.
 type statusWatch struct {
 	*caddyhttp.ResponseWriterWrapper
 	status int

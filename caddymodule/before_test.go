@@ -38,8 +38,8 @@ func (*turnstile) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	return next.ServeHTTP(w, r)
 }
 
-// TestBefore: what stands before an endpoint sees each request first; those it
-// keeps back are counted as the endpoint's, and nothing is read or kept of them.
+// TestBefore: the handlers of `before` see each request first. A request that they
+// answer counts as the endpoint's; it is neither read nor kept.
 func TestBefore(t *testing.T) {
 	runs.Add(1)
 	up := newUpstream(t)

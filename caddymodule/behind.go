@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"maps"
 	"slices"
+	"strconv"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -27,10 +28,16 @@ func (a *App) warnOfBehind() {
 	if err != nil {
 		return // no server: no request comes
 	}
-	found := make(map[string]behind)
+	found, refused := make(map[string]behind), make(map[string]bool)
 	for _, server := range app.(*caddyhttp.App).Servers {
 		inspect(server.Routes, lost, answered, found)
+		findRefused(server.Routes, false, refused)
 		a.warnOfHidden(server.Routes, "")
+	}
+	if len(refused) > 0 {
+		a.logger.Warn("these endpoints have no forward, and no handler behind them takes an event: there is none, or it answers with an error, "+
+			"such as `respond 404`; add a `forward`, or put each endpoint and its proxy into a `handle <path>` block",
+			zap.Strings("endpoints", slices.Sorted(maps.Keys(refused))))
 	}
 	names := slices.Sorted(maps.Keys(found))
 	for _, w := range []struct {
@@ -76,6 +83,67 @@ func inspect(list caddyhttp.RouteList, after, worst behind, found map[string]beh
 			}
 		}
 	}
+}
+
+// findRefused notes the endpoints without a forward whose events no handler takes.
+// taken reports whether a handler after the whole list can take an event.
+func findRefused(list caddyhttp.RouteList, taken bool, refused map[string]bool) {
+	for i, route := range list {
+		after := takes(list[i+1:], route.Group, taken)
+		for j, handler := range route.Handlers {
+			after := takes(caddyhttp.RouteList{{Handlers: route.Handlers[j+1:]}}, "", after)
+			switch handler := handler.(type) {
+			case *Handler:
+				if !handler.asynchronous() && !after {
+					refused[handler.Name] = true
+				}
+			case *caddyhttp.Subroute:
+				findRefused(handler.Routes, after, refused)
+			}
+		}
+	}
+}
+
+// takes reports whether a handler in a list of routes may take an event, that is, answer
+// it with something else than a configured error. Routes of the group are skipped. after
+// is the result for an event that passes the whole list.
+func takes(list caddyhttp.RouteList, group string, after bool) bool {
+	for _, route := range list {
+		if group != "" && route.Group == group {
+			continue
+		}
+		for _, handler := range route.Handlers {
+			switch handler := handler.(type) {
+			case caddyhttp.StaticError, *caddyhttp.StaticError:
+				if !narrow(route) {
+					return false
+				}
+			case *caddyhttp.StaticResponse:
+				if !isError(handler) {
+					return true
+				}
+				if !narrow(route) {
+					return false
+				}
+			case *caddyhttp.Subroute:
+				if takes(handler.Routes, "", false) {
+					return true
+				}
+			default:
+				if !middleware[caddy.GetModuleName(handler)] {
+					return true
+				}
+			}
+		}
+	}
+	return after
+}
+
+// isError reports whether a response that is configured has a status of 400 or more, or
+// none at all because the connection is closed.
+func isError(r *caddyhttp.StaticResponse) bool {
+	status, err := strconv.Atoi(string(r.StatusCode))
+	return r.Abort || err == nil && status >= 400
 }
 
 // warnOfHidden warns of endpoints behind another one that answers every request.

@@ -3,6 +3,9 @@ package caddymodule
 import (
 	"strings"
 	"testing"
+
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
+	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 )
 
 // TestBehind: the load warns where a request that misses an endpoint's matcher is
@@ -44,6 +47,38 @@ func TestBehind(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+// TestNothingTakes: the load warns of an endpoint without a forward whose events no
+// handler takes.
+func TestNothingTakes(t *testing.T) {
+	const endpoint = "webhook_gateway /generic generic {\n secret s3cret-of-a-test\n}\n"
+	for site, want := range map[string]int{
+		endpoint + "respond 404":                                                               1,
+		endpoint + "respond /generic 404":                                                      1,
+		endpoint + "abort":                                                                     1,
+		endpoint + "error 404":                                                                 1,
+		endpoint + "header X-A b\nrespond 404":                                                 1,
+		"handle /generic {\n" + endpoint + "}\nrespond 404":                                    1,
+		endpoint + "respond 204":                                                               0,
+		endpoint + "respond {http.vars.status}":                                                0,
+		endpoint + "reverse_proxy /generic 127.0.0.1:1\nrespond 404":                           0,
+		endpoint + "handle /generic {\n reverse_proxy 127.0.0.1:1\n}\nrespond 404":             0,
+		"route /g* {\n" + endpoint + "}\nreverse_proxy 127.0.0.1:1":                            0,
+		strings.Replace(endpoint, "secret", "forward 127.0.0.1:1\n secret", 1) + "respond 404": 0,
+	} {
+		g := start(t, setup{site: "route {\n" + site + "\n}"})
+		if got := len(g.logs.lines(`"warn"`, "no handler behind them takes an event", `"endpoints":["generic"]`)); got != want {
+			t.Errorf("%d warnings, want %d:\n%s", got, want, site)
+		}
+		g.stop()
+	}
+	refused := make(map[string]bool)
+	alone := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{&Handler{Name: "alone"}}, Group: "g"}
+	other := caddyhttp.Route{Handlers: []caddyhttp.MiddlewareHandler{&reverseproxy.Handler{}}, Group: "g"}
+	if findRefused(caddyhttp.RouteList{alone, other}, false, refused); !refused["alone"] {
+		t.Error("an endpoint with no handler behind it, but in another `handle`, is not found")
 	}
 }
 

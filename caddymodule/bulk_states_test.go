@@ -32,7 +32,7 @@ func operate(ctx context.Context, t *testing.T, args ...string) (done adminapi.D
 	}
 	defer out.Close()
 	parent := new(cobra.Command)
-	parent.AddCommand(cli.Commands()...)
+	parent.AddCommand(cli.Commands(SignAnew)...)
 	parent.SetArgs(append(args, "--yes", "--json"))
 	parent.SilenceErrors, parent.SilenceUsage = true, true
 	stdout := os.Stdout
@@ -59,9 +59,13 @@ type crowded struct {
 }
 
 func (c *crowded) accept(to ...string) queue.ID {
+	var routes []queue.Route
+	for _, d := range to {
+		routes = append(routes, queue.Route{Destination: queue.ParseDestination(d)})
+	}
 	now := time.Now()
 	m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, Endpoint: "pay", EventID: fmt.Sprint(c.n.Add(1)), Method: "POST", URI: "/pay", Header: http.Header{}}
-	if _, err := c.open().store.Accept(context.Background(), m, queue.Identity{}, queue.To(to...)...); err != nil {
+	if _, err := c.open().store.Accept(context.Background(), m, queue.Identity{}, routes...); err != nil {
 		c.t.Error(err)
 	}
 	return m.ID

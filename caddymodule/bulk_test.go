@@ -37,8 +37,8 @@ func between(t *testing.T, socket, path string, seen func()) string {
 	return s.Listener.Addr().String()
 }
 
-// TestBulkGoesOn: work that was interrupted says how far it came, has finished
-// the step that it was in, and what it tells a person to type does the rest.
+// TestBulkGoesOn: an interrupted command has finished its step and prints how far it
+// came. The command line that it proposes does the rest.
 func TestBulkGoesOn(t *testing.T) {
 	socket := filepath.Join(t.TempDir(), "admin.sock")
 	g := start(t, setup{admin: "unix/" + socket, site: "webhook_gateway /pay generic {\n\tsecret s3cret\n\tforward 127.0.0.1:1\n}\n"})
@@ -47,7 +47,7 @@ func TestBulkGoesOn(t *testing.T) {
 	for range all { // of an endpoint that is not there any more, so that nothing moves
 		now := time.Now()
 		m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, Endpoint: "old", Method: "POST", URI: "/", Header: http.Header{}}
-		if _, err := g.open().store.Accept(t.Context(), m, queue.Identity{}, queue.To("old")...); err != nil {
+		if _, err := g.open().store.Accept(t.Context(), m, queue.Identity{}, queue.To(queue.ParseDestination("old"))...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -57,7 +57,7 @@ func TestBulkGoesOn(t *testing.T) {
 	if err == nil || !strings.HasPrefix(err.Error(), "interrupted after 250 of 600, of which 250 were purged. To go on: caddy webhook purge ") {
 		t.Fatal(err)
 	}
-	if left := g.open().store.Stats().Destinations["old"].Waiting; left != all-step {
+	if left := g.open().store.Stats().Destinations[queue.ParseDestination("old")].Waiting; left != all-step {
 		t.Errorf("%d are left", left)
 	}
 	_, goOn, _ := strings.Cut(err.Error(), "caddy webhook ")

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"errors"
 	"math"
 	"slices"
 
@@ -47,8 +48,19 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	}
 	guest := mod.New()
 	handler := new(Handler)
+	read := &directive{Handler: handler, helper: h}
+	seen := make(map[string]bool)
 	for nesting := h.Nesting(); h.NextBlock(nesting); {
-		if err := handler.unmarshalOption(h, guest); err != nil {
+		found, err := endpointBlock.readLine(read, h.Dispenser, seen)
+		if !found {
+			err = unmarshalGuest(h.Dispenser, guest)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	for _, proxy := range read.proxies {
+		if err := proxy.parse(h, handler.Policy); err != nil {
 			return nil, err
 		}
 	}
@@ -56,76 +68,54 @@ func parseDirective(h httpcaddyfile.Helper) (caddyhttp.MiddlewareHandler, error)
 	return handler, nil
 }
 
-// endpointOptions are the lines that [Handler.unmarshalOption] reads itself.
-var endpointOptions = []string{"name", "public_url", "max_body", "tolerance", "dedupe", "replays", "enrol", "before",
-	"forward", "mode", "retention", "max_backlog", "max_in_flight", "redact"}
-
-// unmarshalOption reads one line or block of the directive.
-func (h *Handler) unmarshalOption(d httpcaddyfile.Helper, guest caddy.Module) (err error) {
-	switch d.Val() {
-	case "name":
-		return oneArg(d.Dispenser, &h.Name)
-	case "public_url":
-		return oneArg(d.Dispenser, &h.PublicURL)
-	case "max_body":
-		h.MaxBody, err = size(d.Dispenser)
-	case "tolerance":
-		h.Tolerance, err = parseTolerance(d.Dispenser)
-	case "dedupe":
-		err = h.unmarshalDedupe(d.Dispenser)
-	case "replays":
-		if h.Dedupe == nil {
-			h.Dedupe = new(Dedupe)
-		}
-		err = oneArg(d.Dispenser, &h.Dedupe.Replays)
-	case "enrol":
-		h.Enrol = true
-		if d.NextArg() {
-			err = d.ArgErr()
-		}
-	case "before":
-		if h.Before != nil {
-			return d.Err("before is given twice; put all handlers into one block")
-		}
-		h.Before, err = parseBefore(d)
-	case "forward":
-		f, err := parseForward(d)
-		if err != nil {
-			return err
-		}
-		h.Forwards = append(h.Forwards, f)
-	case "mode":
-		return oneArg(d.Dispenser, &h.Mode)
-	case "retention":
-		if h.Retention != nil {
-			return d.Err("retention is given twice")
-		}
-		var arg string
-		if err := oneArg(d.Dispenser, &arg); err != nil {
-			return err
-		}
-		h.Retention, err = age(d.Dispenser, arg)
-	case "max_backlog":
-		h.MaxBacklog, err = size(d.Dispenser)
-	case "max_in_flight":
-		h.MaxInFlight, err = size(d.Dispenser)
-	case "redact":
-		if h.Redact == nil {
-			h.Redact = new(Redact)
-		}
-		return h.Redact.unmarshal(d.Dispenser)
-	default:
-		if slices.Contains(policyOptions, d.Val()) {
-			return h.Policy.unmarshalOption(d.Dispenser)
-		}
-		c, ok := guest.(Configurable)
-		if !ok {
-			return d.Errf("unknown subdirective %q", d.Val())
-		}
-		err = c.UnmarshalOption(d.Dispenser)
+// unmarshalGuest has the verifier read a line that the endpoint does not have.
+func unmarshalGuest(d *caddyfile.Dispenser, guest caddy.Module) error {
+	c, ok := guest.(Configurable)
+	if !ok {
+		return d.Errf("unknown subdirective %q", d.Val())
 	}
-	return err
+	return c.UnmarshalOption(d)
 }
+
+// directive is an endpoint whose block is being read.
+type directive struct {
+	*Handler
+	helper  httpcaddyfile.Helper // reads blocks of handlers
+	proxies []shortForward       // parsed when the whole block has been read
+}
+
+// endpointBlock reads the lines of an endpoint besides its verifier's.
+var endpointBlock = block[*directive]{check: (*directive).check, lines: append([]subdirective[*directive]{
+	{name: "name", read: func(h *directive, d *caddyfile.Dispenser) error { return oneArg(d, &h.Name) }},
+	{name: "public_url", read: func(h *directive, d *caddyfile.Dispenser) error { return oneArg(d, &h.PublicURL) }},
+	{name: "max_body", read: func(h *directive, d *caddyfile.Dispenser) error { return size(d, &h.MaxBody) }},
+	{name: "tolerance", read: func(h *directive, d *caddyfile.Dispenser) (err error) {
+		h.Tolerance, err = parseTolerance(d)
+		return err
+	}},
+	{name: "dedupe", read: func(h *directive, d *caddyfile.Dispenser) error { return h.unmarshalDedupe(d) }},
+	{name: "replays", read: func(h *directive, d *caddyfile.Dispenser) error { return oneArg(d, &h.dedupe().Replays) }},
+	{name: "enrol", read: func(h *directive, d *caddyfile.Dispenser) error { return switchOn(d, &h.Enrol) }},
+	{name: "before", twice: "; put all handlers into one block", read: func(h *directive, _ *caddyfile.Dispenser) (err error) {
+		h.Before, err = parseBefore(h.helper)
+		return err
+	}},
+	{name: "forward", many: true, read: (*directive).unmarshalForward},
+	{name: "mode", read: func(h *directive, d *caddyfile.Dispenser) error { return oneArg(d, &h.Mode) }},
+	{name: "retention", read: func(h *directive, d *caddyfile.Dispenser) (err error) {
+		var arg string
+		if err := oneArg(d, &arg); err != nil {
+			return err
+		}
+		h.Retention, err = age(d, arg)
+		return err
+	}},
+	{name: "keep", read: func(h *directive, d *caddyfile.Dispenser) error { return switchOn(d, &h.Keep) }},
+	{name: "max_backlog", read: func(h *directive, d *caddyfile.Dispenser) error { return size(d, &h.MaxBacklog) }},
+	{name: "max_in_flight", read: func(h *directive, d *caddyfile.Dispenser) error { return size(d, &h.MaxInFlight) }},
+	{name: "redact", many: true, read: func(h *directive, d *caddyfile.Dispenser) error { return unmarshalRedact(d, &h.Redact) }},
+	{name: "refused", read: func(h *directive, d *caddyfile.Dispenser) error { return oneArg(d, &h.Refused) }},
+}, within(func(h *directive) *Policy { return &h.Policy }, policyLines)...)}
 
 func parseTolerance(d *caddyfile.Dispenser) (*Tolerance, error) {
 	args := d.RemainingArgs()
@@ -147,29 +137,65 @@ func parseTolerance(d *caddyfile.Dispenser) (*Tolerance, error) {
 	return t, nil
 }
 
-func (h *Handler) unmarshalDedupe(d *caddyfile.Dispenser) error {
+// check checks the values that need no provider.
+func (h *directive) check() error {
+	if h.Name != "" {
+		if err := h.checkName(); err != nil {
+			return err
+		}
+	}
+	if h.Dedupe != nil {
+		if err := h.Dedupe.checkReplays(); err != nil {
+			return err
+		}
+	}
+	return h.settleLimits()
+}
+
+// dedupe returns the endpoint's setting, which several lines fill.
+func (h *directive) dedupe() *Dedupe {
 	if h.Dedupe == nil {
 		h.Dedupe = new(Dedupe)
 	}
+	return h.Dedupe
+}
+
+func (h *directive) unmarshalDedupe(d *caddyfile.Dispenser) error {
 	var arg string
 	if err := oneArg(d, &arg); err != nil {
 		return err
 	}
 	if arg == "off" {
-		h.Dedupe.Off = true
+		h.dedupe().Off = true
 		return nil
 	}
 	v, err := caddy.ParseDuration(arg)
 	if err != nil || v <= 0 {
 		return d.Errf("dedupe window %q is not a positive duration such as 24h, and not `off`", arg)
 	}
-	h.Dedupe.Window = caddy.Duration(v)
+	h.dedupe().Window = caddy.Duration(v)
 	return nil
 }
 
-// globalOptions are the lines of the global option.
-var globalOptions = []string{
-	"store", "max_backlog", "max_in_flight", "retention", "encrypt", "redact", "events", "private_keys",
+// globalBlock reads the lines of the global option.
+var globalBlock = block[*App]{check: (*App).check, lines: []subdirective[*App]{
+	{name: "store", read: (*App).unmarshalStore},
+	{name: "max_backlog", read: func(a *App, d *caddyfile.Dispenser) error { return size(d, &a.MaxBacklog) }},
+	{name: "max_in_flight", read: func(a *App, d *caddyfile.Dispenser) error { return size(d, &a.MaxInFlight) }},
+	{name: "retention", read: (*App).unmarshalRetention},
+	{name: "encrypt", read: func(a *App, d *caddyfile.Dispenser) error {
+		return severalArgs(d, &a.Encrypt, "a key, such as {env.HOOKWICKET_KEY}; it may be followed by older ones")
+	}},
+	{name: "redact", many: true, read: func(a *App, d *caddyfile.Dispenser) error { return unmarshalRedact(d, &a.Redact) }},
+	{name: "refused", read: (*App).unmarshalRefused},
+	{name: "events", read: func(a *App, d *caddyfile.Dispenser) error { return severalArgs(d, &a.Events, "names, or all, or none") }},
+	{name: "private_keys", read: func(a *App, d *caddyfile.Dispenser) error { return switchOn(d, &a.PrivateKeys) }},
+}}
+
+// check checks the values that need no store.
+func (a *App) check() error {
+	_, err := a.settleRefused()
+	return errors.Join(a.checkEvents(), err)
 }
 
 // parseGlobalOption reads the webhook_gateway global option; see [App].
@@ -182,52 +208,20 @@ func parseGlobalOption(d *caddyfile.Dispenser, existing any) (any, error) {
 	if d.NextArg() {
 		return nil, d.ArgErr()
 	}
-	for nesting := d.Nesting(); d.NextBlock(nesting); {
-		var err error
-		switch d.Val() {
-		case "store":
-			err = app.unmarshalStore(d)
-		case "max_backlog":
-			app.MaxBacklog, err = size(d)
-		case "max_in_flight":
-			app.MaxInFlight, err = size(d)
-		case "private_keys":
-			app.PrivateKeys = true
-			if d.NextArg() {
-				err = d.ArgErr()
-			}
-		case "retention":
-			err = app.unmarshalRetention(d)
-		case "encrypt":
-			err = severalArgs(d, &app.Encrypt, "a key, such as {env.HOOKWICKET_KEY}; it may be followed by older ones")
-		case "events":
-			err = severalArgs(d, &app.Events, "names, or all, or none")
-		case "redact":
-			if app.Redact == nil {
-				app.Redact = new(Redact)
-			}
-			err = app.Redact.unmarshal(d)
-		default:
-			err = d.Errf("unknown subdirective %q%s; there are %s", d.Val(), didYouMean(d.Val(), globalOptions), enumerate(globalOptions))
-		}
-		if err != nil {
-			return nil, err
-		}
+	if _, err := globalBlock.readAll(app, d, d.Nesting()); err != nil {
+		return nil, err
 	}
 	return httpcaddyfile.App{Name: "webhook_gateway", Value: caddyconfig.JSON(app, nil)}, nil
 }
 
 // unmarshalStore reads `store <name> …`.
 func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
-	if a.StoreRaw != nil {
-		return d.Err("there is one store")
-	}
 	if !d.NextArg() {
 		return d.Err("which store? The one that needs no server is `store pebble [<folder>]`")
 	}
 	name := d.Val()
 	if _, err := caddy.GetModule("webhook_gateway.stores." + name); err != nil {
-		return d.Errf("unknown store %q; write `store pebble [<folder>]`", name)
+		return d.Errf("unknown store %q; write `store pebble [<folder>]` or `store postgres <dsn>`", name)
 	}
 	unmarshaler, err := caddyfile.UnmarshalModule(d, "webhook_gateway.stores."+name)
 	if err != nil {
@@ -240,10 +234,7 @@ func (a *App) unmarshalStore(d *caddyfile.Dispenser) error {
 // unmarshalRetention reads `retention <age>|off [<size>]`.
 func (a *App) unmarshalRetention(d *caddyfile.Dispenser) (err error) {
 	args := d.RemainingArgs()
-	switch {
-	case a.Retention != nil:
-		return d.Err("retention is given twice")
-	case len(args) == 0 || len(args) > 2:
+	if len(args) == 0 || len(args) > 2 {
 		return d.Err("write `retention <age> [<size>]`, such as `retention 24h 1GiB`, or `retention off`")
 	}
 	a.Retention = new(Retention)
@@ -253,12 +244,29 @@ func (a *App) unmarshalRetention(d *caddyfile.Dispenser) (err error) {
 	return err
 }
 
+// unmarshalRefused reads `refused <size> [<age> [disk]]|off`.
+func (a *App) unmarshalRefused(d *caddyfile.Dispenser) (err error) {
+	args := d.RemainingArgs()
+	a.Refused = new(Refused)
+	switch {
+	case len(args) == 1 && args[0] == "off":
+		a.Refused.Off = true
+		return nil
+	case len(args) == 0 || args[0] == "" || len(args) > 3:
+		return d.Errf("refused takes a size, an age and disk, as in 64MiB 72h disk; or off")
+	case len(args) == 3 && args[2] != "disk":
+		return d.Errf("refused: after the age there can only be disk, not %q", args[2])
+	}
+	if a.Refused.Size, err = parseSize(d, args[0]); err == nil && len(args) > 1 {
+		err = duration(d, args[1], &a.Refused.Age)
+	}
+	a.Refused.Disk = len(args) == 3
+	return err
+}
+
 // severalArgs reads one line of words.
 func severalArgs(d *caddyfile.Dispenser, to *[]string, what string) error {
 	name := d.Val()
-	if *to != nil {
-		return d.Errf("%s is given twice", name)
-	}
 	if *to = d.RemainingArgs(); len(*to) == 0 || slices.Contains(*to, "") {
 		return d.Errf("%s needs %s", name, what)
 	}
@@ -268,9 +276,6 @@ func severalArgs(d *caddyfile.Dispenser, to *[]string, what string) error {
 // oneArg reads the only argument of a line.
 func oneArg(d *caddyfile.Dispenser, to *string) error {
 	name := d.Val()
-	if *to != "" {
-		return d.Errf("%s is given twice", name)
-	}
 	if !d.NextArg() || d.Val() == "" {
 		return d.Errf("%s needs a value", name)
 	}
@@ -281,13 +286,23 @@ func oneArg(d *caddyfile.Dispenser, to *string) error {
 	return nil
 }
 
+// switchOn reads a line that is a single word.
+func switchOn(d *caddyfile.Dispenser, to *bool) error {
+	*to = true
+	if d.NextArg() {
+		return d.ArgErr()
+	}
+	return nil
+}
+
 // size reads a number of bytes, such as 25MiB.
-func size(d *caddyfile.Dispenser) (int64, error) {
+func size(d *caddyfile.Dispenser, to *int64) (err error) {
 	var arg string
 	if err := oneArg(d, &arg); err != nil {
-		return 0, err
+		return err
 	}
-	return parseSize(d, arg)
+	*to, err = parseSize(d, arg)
+	return err
 }
 
 func parseSize(d *caddyfile.Dispenser, arg string) (int64, error) {

@@ -23,7 +23,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// credential is what signs, and what an endpoint is given to verify with.
+// credential has the secret to sign with and the secret of the endpoint.
 type credential struct{ signs, secret string }
 
 // credentials are of every form that a provider has: each takes the first that
@@ -63,7 +63,7 @@ var blanks = map[string][]string{
 	"rsa":     {"signature=header X-Acme-Signature encoding base64", "timestamp=header X-Acme-Timestamp", "signed={timestamp}.{body}", "event_id=json id"},
 }
 
-// optionsFor returns what the command line says for a row.
+// optionsFor returns the options of the command line for a row.
 func optionsFor(row verifiers.Provider) []string {
 	lines := slices.Clone(blanks[row.Name])
 	for _, o := range row.Options {
@@ -75,7 +75,8 @@ func optionsFor(row verifiers.Provider) []string {
 	return lines
 }
 
-// signerFor makes what the commands sign with, if the credential suits the row.
+// signerFor makes the provider with which the commands sign, if the credential suits the
+// row.
 func signerFor(row verifiers.Provider, url string, c credential) (*signing, *Provider, error) {
 	make := func(secret string) (*Provider, error) {
 		p := &Provider{row: row}
@@ -186,7 +187,7 @@ func TestCatalogue(t *testing.T) {
 	up.nothing()
 }
 
-// TestCatalogueRows holds what the gateway wants of the rows.
+// TestCatalogueRows checks what the gateway expects of each row.
 func TestCatalogueRows(t *testing.T) {
 	reserved := []string{
 		"secret", "name", "tolerance", "dedupe", "replays", "max_body", "public_url", "enrol", "forward", "provider", "secrets", "options",
@@ -222,10 +223,10 @@ func TestCatalogueRows(t *testing.T) {
 // that finds times and IDs itself has to say so, or the gateway would take the
 // requests for ones without.
 func checkPromises(t *testing.T, row verifiers.Provider) {
-	if s, ok := row.Scheme.(interface{ Timed() bool }); ok && !s.Timed() && row.Freshness.Tolerance != (verifiers.Tolerance{}) {
+	if s, ok := row.Scheme.(verifiers.Timed); ok && !s.Timed() && row.Freshness.Tolerance != (verifiers.Tolerance{}) {
 		t.Errorf("%s: it has a tolerance, and its scheme says that there is no time to enforce", row.Name)
 	}
-	if s, ok := row.Scheme.(interface{ Identified() bool }); ok && !s.Identified() && row.Dedupe.By == verifiers.ByID {
+	if s, ok := row.Scheme.(verifiers.Identified); ok && !s.Identified() && row.Dedupe.By == verifiers.ByID {
 		t.Errorf("%s: it is deduplicated by ID, and its scheme says that there is none", row.Name)
 	}
 }

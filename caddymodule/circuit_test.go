@@ -10,7 +10,7 @@ import (
 
 // health returns how the worker of a destination is doing.
 func (g *gateway) health(destination string) queue.Health {
-	return g.open().latest.Load().delivering[destination].Health()
+	return g.open().latest.Load().delivering[queue.ParseDestination(destination)].Health()
 }
 
 // TestCircuit: a dead upstream costs a few attempts and then none, a reload costs
@@ -25,7 +25,7 @@ func TestCircuit(t *testing.T) {
 		g.expect(200, s.request(g, fmt.Sprint("evt_", i), time.Now()))
 	}
 	g.logs.await(t, "left alone")
-	if h := g.health("stripe"); h.Circuit != queue.CircuitOpen || time.Until(h.Probe) < 59*time.Minute || h.Last != "status: HTTP status 503" {
+	if h := g.health("stripe"); h.Circuit != queue.CircuitOpen || time.Until(h.Probe) < 59*time.Minute || h.Last != "HTTP status 503" {
 		t.Errorf("%+v", h)
 	}
 	if len(up.got) != 2 {
@@ -52,8 +52,7 @@ func TestCircuit(t *testing.T) {
 	}
 }
 
-// TestCircuitOfNothing: an open circuit holds nothing back where nothing waits, and
-// the next event is what would be held back.
+// TestCircuitOfNothing: without a backlog, an open circuit delays only the next event.
 func TestCircuitOfNothing(t *testing.T) {
 	up := newUpstream(t)
 	up.status(503)

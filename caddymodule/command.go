@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"time"
@@ -23,22 +24,27 @@ func Commands() (store, catalogue []*cobra.Command) {
 		[]*cobra.Command{providersCommand(), signCommand(), sendCommand(), verifyCommand()}
 }
 
-// verifierFlags are the flags that say whose request it is.
+// verifierFlags adds the flags for the provider and its secrets.
 func verifierFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
 	f.StringP("provider", "p", "", "the provider, as in a Caddyfile")
-	f.StringArrayP("secret", "s", nil, "the secret that the provider shows for the webhook")
+	f.StringArrayP("secret", "s", nil, "the secret that the provider shows for the webhook; also {env.NAME} or {file./path}")
 	f.StringArrayP("option", "o", nil, "an option of the provider, as name=value")
 	f.String("url", "", "the URL as the provider knows it")
 	f.String("now", "", "the time of receipt, in RFC 3339 (default: now)")
+	cmd.RegisterFlagCompletionFunc("provider", completeProviders)
 }
 
-// command is what the flags of verifierFlags amount to.
+// completeProviders offers the names of the providers to a shell.
+func completeProviders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
+	return providerNames(), cobra.ShellCompDirectiveNoFileComp
+}
+
+// command has the values of the flags of verifierFlags.
 type command struct {
 	provider *Provider
 	secrets  []string
 	url      string
-	wire     string // the URL of the request that is verified, as it stands there
 	now      time.Time
 }
 
@@ -58,7 +64,10 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 			return nil, fmt.Errorf("--option %s: %s", name, strings.TrimSuffix(err.Error(), ", at --option:1"))
 		}
 	}
-	c.secrets = terminal.List(fl.FlagSet, "secret")
+	var err error
+	if c.secrets, err = secretFlags(terminal.List(fl.FlagSet, "secret")); err != nil {
+		return nil, err
+	}
 	if err := c.provider.settle(nil, len(c.secrets)); err != nil {
 		if missing := (missingOption{}); errors.As(err, &missing) {
 			err = fmt.Errorf("--option %s is missing; add `--option %s=%s`: %s", missing.Name, missing.Name, exampleOf(missing.Option), missing.What)
@@ -66,15 +75,39 @@ func newCommand(fl caddycmd.Flags) (*command, error) {
 		return nil, err
 	}
 	if len(c.secrets) == 0 && !c.provider.needsNoSecret() {
-		return nil, fmt.Errorf("--secret is missing: %s", secretOf(provider.row))
+		return nil, fmt.Errorf("--secret is missing: %s", provider.row.SecretName())
 	}
 	if now := fl.String("now"); now != "" {
-		var err error
 		if c.now, err = time.Parse(time.RFC3339, now); err != nil {
 			return nil, fmt.Errorf("--now %q is not a time in RFC 3339, such as 2026-01-15T10:30:00Z", now)
 		}
 	}
 	return c, nil
+}
+
+// placeholder is the form of a placeholder such as {env.NAME}. A key in JSON, which
+// begins with a brace too, is none.
+var placeholder = regexp.MustCompile(`\{[A-Za-z$][^{}\s"]*\}`)
+
+// secretFlags replaces the placeholders in secrets of the command line, as in a
+// configuration. The errors show nothing of a secret.
+func secretFlags(given []string) ([]string, error) {
+	secrets := make([]string, len(given))
+	for i, s := range given {
+		secrets[i] = s
+		if !placeholder.MatchString(s) {
+			continue
+		}
+		var err error
+		if secrets[i], err = resolve(s); err == nil {
+			continue
+		}
+		if !strings.Contains(s, "{env.") && !strings.Contains(s, "{file.") {
+			err = errors.New("it has braces around something that is no placeholder; {env.NAME} and {file./path} are, so put the secret there")
+		}
+		return nil, fmt.Errorf("--secret %d of %d: %w", i+1, len(given), err)
+	}
+	return secrets, nil
 }
 
 func unknownProvider(name string) error {

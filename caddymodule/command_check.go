@@ -1,10 +1,12 @@
 package caddymodule
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"time"
@@ -16,31 +18,38 @@ import (
 
 	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
-	"github.com/hookwicket/hookwicket/queue/pebble"
+	"github.com/hookwicket/hookwicket/queue/pebble/check"
 )
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check [--store DIR] [--encrypt-key KEY] [--salvage DIR] [--json]",
-		Short: "Reads a whole store and reports what is in it and what is wrong",
+		Use:   "check [--store DIR] [--encrypt-key KEY] [--salvage DIR | --disk DIR] [--json]",
+		Short: "Reads a whole store and reports its contents and its damage",
 		Long: `
-Reads the folder of a store from end to end and reports what waits in it, and
-what is damaged or belongs to nothing. It changes nothing, and the gateway has to
-be stopped meanwhile. It exits with 1 where something is wrong.
+Reads the folder of a store from end to end and reports the backlog, and records
+that are damaged or belong to nothing. It changes nothing, and the gateway has to
+be stopped meanwhile. It exits with 1 if something is wrong.
 
-With --salvage it copies all that can be read of a damaged store into a new
-folder, reports what could not be read, and changes nothing in the old one. Then
+With --salvage it copies all readable records of a damaged store into a new
+folder, reports the unreadable ones, and changes nothing in the old folder. Then
 put the new folder in the place of the old one. Some events may be delivered once
-more; none that can be read is left out.
+more; no readable event is left out.
 
-Without the key an encrypted store's messages are counted and not read. Give the
-key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,
+With --disk it measures how long a sync takes in a folder, and reads no store. The
+gateway syncs before each 2xx. A sync of less than 0.05 ms is a warning: most
+disks that fast lose their latest writes with the power.
+
+Without its key, the messages of an encrypted store are counted and not read.
+Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,
 		Args: terminal.NoArgs,
 		RunE: run(checkStore),
 	}
 	storeFlags(cmd)
 	cmd.Flags().String("salvage", "", "a folder, not there yet, for all that can be read")
+	cmd.Flags().String("disk", "", "a folder on the disk to be measured, such as the store's")
 	cmd.Flags().Bool("json", false, "print the report as JSON")
+	cmd.MarkFlagsMutuallyExclusive("salvage", "disk")
+	cmd.MarkFlagsMutuallyExclusive("store", "disk")
 	return cmd
 }
 
@@ -56,7 +65,7 @@ func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
 	if dir = fl.String("store"); dir == "" {
 		dir = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
 	}
-	if !pebble.IsStore(dir) { // opening it would make one
+	if !check.IsStore(dir) { // opening it would make one
 		return "", nil, fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
 	}
 	for _, text := range terminal.List(fl.FlagSet, "encrypt-key") {
@@ -69,7 +78,7 @@ func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
 	return dir, keys, nil
 }
 
-// inUse adds what to do to an error of opening a store.
+// inUse adds the next step to an error of opening a store.
 func inUse(err error) error {
 	if errors.Is(err, queue.ErrLocked) {
 		return fmt.Errorf("%w; stop the gateway first", err)
@@ -78,6 +87,9 @@ func inUse(err error) error {
 }
 
 func checkStore(fl caddycmd.Flags) error {
+	if dir := fl.String("disk"); dir != "" {
+		return checkDisk(fl, dir)
+	}
 	dir, keys, err := storeOf(fl)
 	if err != nil {
 		return err
@@ -86,10 +98,10 @@ func checkStore(fl caddycmd.Flags) error {
 		return salvageStore(fl, dir, to, keys)
 	}
 	p := terminal.NewProgress("checking", 0)
-	report, err := pebble.Check(dir, keys, func(done, total int64) {
+	report, err := check.Run(check.Options{Dir: dir, Keys: keys, Progress: func(done, total int64) {
 		p.Total = total
 		p.Step(done)
-	})
+	}})
 	p.End()
 	if err != nil {
 		return inUse(err)
@@ -98,6 +110,9 @@ func checkStore(fl caddycmd.Flags) error {
 		err = terminal.PrintJSON(os.Stdout, report, "  ")
 	} else {
 		err = printReport(os.Stdout, report, time.Now())
+	}
+	if err == nil && report.NeedsKey() {
+		return fmt.Errorf("%s is encrypted with a key that was not given; give it with --encrypt-key", dir)
 	}
 	if err == nil && !report.Sound() {
 		err = fmt.Errorf("something is wrong in %s", dir)
@@ -108,10 +123,10 @@ func checkStore(fl caddycmd.Flags) error {
 // salvageStore copies a damaged store.
 func salvageStore(fl caddycmd.Flags, dir, to string, keys [][]byte) error {
 	p := terminal.NewProgress("copying", 0)
-	report, err := pebble.SalvageTo(dir, to, keys, func(done, total int64) {
+	report, err := check.Salvage(check.Options{Dir: dir, Keys: keys, Progress: func(done, total int64) {
 		p.Total = max(total, done)
 		p.Step(done)
-	})
+	}}, to)
 	p.End()
 	if err != nil {
 		return inUse(err)
@@ -122,8 +137,8 @@ func salvageStore(fl caddycmd.Flags, dir, to string, keys [][]byte) error {
 	return printSalvage(os.Stdout, report, time.Now())
 }
 
-// printSalvage shows what was salvaged to a person.
-func printSalvage(w io.Writer, r pebble.Salvage, now time.Time) error {
+// printSalvage prints the result of a salvage.
+func printSalvage(w io.Writer, r check.Salvaged, now time.Time) error {
 	for _, f := range r.Files {
 		fmt.Fprintf(w, "%s %s\n", terminal.Printable(f.File), terminal.Printable(f.Problem))
 	}
@@ -142,8 +157,8 @@ func printSalvage(w io.Writer, r pebble.Salvage, now time.Time) error {
 	return err
 }
 
-// printReport shows what was found to a person.
-func printReport(w io.Writer, r pebble.Report, now time.Time) error {
+// printReport prints a report.
+func printReport(w io.Writer, r check.Report, now time.Time) error {
 	fmt.Fprintf(w, "%s: %s, %s on disk\n", terminal.Printable(r.Dir), terminal.Printable(r.Format), terminal.InBytes(r.DiskBytes))
 	fmt.Fprintf(w, "%s of %s, %s sealed; %s, %s, %s\n", terminal.Plural(r.Messages, "event", "events"), terminal.InBytes(r.Bytes), humanize.Comma(r.Sealed),
 		terminal.Plural(r.Attempts, "attempt", "attempts"), terminal.Plural(r.Keys, "dedupe key", "dedupe keys"), terminal.Plural(r.Secrets, "learnt secret", "learnt secrets"))
@@ -168,10 +183,45 @@ func printReport(w io.Writer, r pebble.Report, now time.Time) error {
 		fmt.Fprintf(w, "%s set aside that could not be read; the others are delivered.\n", terminal.Plural(r.Damaged, "record", "records"))
 	}
 	for _, f := range r.Files {
-		fmt.Fprintf(w, "%s %s. Copy what can be read with --salvage.\n", terminal.Printable(f.File), terminal.Printable(f.Problem))
+		fmt.Fprintf(w, "%s %s. Copy the readable records with --salvage.\n", terminal.Printable(f.File), terminal.Printable(f.Problem))
 	}
 	for _, p := range r.Problems {
 		fmt.Fprintf(w, "%s: %s, such as %s\n", terminal.Printable(p.What), humanize.Comma(p.Count), terminal.Printable(strings.Join(p.Examples, ", ")))
+	}
+	if r.NeedsKey() {
+		fmt.Fprintln(w, "The store is encrypted. Give each of its keys with --encrypt-key, as in the configuration: --encrypt-key '{env.WEBHOOK_KEY}'.")
+	}
+	return nil
+}
+
+// checkDisk measures a disk. A doubtful or slow one is no error: the person decides.
+func checkDisk(fl caddycmd.Flags, dir string) error {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt)
+	defer stop()
+	d, err := check.MeasureDisk(ctx, dir)
+	if err != nil {
+		return err
+	}
+	if fl.Bool("json") {
+		return terminal.PrintJSON(os.Stdout, d, "  ")
+	}
+	return printDisk(os.Stdout, d)
+}
+
+func printDisk(w io.Writer, d check.Disk) error {
+	milliseconds := func(d time.Duration) string { return fmt.Sprintf("%.3g ms", float64(d)/float64(time.Millisecond)) }
+	fmt.Fprintf(w, "%s: a sync takes %s, one in a hundred %s or more (%s measured)\n",
+		terminal.Printable(d.Dir), milliseconds(d.Median), milliseconds(d.P99), terminal.Plural(int64(d.Syncs), "sync", "syncs"))
+	fmt.Fprintf(w, "One sender alone gets at most %s answers a second. Senders at the same time share a sync.\n",
+		humanize.Comma(int64(time.Second/max(d.Median, 1))))
+	switch {
+	case d.Doubtful():
+		_, err := fmt.Fprintln(w, "Only a disk with protection against power loss is that fast. Any other acknowledges too early, "+
+			"as does a file system in memory: a power failure then loses acknowledged events.")
+		return err
+	case d.Slow():
+		_, err := fmt.Fprintln(w, "The disk is slow: each sender waits that long for its answer. Put the store on a local SSD.")
+		return err
 	}
 	return nil
 }

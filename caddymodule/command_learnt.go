@@ -4,11 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"math"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
 
 	"github.com/hookwicket/hookwicket/internal/terminal"
+	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
@@ -19,7 +21,7 @@ func learntCommand() *cobra.Command {
 		Long: `
 Prints the secrets that a provider has handed over to an endpoint, one a line,
 the oldest first: some providers want to see theirs again before they send. It
-reads the store's folder, so that the gateway has to be stopped meanwhile. With
+reads the store's folder, so the gateway has to be stopped meanwhile. With
 --forget they are removed, and requests signed with them are refused again.`,
 		Args: terminal.NoArgs,
 		RunE: run(showLearnt),
@@ -39,7 +41,9 @@ func showLearnt(fl caddycmd.Flags) (err error) {
 	if err != nil {
 		return err
 	}
-	store, err := pebble.Open(pebble.Options{Dir: dir, Keys: keys})
+	settings := queue.DefaultSettings()
+	settings.Keys, settings.Retention = keys, math.MaxInt64 // opening the store must not remove events
+	store, err := pebble.Open(pebble.Options{Dir: dir, Settings: settings})
 	if err != nil {
 		return inUse(err)
 	}

@@ -35,7 +35,7 @@ type listing struct {
 	AttemptID   string             `json:"attempt_id,omitempty"`
 	Why         string             `json:"why,omitempty"`
 	Docs        []string           `json:"docs,omitempty"`
-	JudgedBy    []providers.Judge  `json:"judged_by"` // who besides us says how it signs
+	JudgedBy    []providers.Judge  `json:"judged_by"` // independent sources for the way of signing
 }
 
 type secretListing struct {
@@ -103,13 +103,14 @@ func listingOf(p verifiers.Provider) listing {
 		methods = []string{"POST"}
 	}
 	_, signs := p.Scheme.(verifiers.Signer)
+	scheme := verifiers.DescriptionOf(p.Scheme)
 	return listing{
-		Signed: contentOf(p.Scheme), CanSign: signs, TimeWhy: p.Freshness.Why,
+		Signed: scheme.Content, CanSign: signs, TimeWhy: p.Freshness.Why,
 		Secret: secretListing(p.Secret), Given: optionsOf(p.Options),
 		Handshakes: handshakesOf(p.Handshakes), Synchronous: p.Synchronous, AttemptID: p.AttemptID,
 		Answers: answersListing{answerOf(p.Answers.Success, http.StatusOK), answerOf(p.Answers.Refused, http.StatusUnauthorized)},
 		Name:    p.Name, Title: p.Title, Confirmed: p.Confirmed, Options: p.Scheme,
-		Scheme:    schemeOfRow(p),
+		Scheme:    scheme.Kind,
 		Time:      string(p.Freshness.Origin),
 		Tolerance: tolerances{span(p.Freshness.Tolerance.Past), span(p.Freshness.Tolerance.Future)},
 		Dedupe:    dedupeListing{string(p.Dedupe.By), span(p.Dedupe.Window), replays, p.Dedupe.Why},
@@ -117,38 +118,6 @@ func listingOf(p verifiers.Provider) listing {
 		Retries: retriesListing{span(p.Retries.Deadline), p.Retries.Attempts, span(p.Retries.Horizon)},
 		Why:     p.Why, Docs: p.Docs, JudgedBy: providers.Judges(p.Name),
 	}
-}
-
-// schemeOfRow is the word for a row's scheme: what a blank one is called, or
-// "own" where the provider has one of its own.
-func schemeOfRow(p verifiers.Provider) string {
-	switch s := p.Scheme.(type) {
-	case verifiers.HMAC:
-		if s.Digest {
-			return "digest"
-		}
-		return "hmac"
-	case verifiers.Token:
-		return "token"
-	case verifiers.PublicKey:
-		return s.Algorithm
-	case verifiers.JWT:
-		return "jwt"
-	}
-	return "own"
-}
-
-// contentOf is the template of what is signed, where the scheme has one.
-func contentOf(s verifiers.Scheme) string {
-	switch s := s.(type) {
-	case verifiers.HMAC:
-		return s.Content
-	case verifiers.PublicKey:
-		return s.Content
-	case verifiers.JWT:
-		return s.Detached
-	}
-	return ""
 }
 
 func optionsOf(all []verifiers.Option) (list []optionListing) {

@@ -17,22 +17,23 @@ import (
 
 func providersCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "providers [--provider P] [--json]",
+		Use:   "providers [PROVIDER] [--json]",
 		Short: "Lists the providers that the gateway knows, or shows one of them",
 		Long: `
-Lists the providers that the gateway knows. With --provider it shows for one of
-them what is signed, what an endpoint has to be given, and how it behaves.`,
-		Args: terminal.NoArgs,
-		RunE: run(listProviders),
+Lists the providers that the gateway knows. With the name of one it shows the signed content, the values that an endpoint needs, and the behaviour.`,
+		Args:              terminal.MaxArgs(1, "PROVIDER"),
+		ValidArgsFunction: completeProviders,
+		RunE:              run(listProviders),
 	}
-	cmd.Flags().StringP("provider", "p", "", "show this one")
-	cmd.Flags().Bool("json", false, "print all that is known of them as JSON")
+	cmd.Flags().StringP("provider", "p", "", "show this one, as the argument does")
+	cmd.RegisterFlagCompletionFunc("provider", completeProviders)
+	cmd.Flags().Bool("json", false, "print all facts about them as JSON")
 	return cmd
 }
 
 func listProviders(fl caddycmd.Flags) error {
 	var all []listing
-	name := fl.String("provider")
+	name := cmp.Or(fl.String("provider"), fl.Arg(0))
 	for _, p := range registered() {
 		if name == "" || name == p.Name {
 			all = append(all, listingOf(p))

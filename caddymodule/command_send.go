@@ -9,9 +9,9 @@ import (
 	"net/http"
 	"os"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
-	"text/tabwriter"
 	"time"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -40,6 +40,7 @@ URL misses the endpoint.`,
 	signFlags(cmd)
 	cmd.Flags().String("to", "", "where to send it")
 	cmd.Flags().IntP("count", "n", 1, "how many to send")
+	cmd.Flags().Bool("json", false, "print an object a line, one for each kind of answer")
 	cmd.Flags().BoolP("insecure", "k", false, "do not check the server's certificate")
 	return cmd
 }
@@ -48,7 +49,8 @@ URL misses the endpoint.`,
 type outcome struct {
 	answer string
 	ok     bool
-	ours   bool // an endpoint of a gateway answered
+	ours   bool   // an endpoint of a gateway answered
+	kept   string // the ID of the copy of a refused request; empty: there is none
 	took   time.Duration
 }
 
@@ -107,7 +109,15 @@ func send(fl caddycmd.Flags) error {
 		fmt.Fprintf(os.Stderr, "Note: %d of %d successes came from no webhook_gateway endpoint. If a gateway is meant to receive them, "+
 			"the URL misses its endpoint: compare the path with the endpoint's matcher.\n", strangers, len(outcomes))
 	}
-	return report(os.Stdout, outcomes)
+	if i := slices.IndexFunc(outcomes, func(o outcome) bool { return o.kept != "" }); i >= 0 {
+		fmt.Fprintf(os.Stderr, "Note: the gateway says why it refused this: caddy webhook refused show %s\n", terminal.Word(terminal.Printable(outcomes[i].kept)))
+	}
+	groups, err := grouped(outcomes)
+	show := printAnswers
+	if fl.Bool("json") {
+		show = printAnswersJSON
+	}
+	return errors.Join(show(os.Stdout, groups), err)
 }
 
 // strangers counts the successes that no endpoint of a gateway answered.
@@ -120,7 +130,7 @@ func strangers(outcomes []outcome) (n int) {
 	return n
 }
 
-// send sends one request. The error is for what cannot be signed at all.
+// send sends one request. The error is for a request that cannot be signed at all.
 func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, error) {
 	r, err := s.request(now)
 	if err != nil {
@@ -147,10 +157,10 @@ func (s *signing) send(client *http.Client, to string, now time.Time) (outcome, 
 	if len(body) > 0 {
 		text += ": " + headerValue(string(body))
 	}
-	return outcome{answer: text, ok: success(resp.StatusCode), ours: resp.Header.Get(helloHeader) != "", took: took}, nil
+	return outcome{answer: text, ok: success(resp.StatusCode), ours: resp.Header.Get(helloHeader) != "", kept: resp.Header.Get(refusedHeader), took: took}, nil
 }
 
-// withQuery adds to a URL what signing has added to another one's query.
+// withQuery adds to a URL the parameters that signing added to another URL.
 func withQuery(to, added string) string {
 	if added == "" {
 		return to
@@ -161,36 +171,60 @@ func withQuery(to, added string) string {
 	return to + "?" + added[1:]
 }
 
-// report prints a line for each kind of answer and fails unless all were 2xx.
-func report(w io.Writer, outcomes []outcome) error {
-	groups := make(map[string][]time.Duration)
+// answers counts the answers of one kind.
+type answers struct {
+	Count    int     `json:"count"`
+	Median   float64 `json:"median_seconds"`
+	Slowest  float64 `json:"slowest_seconds"`
+	Answer   string  `json:"answer"`
+	Accepted bool    `json:"accepted"`
+	Refused  string  `json:"refused_id,omitempty"` // of the copy that the gateway keeps
+}
+
+// grouped counts the answers by their kind, the most frequent first. The error says that
+// some were not 2xx.
+func grouped(outcomes []outcome) (all []answers, err error) {
+	took := make(map[string][]time.Duration)
 	failed := 0
 	for _, o := range outcomes {
-		groups[o.answer] = append(groups[o.answer], o.took)
+		if took[o.answer] == nil {
+			all = append(all, answers{Answer: o.answer, Accepted: o.ok, Refused: o.kept})
+		}
+		took[o.answer] = append(took[o.answer], o.took)
 		if !o.ok {
 			failed++
 		}
 	}
-	answers := make([]string, 0, len(groups))
-	for a := range groups {
-		answers = append(answers, a)
+	for i := range all {
+		a := &all[i]
+		times := took[a.Answer]
+		slices.Sort(times)
+		a.Count, a.Median, a.Slowest = len(times), times[len(times)/2].Seconds(), times[len(times)-1].Seconds()
 	}
-	slices.SortFunc(answers, func(a, b string) int {
-		return cmp.Or(len(groups[b])-len(groups[a]), cmp.Compare(a, b))
-	})
-	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(t, "COUNT\tMEDIAN\tSLOWEST\tANSWER")
-	for _, a := range answers {
-		took := groups[a]
-		slices.Sort(took)
-		fmt.Fprintf(t, "%d\t%s\t%s\t%s\n", len(took),
-			took[len(took)/2].Round(10*time.Microsecond), took[len(took)-1].Round(10*time.Microsecond), a)
-	}
-	if err := t.Flush(); err != nil {
-		return err
-	}
+	slices.SortFunc(all, func(a, b answers) int { return cmp.Or(b.Count-a.Count, cmp.Compare(a.Answer, b.Answer)) })
 	if failed > 0 {
-		return fmt.Errorf("%d of %s not accepted", failed, terminal.Plural(int64(len(outcomes)), "request was", "requests were"))
+		err = fmt.Errorf("%d of %s not accepted", failed, terminal.Plural(int64(len(outcomes)), "request was", "requests were"))
+	}
+	return all, err
+}
+
+// printAnswers prints a line for each kind of answer.
+func printAnswers(w io.Writer, all []answers) error {
+	t := terminal.NewTable("COUNT", "MEDIAN", "SLOWEST", "ANSWER")
+	took := func(seconds float64) string {
+		return time.Duration(seconds * float64(time.Second)).Round(10 * time.Microsecond).String()
+	}
+	for _, a := range all {
+		t.Row(strconv.Itoa(a.Count), took(a.Median), took(a.Slowest), a.Answer)
+	}
+	return t.Print(w)
+}
+
+func printAnswersJSON(w io.Writer, all []answers) error {
+	for _, a := range all {
+		if err := terminal.PrintJSON(w, a, ""); err != nil {
+			return err
+		}
 	}
 	return nil
 }

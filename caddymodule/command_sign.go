@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
@@ -41,6 +42,9 @@ command that sends it. Without --body it is a sample event with a fresh ID.`,
 func signFlags(cmd *cobra.Command) {
 	cmd.Flags().StringP("body", "b", "", "the file with the body, or - for standard input (default: a sample event)")
 	cmd.Flags().String("id", "", "the event's ID, where it is not in your own body (default: a fresh one)")
+	cmd.Flags().String("type", "", "the event's type, instead of that of the sample event")
+	cmd.Flags().StringArrayP("header", "H", nil, "a further header, as 'Name: value'; instead of one that signing sets")
+	cmd.Flags().Bool("tamper", false, "change one character of the body after signing, so that the signature is wrong")
 }
 
 // signing makes signed requests.
@@ -48,6 +52,10 @@ type signing struct {
 	*command
 	body []byte // nil: the provider's sample
 	id   string // empty: a fresh one each time
+
+	eventType string      // empty: that of the sample
+	header    http.Header // set before and after signing
+	tampers   bool
 }
 
 func newSigning(fl caddycmd.Flags) (*signing, error) {
@@ -61,10 +69,16 @@ func newSigning(fl caddycmd.Flags) (*signing, error) {
 	case n > 1:
 		return nil, errors.New("a request is signed with one --secret")
 	}
-	s := &signing{command: c, id: fl.String("id")}
+	s := &signing{command: c, id: fl.String("id"), eventType: fl.String("type"), tampers: fl.Bool("tamper")}
+	if s.header, err = headerFlags(terminal.List(fl.FlagSet, "header")); err != nil {
+		return nil, err
+	}
+	if s.eventType != "" && fl.String("body") != "" {
+		return nil, errors.New("--type is for the sample event; your own body has its type")
+	}
 	if name := fl.String("body"); name != "" {
 		if s.body, err = readFile(name); err != nil {
-			return nil, err
+			return nil, fmt.Errorf("--body: %w", err)
 		}
 		s.body = append([]byte{}, s.body...) // not nil, though it be empty
 	}
@@ -86,8 +100,27 @@ func (s *signing) request(now time.Time) (*verifiers.Request, error) {
 	} else {
 		s.provider.address(r)
 	}
-	if err := signer.Sign(r, s.secrets[0], now, id); err != nil {
-		return nil, fmt.Errorf("provider %s: %w%s", row.Name, err, s.provider.secretHint(err))
+	maps.Copy(r.Header, s.header)
+	sign := func(r *verifiers.Request) error {
+		if err := signer.Sign(r, s.secrets[0], now, id); err != nil {
+			return fmt.Errorf("provider %s: %w%s", row.Name, err, s.provider.secretHint(err))
+		}
+		return nil
+	}
+	if s.eventType != "" {
+		if err := s.setType(r, sign); err != nil {
+			return nil, err
+		}
+	}
+	if err := sign(r); err != nil {
+		return nil, err
+	}
+	maps.Copy(r.Header, s.header)
+	if s.tampers {
+		var err error
+		if r.Body, err = tampered(r.Body); err != nil {
+			return nil, err
+		}
 	}
 	return r, nil
 }
@@ -141,6 +174,9 @@ func printSigned(fl caddycmd.Flags) error {
 	out := bufio.NewWriter(os.Stdout)
 	if err := hr.Write(out); err != nil {
 		return err
+	}
+	if terminal.IsTerminal(os.Stdout) { // the prompt gets a line of its own
+		fmt.Fprintln(out)
 	}
 	return out.Flush()
 }

@@ -30,7 +30,8 @@ func verifyCommand() *cobra.Command {
 		Long: `
 Reads one HTTP/1.1 request in wire form from a file, or from - for standard
 input, and checks it as the gateway would at that moment, or at --now. It exits
-with 0 if the request is verified and with 1 if it is not, and then says why.
+with 0 if the request is verified and with 1 if it is not, and then says why:
+the likeliest cause first, then each step of the check.
 
 A capture does not show whether it came over TLS. Where the provider signs the
 URL, say it with --url; else it is https, and http for a host on this machine.`,
@@ -57,6 +58,9 @@ type verification struct {
 	EventType string           `json:"event_type"`
 	Timestamp string           `json:"timestamp"`
 	Reason    verifiers.Reason `json:"reason"`
+	Detail    string           `json:"detail"`
+	Causes    []string         `json:"causes"`
+	Steps     []verifiers.Step `json:"steps"`
 }
 
 func verify(fl caddycmd.Flags) error {
@@ -85,59 +89,71 @@ func verify(fl caddycmd.Flags) error {
 	if err != nil {
 		return fmt.Errorf("%s is not an HTTP request: %w", fl.Arg(0), err)
 	}
-	c.wire = r.URL
+	received := r.URL
 	r.URL = cmp.Or(c.url, r.URL)
 
-	event, err := h.judge(context.Background(), h.guest.verifier, r, c.now)
-	result := verification{Verified: err == nil, EventID: event.ID, EventType: event.Type, Reason: verifiers.ReasonOf(err)}
-	if !event.Timestamp.IsZero() {
-		result.Timestamp = event.Timestamp.UTC().Format(time.RFC3339Nano)
-	}
+	result, refused := h.verification(r, received, c.now)
 	if fl.Bool("json") {
 		if err := terminal.PrintJSON(os.Stdout, result, ""); err != nil {
 			return err
 		}
 	} else {
-		c.explain(os.Stdout, h, r, result, event, err)
+		h.printVerification(os.Stdout, result)
 	}
-	if err != nil {
-		return fmt.Errorf("not verified: %w", err)
+	switch {
+	case refused != nil && fl.Bool("json"):
+		return fmt.Errorf("not verified: %s", cmp.Or(string(result.Reason), result.Detail))
+	case refused != nil:
+		return errors.New("not verified")
 	}
 	return nil
 }
 
-// explain tells a person the result and what may have led to it.
-func (c *command) explain(w io.Writer, h *Handler, r *verifiers.Request, result verification, event verifiers.Event, err error) {
-	if err == nil {
+// verification judges a captured request and says why it is refused. The request
+// arrived under the URL received.
+func (h *Handler) verification(r *verifiers.Request, received string, now time.Time) (verification, error) {
+	ctx := context.Background()
+	event, err := h.judge(ctx, h.checker.verifier, r, now)
+	about := h.caseOf(&h.checker, r, now)
+	about.Err, about.Received = err, received
+	why := about.Diagnose(ctx)
+	v := verification{
+		Verified: err == nil, EventID: event.ID, EventType: event.Type, Reason: verifiers.ReasonOf(err),
+		Detail: why.Detail, Causes: why.Causes, Steps: why.Steps,
+	}
+	if !event.Timestamp.IsZero() {
+		v.Timestamp = event.Timestamp.UTC().Format(time.RFC3339Nano)
+	}
+	return v, err
+}
+
+// printVerification writes the result for a person: the cause of a refusal first, then
+// the event and the steps of the check.
+func (h *Handler) printVerification(w io.Writer, v verification) {
+	if v.Verified {
 		fmt.Fprintf(w, "verified: signed by %s\n", h.row.Title)
 	} else {
-		fmt.Fprintf(w, "refused: %s\n", cmp.Or(string(result.Reason), "cannot be judged"))
+		fmt.Fprintf(w, "refused: %s\n", cmp.Or(string(v.Reason), "cannot be judged"))
+	}
+	for _, cause := range v.Causes {
+		terminal.Paragraph(w, "", cause)
+	}
+	if v.Reason == verifiers.StaleTimestamp || v.Reason == verifiers.FutureTimestamp {
+		terminal.Paragraph(w, "", "To judge the request as of its receipt, give that time with --now.")
 	}
 	for _, line := range []struct{ name, value string }{
-		{"event ID", result.EventID}, {"event type", result.EventType}, {"time", result.Timestamp},
+		{"event ID", v.EventID}, {"event type", v.EventType}, {"time", v.Timestamp},
 	} {
 		if line.value != "" {
 			fmt.Fprintf(w, "  %-11s %s\n", line.name, headerValue(line.value))
 		}
 	}
-	if err == nil {
+	if v.Verified {
 		return
 	}
-	switch _, wrong := h.guest.verifier.Verify(context.Background(), r); {
-	case wrong == nil && result.Reason == verifiers.MissingTimestamp:
-		fmt.Fprintln(w, "The signature is right. There is no time where the provider puts it; --tolerance off does without.")
-		return // any change would be accepted, and so explain nothing
-	case result.Reason == verifiers.StaleTimestamp, result.Reason == verifiers.FutureTimestamp:
-		limit := h.freshness.Tolerance
-		fmt.Fprintf(w, "The signature is right. The time is off by %s, and %s past and %s future are allowed. "+
-			"To judge the request as of its receipt, give that time with --now.\n",
-			c.now.Sub(event.Timestamp).Abs().Round(time.Second), span(limit.Past), span(limit.Future))
-	case detail(err) != "":
-		fmt.Fprintf(w, "  %-11s %s\n", "detail", detail(err))
-	}
-	causes := c.causes(h, r, err)
-	for _, cause := range causes {
-		fmt.Fprintln(w, cause)
+	fmt.Fprintln(w, "How it was checked:")
+	for _, step := range v.Steps {
+		terminal.Paragraph(w, fmt.Sprintf("  %-10s", step.State), step.Name+": "+step.Text)
 	}
 }
 
@@ -171,8 +187,10 @@ func readWire(raw []byte) (*verifiers.Request, error) {
 		source = io.NopCloser(in)
 	}
 	body, err := io.ReadAll(source)
-	if errors.Is(err, io.ErrUnexpectedEOF) {
-		err = errors.New("it is shorter than the headers say")
+	if errors.Is(err, io.ErrUnexpectedEOF) && len(r.TransferEncoding) == 0 {
+		err = nil // shorter than its Content-Length, which is a cause worth naming
+	} else if errors.Is(err, io.ErrUnexpectedEOF) {
+		err = errors.New("its last chunk is missing")
 	}
 	if err != nil {
 		return nil, fmt.Errorf("its body: %w", err)

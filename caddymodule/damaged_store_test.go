@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"fmt"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -9,12 +10,16 @@ import (
 	"testing"
 	"time"
 
+	"github.com/caddyserver/caddy/v2"
+	"go.uber.org/zap"
+	"go.uber.org/zap/zaptest/observer"
+
 	"github.com/hookwicket/hookwicket/adminapi"
-	"github.com/hookwicket/hookwicket/queue/pebble"
+	"github.com/hookwicket/hookwicket/queue/pebble/check"
 )
 
-// damagedStore makes a store with events that wait and damages the file of which the
-// name begins or ends so.
+// damagedStore makes a store with a backlog and damages the file whose name begins or
+// ends with the text.
 func damagedStore(t *testing.T, up *upstream, part string, damage func([]byte) []byte) (dir, name string) {
 	t.Helper()
 	dir = filepath.Join(t.TempDir(), "store")
@@ -48,9 +53,9 @@ func damagedStore(t *testing.T, up *upstream, part string, damage func([]byte) [
 	return "", ""
 }
 
-// TestDamagedStore: a damaged store answers 503 and says which file it is, while
-// other sites go on; the check names the file; and once the salvaged folder is in
-// its place, the running gateway delivers what waited.
+// TestDamagedStore: while a store is damaged, the endpoint answers 503, the log and the
+// check name the file, and other sites work. Once the salvaged folder is in its place,
+// the running gateway delivers the backlog.
 func TestDamagedStore(t *testing.T) {
 	for _, c := range []struct {
 		name, file string
@@ -83,11 +88,11 @@ func TestDamagedStore(t *testing.T) {
 			// The gateway holds the lock for a moment when it looks whether the folder opens.
 			var err error
 			until(t, "the check", func() bool { err = cmd.RunE(cmd, nil); return err != nil && !strings.Contains(err.Error(), "in use") })
-			report, _ := pebble.Check(dir, nil, nil)
+			report, _ := check.Run(check.Options{Dir: dir})
 			if !strings.Contains(err.Error(), name) && (len(report.Files) == 0 || report.Files[0].File != name) {
 				t.Errorf("the check does not name %s: %v; %+v", name, err, report)
 			}
-			salvaged, err := pebble.SalvageTo(dir, dir+"-new", nil, nil)
+			salvaged, err := check.Salvage(check.Options{Dir: dir}, dir+"-new")
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -95,7 +100,7 @@ func TestDamagedStore(t *testing.T) {
 			if err := printSalvage(&b, salvaged, time.Now()); err != nil || !strings.Contains(b.String(), name) || !strings.Contains(b.String(), "copied") {
 				t.Errorf("%v: %s", err, &b)
 			}
-			if _, err := pebble.SalvageTo(dir, dir+"-new", nil, nil); err == nil || !strings.Contains(err.Error(), "is there already") {
+			if _, err := check.Salvage(check.Options{Dir: dir}, dir+"-new"); err == nil || !strings.Contains(err.Error(), "is there already") {
 				t.Errorf("into a folder that is there: %v", err)
 			}
 			if err := os.Rename(dir, dir+"-old"); err != nil {
@@ -120,6 +125,55 @@ func TestDamagedStore(t *testing.T) {
 				t.Errorf("%v, of %d", got, least)
 			}
 		})
+	}
+}
+
+// TestDamagedStoreCostsLittleLog: the error that all forwards meet again and again
+// while the store does not open is logged once, then counted.
+func TestDamagedStoreCostsLittleLog(t *testing.T) {
+	up := newUpstream(t)
+	dir, _ := damagedStore(t, up, "MANIFEST-", func(b []byte) []byte { return b[:len(b)/2] })
+	site := by("stripe").directive("forward "+up.addr+"\n forward {\n as other\n reverse_proxy "+up.addr+"\n}") + "\nrespond 404"
+	g := start(t, setup{store: "pebble " + dir, site: site})
+	app, err := caddy.ActiveContext().AppIfConfigured("webhook_gateway")
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := &app.(*App).repeats
+	until(t, "both forwards to try again", func() bool {
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		for _, p := range r.of {
+			return p.more >= 3
+		}
+		return false
+	})
+	g.stop()
+	const text = "the store failed a delivery"
+	if n := len(g.logs.lines(text)); n != 2 {
+		t.Errorf("%d lines: %q", n, g.logs.lines(text))
+	}
+	if n := len(g.logs.lines(text, "MANIFEST-", `"endpoint":"stripe"`)); n != 1 {
+		t.Errorf("%d lines name the cause", n)
+	}
+	if n := len(g.logs.lines(text, `"repeated":`)); n != 1 {
+		t.Errorf("%d lines count the rest", n)
+	}
+}
+
+// verboseError shows a stack to a logger that asks for it, as errors of Pebble do.
+type verboseError struct{}
+
+func (verboseError) Error() string              { return "in few words" }
+func (verboseError) Format(s fmt.State, _ rune) { fmt.Fprint(s, "with a stack") }
+
+// TestStoreErrorsHaveNoStack: an error of the store is one line without a stack.
+func TestStoreErrorsHaveNoStack(t *testing.T) {
+	core, logs := observer.New(zap.ErrorLevel)
+	f := &Forward{endpoint: &Handler{Name: "e", app: new(App), logger: zap.New(core)}}
+	f.storeFailed(verboseError{})
+	if got := logs.All(); len(got) != 1 || len(got[0].ContextMap()) != 2 || got[0].ContextMap()["error"] != "in few words" {
+		t.Errorf("%+v", got)
 	}
 }
 

@@ -10,8 +10,8 @@ import (
 	"testing"
 )
 
-// TestDocNamesFunctions: each function in the tables of the package comment is
-// declared in the file that stands beside it, and each file that is named exists.
+// TestDocNamesFunctions: each function or variable in the tables of the package comment
+// is declared in the file that stands beside it, and each file that is named exists.
 func TestDocNamesFunctions(t *testing.T) {
 	text, err := os.ReadFile("doc.go")
 	if err != nil {
@@ -28,14 +28,21 @@ func TestDocNamesFunctions(t *testing.T) {
 		}
 		declared[file] = make(map[string]bool)
 		for _, d := range parsed.Decls {
-			if f, ok := d.(*ast.FuncDecl); ok {
-				declared[file][f.Name.Name] = true
+			switch d := d.(type) {
+			case *ast.FuncDecl:
+				declared[file][d.Name.Name] = true
+			case *ast.GenDecl:
+				for _, spec := range d.Specs {
+					if v, ok := spec.(*ast.ValueSpec); ok {
+						declared[file][v.Names[0].Name] = true
+					}
+				}
 			}
 		}
 	}
 	rows := regexp.MustCompile(`(?m)^//\t(\w+) +(\w+\.go) +\S`).FindAllStringSubmatch(string(text), -1)
 	if tabs := strings.Count(string(text), "\n//\t"); len(rows) != tabs || tabs == 0 {
-		t.Errorf("%d of %d rows name a function and a file", len(rows), tabs)
+		t.Errorf("%d of %d rows name a declaration and a file", len(rows), tabs)
 	}
 	for _, row := range rows {
 		if !declared[row[2]][row[1]] {

@@ -13,7 +13,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// warned returns what loading an endpoint with such a row would warn of.
+// warned returns the warnings at the load of an endpoint with a row.
 func warned(row verifiers.Provider, secrets ...string) (texts []string) {
 	core, logs := observer.New(zap.WarnLevel)
 	h := &Handler{Name: "x", row: row, logger: zap.New(core), provider: &Provider{row: row, secrets: secrets}}

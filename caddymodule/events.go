@@ -13,7 +13,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// What Caddy's events app is told, and when. Each has the data endpoint, and as
+// The events for Caddy's events app. Each has the data endpoint, and as
 // far as it applies forward, message_id, event_id, event_type, reason, attempt,
 // failure, status, error, next, bytes and limit.
 const (
@@ -42,15 +42,17 @@ const (
 	backlogHigh  = 0.8
 	backlogCalm  = 0.7
 	backlogPause = time.Second // at least this long between two looks at a backlog
+	drainTime    = time.Second // for events that are in the buffer when a configuration stops
 )
 
-// teller tells Caddy's events app what the live stream says. Handlers of events
-// run one after the other and may be slow, so it does that in a goroutine of its
-// own; what does not fit into the stream's buffer is left out, as for any reader.
+// teller emits outcomes of the live stream as Caddy's events. Handlers of events run one
+// after the other and may be slow, so it has a goroutine of its own. Outcomes that do
+// not fit into the stream's buffer are left out, as for any reader.
 type teller struct {
 	app    *App
 	ctx    caddy.Context
 	events *caddyevents.App
+	reads  *listener
 	stop   func()
 	done   chan struct{}
 	ended  chan struct{}
@@ -59,8 +61,8 @@ type teller struct {
 	high   map[string]bool // endpoints, and "" for all, whose backlog was called high
 }
 
-// tellers are those of the configurations that run. While one takes over from the
-// other there are two, of which the newer one speaks.
+// tellers are those of the configurations that run, the newest last. While one takes over
+// from the other there are two. The newer one emits the events since it began to listen.
 var tellers struct {
 	sync.Mutex
 	all []*teller
@@ -77,7 +79,7 @@ func (a *App) findEvents(ctx caddy.Context) error {
 	return nil
 }
 
-// startTelling begins to tell, if anybody has subscribed to any of it.
+// startTelling starts a teller if a handler has subscribed to any of the events.
 func (a *App) startTelling() {
 	if len(a.events) == 0 {
 		return
@@ -93,56 +95,73 @@ func (a *App) startTelling() {
 		app: a, ctx: a.ctx, events: a.subscribed,
 		done: make(chan struct{}), ended: make(chan struct{}), high: make(map[string]bool),
 	}
-	l, stop := outcomes.listen(t.wants)
-	t.stop = stop
 	tellers.Lock()
+	t.reads, t.stop = outcomes.listen(t.wants)
 	tellers.all = append(tellers.all, t)
 	tellers.Unlock()
 	a.telling = t
-	go t.run(l)
+	go t.run()
 }
 
-// stopTelling ends it.
+// stopTelling stops the teller once it has emitted the events in its buffer.
 func (a *App) stopTelling() {
 	t := a.telling
 	if t == nil {
 		return
 	}
 	a.telling = nil
-	tellers.Lock()
-	tellers.all = slices.DeleteFunc(tellers.all, func(other *teller) bool { return other == t })
-	tellers.Unlock()
 	t.stop()
 	close(t.done)
 	<-t.ended
+	tellers.Lock()
+	tellers.all = slices.DeleteFunc(tellers.all, func(other *teller) bool { return other == t })
+	tellers.Unlock()
 }
 
-// wants picks what an event is made of, and what a backlog may grow by.
+// wants selects the outcomes that become events or can make a backlog grow.
 func (t *teller) wants(e *adminapi.Event) bool {
 	return t.app.events[eventOf[e.Outcome]] || t.app.events[eventBacklogHigh] && (e.Outcome == "accepted" || e.Outcome == "unavailable")
 }
 
-func (t *teller) speaks() bool {
+// speaks reports whether it is for this teller to emit an event, and not for a newer one.
+func (t *teller) speaks(e liveEvent) bool {
 	tellers.Lock()
 	defer tellers.Unlock()
-	return len(tellers.all) > 0 && tellers.all[len(tellers.all)-1] == t
+	newer := tellers.all[slices.Index(tellers.all, t)+1:]
+	return !slices.ContainsFunc(newer, func(n *teller) bool { return n.reads.first <= e.number })
 }
 
-func (t *teller) run(l *listener) {
+func (t *teller) run() {
 	defer close(t.ended)
 	for {
 		select {
+		case e := <-t.reads.events:
+			t.tell(e)
 		case <-t.done:
+			t.drain()
 			return
-		case e := <-l.events:
-			if t.speaks() {
-				t.tell(e.Event)
-			}
 		}
 	}
 }
 
-func (t *teller) tell(e adminapi.Event) {
+// drain emits the events in the buffer. A slow handler delays the reload by drainTime and
+// one event at most.
+func (t *teller) drain() {
+	for deadline := time.Now().Add(drainTime); time.Now().Before(deadline); {
+		select {
+		case e := <-t.reads.events:
+			t.tell(e)
+		default:
+			return
+		}
+	}
+}
+
+func (t *teller) tell(live liveEvent) {
+	if !t.speaks(live) {
+		return
+	}
+	e := live.Event
 	if name := eventOf[e.Outcome]; t.app.events[name] && t.events.ShouldEmit(name) {
 		if h := t.app.endpoints[e.Endpoint]; h != nil {
 			h.redacting().event(&e)
@@ -154,7 +173,7 @@ func (t *teller) tell(e adminapi.Event) {
 	}
 }
 
-// dataOf is what a handler of events gets to see of an outcome.
+// dataOf returns the data of the event that is made of an outcome.
 func dataOf(e adminapi.Event) map[string]any {
 	data := map[string]any{"endpoint": e.Endpoint}
 	for name, text := range map[string]string{
@@ -201,7 +220,7 @@ func (t *teller) look() {
 	}
 }
 
-// backlogOf adds up what an endpoint's forwards have waiting.
+// backlogOf returns the bytes of an endpoint's backlog.
 func backlogOf(h *Handler, stats queue.Stats) (bytes int64) {
 	for _, f := range h.Forwards {
 		bytes += stats.Destinations[f.destination].Bytes
@@ -222,9 +241,9 @@ func (t *teller) compare(endpoint string, bytes, limit int64) {
 	}
 }
 
-// tellCircuit tells that a circuit has opened, is probing, or has closed.
+// tellCircuit sends a change of a circuit to the live stream.
 func (f *Forward) tellCircuit(state queue.CircuitState, health queue.Health) {
-	if outcomes.listeners() == 0 {
+	if !outcomes.wanted() {
 		return
 	}
 	outcomes.tell("circuit", adminapi.Event{

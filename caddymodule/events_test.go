@@ -9,6 +9,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookwicket/hookwicket/adminapi"
 )
 
 // chat is a chat's incoming webhook.
@@ -135,6 +137,76 @@ func TestEventsOnceInAWhile(t *testing.T) {
 	c.silent()
 }
 
+// TestAlertsOutliveReload: alerts that are queued when the configuration ends are still
+// posted, each once.
+func TestAlertsOutliveReload(t *testing.T) {
+	const alerts = 5
+	begun, hold, said := make(chan struct{}, alerts), make(chan struct{}), make(chan string, 2*alerts)
+	c := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		b, _ := io.ReadAll(r.Body)
+		begun <- struct{}{}
+		<-hold
+		said <- string(b)
+	}))
+	t.Cleanup(c.Close)
+	up := newUpstream(t)
+	s := by("stripe")
+	site := s.directive("forward " + up.addr)
+	globals := "events {\n on accepted webhook_gateway_alert " + c.URL + " {\n every 1ns\n text {event.data.event_id}\n }\n }"
+	g := start(t, setup{app: "events accepted", globals: globals, site: site})
+	for i := range alerts {
+		g.expect(200, s.request(g, fmt.Sprintf("evt_%d", i), time.Now()))
+	}
+	<-begun
+	g.globals = "" // nobody takes the alerts over
+	g.load(site)
+	close(hold)
+	for i := range alerts {
+		select {
+		case got := <-said:
+			if want := fmt.Sprintf(`{"text":"evt_%d"}`, i); got != want {
+				t.Errorf("alert %d: %s, want %s", i, got, want)
+			}
+		case <-time.After(patience):
+			t.Fatalf("alert %d is lost", i)
+		}
+	}
+	g.stop()
+	if len(said) > 0 {
+		t.Errorf("an alert was posted twice: %s", <-said)
+	}
+}
+
+// TestTellersHandOver: of two tellers, the older one emits the events before the newer
+// one began to listen, and the newer one all others.
+func TestTellersHandOver(t *testing.T) {
+	var h hub
+	all := func(*adminapi.Event) bool { return true }
+	older, newer := new(teller), new(teller)
+	older.reads, older.stop = h.listen(all)
+	h.tell("request", adminapi.Event{EventID: "before"})
+	newer.reads, newer.stop = h.listen(all)
+	h.tell("request", adminapi.Event{EventID: "after"})
+	tellers.Lock()
+	before := tellers.all
+	tellers.all = []*teller{older, newer}
+	tellers.Unlock()
+	defer func() {
+		tellers.Lock()
+		tellers.all = before
+		tellers.Unlock()
+	}()
+	for want, got := range map[string]bool{
+		"the older one, before": older.speaks(<-older.reads.events),
+		"the older one, after":  !older.speaks(<-older.reads.events),
+		"the newer one, after":  newer.speaks(<-newer.reads.events),
+	} {
+		if !got {
+			t.Errorf("%s: the other speaks", want)
+		}
+	}
+}
+
 // TestBacklogHigh: it is told once when four fifths of a limit are reached, of the
 // whole and of an endpoint.
 func TestBacklogHigh(t *testing.T) {
@@ -166,12 +238,10 @@ func TestBacklogHigh(t *testing.T) {
 	}
 }
 
-// TestEventNames: what does not exist is an error that says what does.
+// TestEventNames: an event that does not exist is an error that lists those that do.
 func TestEventNames(t *testing.T) {
-	up := newUpstream(t)
-	g := start(t, setup{site: by("stripe").directive("forward " + up.addr)})
-	g.app = "events acepted"
-	if err := g.try("respond 204"); err == nil || !strings.Contains(err.Error(), `did you mean accepted?`) {
+	_, err := adapt("{\n webhook_gateway {\n  events acepted\n }\n}\n:8080\nrespond 204\n")
+	if err == nil || !strings.Contains(err.Error(), `did you mean accepted?`) {
 		t.Errorf("the error is %v", err)
 	}
 }

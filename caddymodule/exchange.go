@@ -22,7 +22,7 @@ const exchangeVar = "webhook_gateway.exchange"
 
 // exchange has the values that a [Transport] needs of an event's request.
 type exchange struct {
-	redactor func() *redactor
+	endpoint *Handler
 	body     []byte
 }
 
@@ -30,8 +30,9 @@ type exchange struct {
 func (*exchange) String() string { return "webhook_gateway" }
 
 // exchanging marks a request as an event's, for the transport.
-func (h *Handler) exchanging(r *http.Request, body []byte) {
-	caddyhttp.SetVar(r.Context(), exchangeVar, &exchange{redactor: h.redacting, body: body})
+func (h *Handler) exchanging(r *http.Request, about *facts, body []byte) {
+	about.exchange = exchange{endpoint: h, body: body}
+	caddyhttp.SetVar(r.Context(), exchangeVar, &about.exchange)
 }
 
 // maxStale limits how many closed connections in a row send may meet.
@@ -46,11 +47,13 @@ const maxStale = 64
 func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response, error) {
 	p := &replay{from: r.Body, known: x.body}
 	for tries := 0; ; tries++ {
-		var reused, answered atomic.Bool
-		try := r.WithContext(httptrace.WithClientTrace(r.Context(), &httptrace.ClientTrace{
-			GotConn:              func(c httptrace.GotConnInfo) { reused.Store(c.Reused) },
-			GotFirstResponseByte: func() { answered.Store(true) },
-		}))
+		var seen struct {
+			reused, answered atomic.Bool
+			trace            httptrace.ClientTrace
+		}
+		seen.trace.GotConn = func(c httptrace.GotConnInfo) { seen.reused.Store(c.Reused) }
+		seen.trace.GotFirstResponseByte = func() { seen.answered.Store(true) }
+		try := r.WithContext(httptrace.WithClientTrace(r.Context(), &seen.trace))
 		if r.Body != nil && r.Body != http.NoBody {
 			body, err := p.reader()
 			if err != nil {
@@ -59,7 +62,7 @@ func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response
 			try.Body, try.GetBody = body, p.reader
 		}
 		resp, err := base.RoundTrip(try)
-		if err == nil || !reused.Load() || answered.Load() || tries == maxStale || r.Context().Err() != nil || !hungUp(err) || !p.repeatable() {
+		if err == nil || !seen.reused.Load() || seen.answered.Load() || tries == maxStale || r.Context().Err() != nil || !hungUp(err) || !p.repeatable() {
 			p.settle()
 			return resp, err
 		}

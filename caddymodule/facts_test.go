@@ -42,15 +42,15 @@ func TestWildEventIDs(t *testing.T) {
 	}
 	g.drained()
 	up.nothing()
-	// IDs that differ only in what a header cannot show are different events.
+	// IDs are different even if they differ only in bytes that a header cannot have.
 	for _, id := range []string{`x\n`, `x\r`, `x%0A`} {
 		g.expect(200, s.with(g, `{"id":"`+id+`"}`, time.Now(), ""))
 		up.next()
 	}
 }
 
-// TestPlaceholders: they can be used in the forward block, in what follows
-// outside it, and in handle_errors.
+// TestPlaceholders: they can be used in the forward block, by the handlers around the
+// endpoint, and in handle_errors.
 func TestPlaceholders(t *testing.T) {
 	up := newUpstream(t)
 	s := by("stripe")

@@ -11,11 +11,9 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
-
-	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// oddTargets are what stands behind the method of a request line.
+// oddTargets are targets of a request line.
 var oddTargets = []string{
 	"/", "/github", "/github?a=b", "//github", "/..//x", "/%00", "/%", "/a%2fb?c=%zz", "/ümlaut", "/\"<>|", "/#x", "/?#", "/github;x=1",
 	"mailto:x", "http:opaque", "http:/x", "http://", "http://elsewhere.example/github", "http://elsewhere.example", "https://u:p@h/x?y",
@@ -60,6 +58,39 @@ func TestOddTargets(t *testing.T) {
 			})
 		}
 		up.t, g.t = t, t
+		g.stop()
+	}
+}
+
+// TestManyHeaders: a captured request to which headers were added is refused and takes no
+// key. An ordinary number of headers passes.
+func TestManyHeaders(t *testing.T) {
+	up := newUpstream(t)
+	s := by("github")
+	for _, mode := range []string{"enforce", "observe"} {
+		g := start(t, setup{site: s.directive("mode " + mode + "\n retry off\n forward " + up.addr)})
+		g.t, up.t = t, t
+		request := func(fields int) *http.Request {
+			r := s.request(g, "evt_1", time.Now())
+			r.Header.Set("User-Agent", "x")
+			r.Header.Set("Accept-Encoding", "x")
+			sent := len(r.Header) + 1 // Content-Length
+			for i := range fields - sent {
+				r.Header.Add(fmt.Sprint("X-Added-", i/2), "x")
+			}
+			return r
+		}
+		for _, fields := range []int{2000, maxFields + 1} {
+			if a := g.send(request(fields)); a.status != http.StatusRequestHeaderFieldsTooLarge {
+				t.Errorf("%s, %d fields: %v", mode, fields, a)
+			}
+		}
+		g.logs.await(t, "request refused", `"reason":"malformed_body"`)
+		up.nothing()
+		g.expect(200, request(maxFields))
+		if got := up.next(); got.Header.Get("X-Added-1") != "x" {
+			t.Errorf("%s: the upstream got %v", mode, got.Header)
+		}
 		g.stop()
 	}
 }
@@ -134,7 +165,7 @@ func FuzzFit(f *testing.F) {
 			t.Skip()
 		}
 		about := &facts{endpoint: "github", receivedAt: time.Now()}
-		m := h.message(r, about, verifiers.Event{}, []byte("{}"))
+		m := (&request{endpoint: h, r: r, facts: about, in: inFlight{body: []byte("{}")}}).message()
 		again, err := rebuild(context.Background(), m, about)
 		if err != nil {
 			t.Fatalf("%q is fit, and: %v", target, err)
@@ -148,6 +179,29 @@ func FuzzFit(f *testing.F) {
 		_ = resp.Body.Close()
 		if resp.StatusCode != 299 && resp.StatusCode != http.StatusMovedPermanently {
 			t.Errorf("%s %q to %q with %s: %q is fit, and was answered %d", method, target, host, name, value, resp.StatusCode)
+		}
+	})
+}
+
+// TestCheckTarget: the short way of the check finds the same targets good as a parser.
+func TestCheckTarget(t *testing.T) {
+	for _, uri := range []string{
+		"/", "//", "//host/x", "///", "/a:b", "/a?b=%zz", "/%zz", "/%", "/%4", "/%41", "/a%20b?%", "/?", "/#x", "/a?b#c%zz", "/[", "/]", "/a@b:c", "/\x80", "/*", "/a;b",
+		"", "*", "a", "http://x/", "/ ", "/\x7f", "/a?\t",
+	} {
+		_, want := target(uri)
+		if got := checkTarget(uri); (got == nil) != (want == nil) {
+			t.Errorf("%q: %v, want %v", uri, got, want)
+		}
+	}
+}
+
+func FuzzCheckTarget(f *testing.F) {
+	f.Add("/a%20b?c=%d")
+	f.Fuzz(func(t *testing.T, uri string) {
+		_, want := target(uri)
+		if got := checkTarget(uri); (got == nil) != (want == nil) {
+			t.Errorf("%q: %v, want %v", uri, got, want)
 		}
 	})
 }

@@ -1,222 +1,218 @@
 package caddymodule
 
 import (
-	"encoding/json"
 	"fmt"
-	"io"
 	"net/http"
+	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
 )
 
-// nextAttempt reads from a line of the log how long the next attempt is away.
-func nextAttempt(t *testing.T, line string) time.Duration {
-	t.Helper()
-	var entry struct {
-		TS   float64 `json:"ts"`
-		Next float64 `json:"next_attempt"`
+// lines joins the lines of a block.
+func lines(l ...string) string { return strings.Join(l, "\n") }
+
+// TestFanOut: one event, three forwards, three outcomes. Each has attempts, retries
+// and dead letters of its own, and the event is kept once.
+func TestFanOut(t *testing.T) {
+	well, ill, gone := newUpstream(t), newUpstream(t), newUpstream(t)
+	m := newMachine(t)
+	g := start(t, setup{store: m.line(), app: "retention off", site: by("stripe").directive(lines(
+		"name fan",
+		"forward "+well.addr,
+		"forward {\n as ill\n retry {\n backoff 1h\n }\n reverse_proxy "+ill.addr+"\n}",
+		"forward "+gone.addr+" {\n as gone\n}",
+	))})
+	ill.status(503)
+	gone.status(410)
+	before := gather(t)
+	const size = 100_000
+	body := charge(g, "evt_1", "charge", `,"pad":"`+strings.Repeat("x", size)+`"`)
+
+	ids := make(map[string]bool)
+	for up, name := range map[*upstream]string{well: "", ill: "ill", gone: "gone"} {
+		r := up.next()
+		if string(r.body) != body || r.Header.Get("Webhook-Gateway-Forward") != name || r.Header.Get("Webhook-Gateway-Attempt") != "1" {
+			t.Errorf("%q got %d bytes and %v", name, len(r.body), r.Header)
+		}
+		ids[r.Header.Get("Webhook-Gateway-Message-Id")] = true
 	}
-	if err := json.Unmarshal([]byte(line), &entry); err != nil || entry.Next == 0 {
-		t.Fatalf("no next_attempt in %s (%v)", line, err)
+	if len(ids) != 1 {
+		t.Errorf("the forwards got the messages %v", ids)
 	}
-	return time.Duration((entry.Next - entry.TS) * float64(time.Second))
+	g.logs.await(t, "event delivered", `"endpoint":"fan"`)
+	g.logs.await(t, "attempt failed", `"forward":"ill"`)
+	g.logs.await(t, "event given up", `"forward":"gone"`, "410")
+	until(t, "the three outcomes", func() bool {
+		a, b, c := g.destination("fan"), g.destination("fan/ill"), g.destination("fan/gone")
+		return a.Waiting == 0 && a.DeadLetters == 0 && b.Waiting == 1 && b.DeadLetters == 0 && c.Waiting == 0 && c.DeadLetters == 1
+	})
+	if n := g.open().store.Stats().Bytes; n < size/2 || n > size+size/4 {
+		t.Errorf("%d bytes wait: the event is not kept once", n)
+	}
+	for name, want := range map[string]float64{
+		"attempts_total endpoint=fan forward= outcome=delivered":       1,
+		"attempts_total endpoint=fan forward=ill outcome=retry":        1,
+		"attempts_total endpoint=fan forward=ill outcome=delivered":    0,
+		"attempts_total endpoint=fan forward=gone outcome=dead_letter": 1,
+		"backlog_deliveries endpoint=fan forward=ill":                  1,
+		"dead_letters endpoint=fan forward=gone":                       1,
+		"dead_letters endpoint=fan forward=":                           0,
+		"circuit_open endpoint=fan forward=ill":                        0,
+	} {
+		name = "caddy_webhook_gateway_" + name
+		if got := gather(t)[name] - before[name]; got != want {
+			t.Errorf("%s grew by %v, want %v", name, got, want)
+		}
+	}
+
+	ill.status(200)
+	m.later()
+	if r := ill.next(); string(r.body) != body || r.Header.Get("Webhook-Gateway-Attempt") != "2" {
+		t.Errorf("attempt %s, %d bytes", r.Header.Get("Webhook-Gateway-Attempt"), len(r.body))
+	}
+	g.drained()
+	well.nothing()
+	gone.nothing()
 }
 
-// TestForwardBlock: several handlers, matchers and groups, and each attempt goes
-// through all of them again.
-func TestForwardBlock(t *testing.T) {
+// TestForwardPolicies: each forward goes by its own policy, and by the endpoint's
+// where it has no word of its own.
+func TestForwardPolicies(t *testing.T) {
+	failing := func(w http.ResponseWriter, r *http.Request) {
+		w.Header().Set("Retry-After", "86400")
+		w.WriteHeader(409)
+	}
+	m := newMachine(t)
+	ups := make(map[string]*upstream)
+	var block strings.Builder
+	for _, f := range [][2]string{
+		{"two", "retry {\n attempts 2\n}"},
+		{"once", "retry off"},
+		{"final", "retry {\n final 4xx\n}"},
+		{"heeds", "retry {\n retry_after 30m\n}"},
+		{"inherits", ""},
+	} {
+		ups[f[0]] = newUpstream(t)
+		ups[f[0]].answers(failing)
+		fmt.Fprintf(&block, "forward %s {\n as %s\n %s\n}\n", ups[f[0]].addr, f[0], f[1])
+	}
+	slow := newUpstream(t)
+	slow.answers(func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+	fmt.Fprintf(&block, "forward %s {\n as slow\n retry {\n timeout 20ms\n attempts 1\n}\n}\n", slow.addr)
+	g := start(t, setup{store: m.line(), site: by("stripe").directive(lines(
+		"name policies", "retry {\n attempts 3\n retry_after off\n backoff 1s 1\n}", block.String()))})
+	charge(g, "evt_1", "charge", "")
+
+	for name, want := range map[string]int{"once": 1, "final": 1, "two": 2, "inherits": 3} {
+		up := ups[name]
+		until(t, name+" to be given up", func() bool {
+			m.later()
+			return g.destination("policies/"+name).DeadLetters == 1
+		})
+		for range want {
+			up.next()
+		}
+		up.nothing()
+	}
+	g.logs.await(t, "event given up", `"forward":"slow"`, `"failure":"timeout"`)
+	// A day was asked for, half an hour is granted; and who does not heed it is soon there.
+	if wait := nextAttempt(t, g.logs.await(t, "attempt failed", `"forward":"heeds"`)); wait < 29*time.Minute || wait > 31*time.Minute {
+		t.Errorf("the next attempt is %v away", wait)
+	}
+	if wait := nextAttempt(t, g.logs.await(t, "attempt failed", `"forward":"inherits"`)); wait > 2*time.Second {
+		t.Errorf("the next attempt is %v away", wait)
+	}
+}
+
+// TestForwardsReload: a backlog belongs to its forward's name, through reloads that add,
+// rename and remove forwards.
+func TestForwardsReload(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
-	s := by("stripe")
-	g := start(t, setup{store: m.line(), site: s.directive(`forward {
-		request_header X-Team platform
-		request_header -X-Secret
-		@charge header Webhook-Gateway-Event-Type charge.*
-		request_header @charge X-Kind charge
-		vars tenant {http.webhook_gateway.endpoint}
-		handle /never {
-			respond 200
+	site := func(names ...string) string {
+		var b strings.Builder
+		for _, n := range names {
+			fmt.Fprintf(&b, "forward %s {\n %s\n}\n", up.addr, n)
 		}
-		handle @charge {
-			request_header X-Tenant {vars.tenant}
-			rewrite /charges{uri}
-			reverse_proxy ` + up.addr + `
-		}
-		handle {
-			reverse_proxy ` + up.addr + `
-		}
-	}`)})
+		return by("stripe").directive(b.String())
+	}
+	g := start(t, setup{store: m.line(), site: site("as a", "as b")})
 	up.status(503)
-	r := s.request(g, "evt_1", time.Now())
-	r.Header.Set("X-Secret", "s")
-	r.URL.RawQuery = "a=b"
-	g.expect(200, r)
-	for attempt := range 4 {
-		got := up.next()
-		if got.RequestURI != "/charges/stripe?a=b" {
-			t.Errorf("URI %q", got.RequestURI)
-		}
-		for name, want := range map[string]string{
-			"X-Team": "platform", "X-Kind": "charge", "X-Tenant": "stripe", "X-Secret": "",
-			"Webhook-Gateway-Attempt": fmt.Sprint(attempt + 1),
-		} {
-			if v := got.Header.Get(name); v != want {
-				t.Errorf("attempt %d: %s: %q, want %q", attempt+1, name, v, want)
-			}
-		}
-		if string(got.body) != s.body("evt_1", time.Now()) {
-			t.Errorf("attempt %d: body %q", attempt+1, got.body)
-		}
-		if attempt == 2 {
-			up.status(204)
-		}
-		if attempt == 3 {
-			break
-		}
-		g.logs.await(t, "attempt failed", fmt.Sprintf(`"attempt":%d,`, attempt+1))
-		until(t, "the retry to be kept", func() bool { m.later(); return len(up.got) > 0 })
-	}
-	g.drained()
-}
-
-// TestFailures: what is no success is tried again, and nothing of it hurts the process.
-func TestFailures(t *testing.T) {
-	up := newUpstream(t)
-	proxy := "reverse_proxy " + up.addr
-	cases := []struct {
-		name, block string
-		answer      http.HandlerFunc
-		logged      string
-	}{
-		{"no route matches", "@never path /never\n respond @never 200", nil, "no route in forward answered"},
-		{"no handle matches", "handle /never {\n respond 200\n}", nil, "answered"},
-		{"only middleware", "header X-A b", nil, "answered"},
-		{"error handler", "error 418", nil, "418"},
-		{"abort", "abort", nil, "abort"},
-		{"respond 500", "respond broken 500", nil, `"answer":"broken"`},
-		{"redirect", "redir https://example.com", nil, "302"},
-		{"nobody listens", "reverse_proxy " + freePort(t), nil, "connection refused"},
-		{"upstream 500", proxy, func(w http.ResponseWriter, _ *http.Request) { http.Error(w, "oh\x00no", 500) }, `"answer":"oh%00no"`},
-		{"upstream 304", proxy, func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(304) }, "304"},
-		{"upstream 101", proxy, func(w http.ResponseWriter, r *http.Request) {
-			w.Header().Set("Connection", "Upgrade")
-			w.Header().Set("Upgrade", "websocket")
-			w.WriteHeader(101)
-		}, "attempt failed"},
-		{"1xx, then 500", proxy, func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(103)
-			w.WriteHeader(500)
-		}, "HTTP status 500"},
-		{"1xx, then nothing", proxy, func(w http.ResponseWriter, r *http.Request) {
-			w.WriteHeader(102)
-			panic(http.ErrAbortHandler)
-		}, "attempt failed"},
-		{"panic before the answer", proxy, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, "attempt failed"},
-		{"200 cut off in its body", proxy, func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Length", "1000")
-			io.WriteString(w, "short")
-			http.NewResponseController(w).Flush()
-			panic(http.ErrAbortHandler)
-		}, "abort"},
-	}
-	for _, c := range cases {
-		t.Run(c.name, func(t *testing.T) {
-			m := newMachine(t)
-			s := by("stripe")
-			g := start(t, setup{store: m.line(), site: s.directive("forward {\n" + c.block + "\n}")})
-			if c.answer != nil {
-				up.answers(c.answer)
-			}
-			r := s.request(g, "evt_1", time.Now())
-			r.Header.Set("Connection", "Upgrade")
-			r.Header.Set("Upgrade", "websocket")
-			g.expect(200, r) // the sender is none the wiser
-			line := g.logs.await(t, "attempt failed; it will be repeated", `"attempt":1,`, `"event_id":"evt_1"`)
-			if !strings.Contains(line, c.logged) {
-				t.Errorf("no %q in %s", c.logged, line)
-			}
-			if wait := nextAttempt(t, line); wait < 400*time.Millisecond || wait > 6*time.Second {
-				t.Errorf("the next attempt is %v away", wait)
-			}
-			if d := g.destination("stripe"); d.Waiting != 1 || d.DeadLetters != 0 {
-				t.Errorf("%+v", d)
-			}
-			// And it is made.
-			until(t, "the second attempt", func() bool {
-				m.later()
-				return len(g.logs.lines("attempt failed", `"attempt":2,`)) > 0
-			})
-		})
-	}
-}
-
-// TestInformational: answers before the answer are not the answer.
-func TestInformational(t *testing.T) {
-	up := newUpstream(t)
-	s := by("stripe")
-	g := start(t, setup{site: s.directive("forward " + up.addr)})
-	up.answers(func(w http.ResponseWriter, _ *http.Request) {
-		w.WriteHeader(102)
-		w.WriteHeader(103)
-		w.WriteHeader(202)
-		io.WriteString(w, strings.Repeat("long answer ", 100000))
-	})
-	g.expect(200, s.request(g, "evt_1", time.Now()))
+	charge(g, "evt_1", "charge", "")
 	up.next()
+	up.next()
+	for _, name := range []string{"a", "b"} {
+		g.logs.await(t, "attempt failed", `"forward":"`+name+`"`)
+	}
+	up.status(200)
+
+	load := func(names ...string) {
+		old := endpoint(t, "stripe").app.running
+		g.load(site(names...))
+		until(t, "the old workers to end", func() bool { return old.users.Load() == 0 })
+		m.later()
+	}
+	// b is called c now, and d is new: neither gets the backlog of b.
+	load("as a", "as c", "as d")
+	if r := up.next(); r.Header.Get("Webhook-Gateway-Forward") != "a" || r.Header.Get("Webhook-Gateway-Attempt") != "2" {
+		t.Errorf("delivered %v", r.Header)
+	}
+	g.logs.await(t, "deliveries are kept that nobody makes: this endpoint has no forward of this name",
+		`"endpoint":"stripe"`, `"forward":"b"`, `"waiting":1`, `"dead_letters":0`)
+	if orphans := endpoint(t, "stripe").app.run().orphans(); len(orphans) != 1 || orphans[queue.ParseDestination("stripe/b")].Waiting != 1 {
+		t.Errorf("orphans %v", orphans)
+	}
+	until(t, "a to be done", func() bool { return g.destination("stripe/a").Waiting == 0 })
+	up.nothing()
+	if v := gather(t)["caddy_webhook_gateway_backlog_deliveries endpoint=stripe forward=b"]; v != 1 {
+		t.Errorf("the metric counts %v", v)
+	}
+	// New events go to those that are there.
+	charge(g, "evt_2", "charge", "")
+	var got []string
+	for range 3 {
+		got = append(got, up.next().Header.Get("Webhook-Gateway-Forward"))
+	}
+	slices.Sort(got)
+	if fmt.Sprint(got) != "[a c d]" {
+		t.Errorf("evt_2 went to %v", got)
+	}
+	// With the old name, the backlog is delivered.
+	load("as b")
+	if r := up.next(); r.Header.Get("Webhook-Gateway-Forward") != "b" || r.Header.Get("Webhook-Gateway-Event-Id") != "evt_1" {
+		t.Errorf("delivered %v", r.Header)
+	}
 	g.drained()
 	up.nothing()
-	if lines := g.logs.lines("attempt failed"); lines != nil {
-		t.Error(lines)
+}
+
+// TestForwardGetsAName: the backlog of a forward without a name does not move to a named
+// one by itself.
+func TestForwardGetsAName(t *testing.T) {
+	up := newUpstream(t)
+	m := newMachine(t)
+	g := start(t, setup{store: m.line(), site: by("stripe").directive("forward " + up.addr)})
+	up.status(410)
+	charge(g, "evt_1", "charge", "")
+	until(t, "the dead letter", func() bool { return g.destination("stripe").DeadLetters == 1 })
+	g.load(by("stripe").directive("forward " + up.addr + " {\n as a\n}"))
+	g.logs.await(t, "all forwards of this endpoint have names now", `"endpoint":"stripe"`, `"forward":""`, `"dead_letters":1`)
+	g.load(by("stripe").directive("") + "respond 200")
+	g.logs.await(t, "this endpoint has no forward any more", `"dead_letters":1`)
+	g.load(by("slack").directive("forward " + up.addr))
+	g.logs.await(t, "the configuration has no endpoint of this name", `"endpoint":"stripe"`)
+	if n := len(g.logs.lines("deliveries are kept that nobody makes")); n != 3 {
+		t.Errorf("%d warnings", n)
 	}
 }
 
-// TestTwoUpstreams: within an attempt, lb_retries finds the one that is there.
-func TestTwoUpstreams(t *testing.T) {
+// TestNoForward: an endpoint without a forward warns of lines about deliveries.
+func TestNoForward(t *testing.T) {
 	up := newUpstream(t)
-	s := by("stripe")
-	g := start(t, setup{site: s.directive(`forward {
-		reverse_proxy ` + freePort(t) + " " + up.addr + ` {
-			lb_policy first
-			fail_duration 1m
-			lb_retries 2
-		}
-	}`)})
-	body := s.body("evt_1", time.Now())
-	g.expect(200, s.with(g, body, time.Now(), ""))
-	if got := up.next(); string(got.body) != body || got.Header.Get("Webhook-Gateway-Attempt") != "1" {
-		t.Errorf("got %q, attempt %s", got.body, got.Header.Get("Webhook-Gateway-Attempt"))
-	}
-	g.drained()
-}
-
-// TestRetryAfter: what the upstream asks for is honoured, up to an hour.
-func TestRetryAfter(t *testing.T) {
-	up := newUpstream(t)
-	s := by("stripe")
-	g := start(t, setup{site: s.directive("forward " + up.addr)})
-	for i, c := range []struct {
-		value     string
-		low, high time.Duration
-	}{
-		{"120", 119 * time.Second, 122 * time.Second},
-		{time.Now().Add(10 * time.Minute).UTC().Format(http.TimeFormat), 9*time.Minute + 50*time.Second, 10*time.Minute + 2*time.Second},
-		{"0", 400 * time.Millisecond, 6 * time.Second},
-		{"-5", 400 * time.Millisecond, 6 * time.Second},
-		{"soon", 400 * time.Millisecond, 6 * time.Second},
-		{"Mon, 01 Jan 2001 00:00:00 GMT", 400 * time.Millisecond, 6 * time.Second},
-		{"999999999", 59 * time.Minute, 61 * time.Minute},
-		{"99999999999999999999", 400 * time.Millisecond, 6 * time.Second},
-	} {
-		up.answers(func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Retry-After", c.value)
-			w.WriteHeader(429)
-		})
-		id := fmt.Sprint("evt_", i)
-		g.expect(200, s.request(g, id, time.Now()))
-		line := g.logs.await(t, "attempt failed", `"`+id+`"`)
-		if wait := nextAttempt(t, line); wait < c.low || wait > c.high {
-			t.Errorf("Retry-After %q: the next attempt is %v away", c.value, wait)
-		}
-	}
+	s := by("github")
+	g := start(t, setup{site: s.directive("retry off\n max_backlog 1MiB\n order") + "\nreverse_proxy " + up.addr})
+	g.logs.await(t, `"level":"warn"`, "have no effect", `["retry","order","max_backlog"]`)
 }

@@ -1,12 +1,10 @@
 package caddymodule
 
 import (
-	"cmp"
 	"crypto/sha256"
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net/http"
 	"net/url"
 	"strings"
 	"sync/atomic"
@@ -17,6 +15,7 @@ import (
 	"go.uber.org/zap"
 
 	"github.com/hookwicket/hookwicket/dedupe"
+	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
@@ -26,7 +25,8 @@ func init() {
 
 // Handler is one endpoint. It receives the webhooks of one provider, refuses forged
 // and stale requests and drops duplicates. It keeps the other events and forwards
-// them after the answer, or, without a forward, lets the next handler answer.
+// them after the answer, or, without a forward, lets the next handler answer. With `keep`
+// it answers and forwards nothing.
 //
 // Caddyfile:
 //
@@ -42,9 +42,11 @@ func init() {
 //		<option>   <value...>            # of the provider
 //		mode       observe|enforce       # default: enforce
 //		retention  <age>|off             # of ended events; default: 24h
+//		keep                             # keep the events and forward none
 //		max_backlog <size>               # of this endpoint alone
 //		max_in_flight <size>
 //		redact     header|json <name...> # hide values from people
+//		refused    off                   # keep no refused requests of this endpoint
 //		retry      { … } | off           # see [Retry]; the same line in a forward takes precedence
 //		circuit    { … } | off           # see [Circuit]
 //		concurrency <attempts>           # default: 64
@@ -92,6 +94,10 @@ type Handler struct {
 	// unrouted events. 0: not at all. Default: the app's.
 	Retention *caddy.Duration `json:"retention,omitempty"`
 
+	// Keep keeps the events for the retention and delivers none: the gateway answers the
+	// sender, and `caddy webhook listen` brings them to a developer. It excludes Forwards.
+	Keep bool `json:"keep,omitempty"`
+
 	// MaxBacklog limits the bytes of this endpoint's backlog, dead letters included.
 	// Default: none besides the app's.
 	MaxBacklog int64 `json:"max_backlog,omitempty"`
@@ -103,6 +109,10 @@ type Handler struct {
 	// Redact names values to hide from people, in addition to the app's.
 	Redact *Redact `json:"redact,omitempty"`
 
+	// Refused is off if no refused requests of this endpoint are kept for people.
+	// Default: as the app says.
+	Refused string `json:"refused,omitempty"`
+
 	Policy
 
 	// Before are HTTP handlers that run before the gateway reads a request, such as a
@@ -110,30 +120,37 @@ type Handler struct {
 	// further; with status 429 it counts as limited.
 	Before caddyhttp.RouteList `json:"before,omitempty"`
 
-	// Forwards run after the answer, each until it succeeds. Without a forward the
-	// next handler answers the sender.
+	// Forwards run after the answer, each until it succeeds. Without a forward, and
+	// without Keep, the next handler answers the sender.
 	Forwards []*Forward `json:"forward,omitempty"`
 
-	logger      *zap.Logger
 	app         *App
 	server      *caddyhttp.Server
+	logger      *zap.Logger
+	metrics     endpointMetrics
 	fingerprint [sha256.Size]byte // of the configuration, to compare endpoints of one name
 
-	guest     guest     // as configured
-	provider  *Provider // nil if the verifier is another module's
-	taught    atomic.Pointer[guest]
-	row       verifiers.Provider
-	methods   []string
+	// The provider.
+	row      verifiers.Provider
+	provider *Provider               // nil if the verifier is another module's
+	checker  checker                 // with the configured secrets
+	taught   atomic.Pointer[checker] // with the learnt secrets as well; nil: none was made yet
+	methods  []string                // of events
+
+	// The settled lines.
+	publicURL *url.URL
 	freshness verifiers.Freshness
 	exposure  time.Duration // the longest time for which a captured request is fresh
 	rule      dedupe.Rule
-	window    time.Duration // 0: no deduplication
-	refuse    bool          // replays
-	publicURL *url.URL
-	lanes     []string      // the destinations of its events, the one of unrouted events included
-	patience  time.Duration // how long a request may wait for room
-	resigner  *resigner     // of a passthrough; nil: nothing is signed
-	metrics   endpointMetrics
+	window    time.Duration       // 0: no deduplication
+	refuse    bool                // replays
+	backlog   []queue.Destination // its events count for max_backlog; one is that of unrouted events
+	patience  time.Duration       // how long a request may wait for room
+	resigner  *resigner           // of a passthrough; nil: nothing is signed
+
+	accepts, commits deadlines              // of events being kept, and of single tries
+	tenant           atomic.Pointer[tenant] // in the room of the shared state
+	last             *lately                // outcomes of requests
 
 	made          atomic.Pointer[madeRedactor]
 	guardedErrors bool // a subroute around the endpoint handles errors
@@ -218,10 +235,10 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	if err := h.settleForwards(ctx); err != nil {
 		return fmt.Errorf("endpoint %q: %w", h.Name, err)
 	}
-	h.lanes = []string{h.Name}
+	h.backlog = []queue.Destination{{Endpoint: h.Name}}
 	for _, f := range h.Forwards {
 		if f.Name != "" {
-			h.lanes = append(h.lanes, f.destination)
+			h.backlog = append(h.backlog, f.destination)
 		}
 	}
 	if !h.asynchronous() { // else each forward has its own
@@ -232,162 +249,8 @@ func (h *Handler) Provision(ctx caddy.Context) error {
 	h.warnOfObserving()
 	h.warnOfWait()
 	h.warnOfNoForward()
-	h.metrics = h.app.metrics.endpoint(h.Name)
+	h.metrics, h.last = h.app.metrics.endpoint(h.Name), outcomes.of(h.Name)
 	return h.app.register(h)
-}
-
-// adopt takes the verifier and its row.
-func (h *Handler) adopt(mod any) error {
-	v, ok := mod.(verifiers.Verifier)
-	if !ok {
-		return fmt.Errorf("module %T verifies nothing: it is no verifiers.Verifier", mod)
-	}
-	h.guest = guestOf(v)
-	h.provider, _ = mod.(*Provider)
-	if c, ok := mod.(Catalogued); ok {
-		h.row = c.Row()
-	} else {
-		h.row.Name = strings.TrimPrefix(string(mod.(caddy.Module).CaddyModule().ID), "webhook_gateway.verifiers.")
-	}
-	if h.Name == "" {
-		h.Name = h.row.Name
-	}
-	if strings.Contains(h.Name, "{") {
-		return fmt.Errorf("endpoint name %q: placeholders stay as they are in a name; write the name itself, since deduplication, deliveries and metrics go by it", h.Name)
-	}
-	if badName(h.Name) {
-		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes", h.Name)
-	}
-	h.patience = patienceOf(h.row.Retries.Deadline, h.row.Retries.Attempts)
-	if h.methods = h.row.Methods; h.methods == nil {
-		h.methods = []string{http.MethodPost}
-	}
-	switch {
-	case h.MaxBody < 0:
-		return fmt.Errorf("endpoint %q: max_body cannot be negative", h.Name)
-	case h.MaxBody == 0 && h.row.MaxBody > 0:
-		h.MaxBody = h.row.MaxBody
-	case h.MaxBody == 0:
-		h.MaxBody = defaultMaxBody
-	}
-	return nil
-}
-
-// settleLimits checks the endpoint's limits and its mode.
-func (h *Handler) settleLimits() error {
-	switch {
-	case h.Mode != "" && h.Mode != "enforce" && h.Mode != "observe":
-		return fmt.Errorf("mode is observe or enforce, not %q", h.Mode)
-	case h.MaxBacklog < 0 || h.MaxInFlight < 0:
-		return errors.New("max_backlog and max_in_flight cannot be negative")
-	case h.Retention != nil && *h.Retention < 0:
-		return errors.New("retention is a positive duration, such as `retention 24h`, or `off`")
-	}
-	return h.Redact.check()
-}
-
-// settleTolerance decides how old a time may be. A configured tolerance is enforced
-// even if the signature does not cover the time. A time that only the configuration
-// describes is limited if it is signed.
-func (h *Handler) settleTolerance() error {
-	h.freshness = h.row.Freshness
-	limit := &h.freshness.Tolerance
-	timed, told := h.row.Scheme.(interface{ Timed() bool })
-	switch t := h.Tolerance; {
-	case t == nil && h.row.Freshness.Origin == verifiers.NoTime && *limit == verifiers.Tolerance{} && told && timed.Timed():
-		*limit = verifiers.Tolerance{Past: defaultPast, Future: defaultFuture}
-		h.freshness.Optional = true
-	case t == nil:
-	case t.Off:
-		*limit = verifiers.Tolerance{}
-		h.freshness.Leeway = -1
-	case t.Past <= 0 || t.Future < 0:
-		return errors.New("a tolerance is a positive duration, such as `tolerance 5m`, or `off`")
-	default:
-		*limit = verifiers.Tolerance{
-			Past:   time.Duration(t.Past),
-			Future: cmp.Or(time.Duration(t.Future), limit.Future, defaultFuture),
-		}
-		h.freshness.Unsigned = true
-	}
-	h.exposure = limit.Past + limit.Future
-	if told && !timed.Timed() && *limit != (verifiers.Tolerance{}) {
-		*limit = verifiers.Tolerance{}
-		if h.Tolerance != nil {
-			h.logger.Warn("the tolerance has no effect: this provider's requests carry no time; "+
-				"if they do, say where with `timestamp`", zap.String("endpoint", h.Name))
-		}
-	}
-	return nil
-}
-
-func (h *Handler) settleDedupe() error {
-	d := h.Dedupe
-	if d == nil {
-		d = new(Dedupe)
-	}
-	h.rule = dedupe.Rule{
-		DigestOnly:    h.row.Dedupe.By == verifiers.ByDigest,
-		UniqueContent: h.row.Dedupe.UniqueBodies,
-	}
-	switch d.Replays {
-	case "":
-		h.refuse = h.row.Dedupe.UniqueBodies
-	case "refuse": // so no two events have the same body
-		h.refuse, h.rule.UniqueContent = true, true
-	case "allow":
-		h.refuse = false
-	default:
-		return fmt.Errorf("replays is refuse or allow, not %q", d.Replays)
-	}
-	if _, token := h.row.Scheme.(verifiers.Token); token {
-		h.rule.SignedToo = h.refuse
-	}
-	if d.Replays == "refuse" {
-		if d.Off {
-			h.logger.Warn("`replays refuse` has no effect: with `dedupe off` nothing is remembered; take `dedupe off` away", zap.String("endpoint", h.Name))
-			return nil
-		}
-		h.rule.UniqueContent = true // for a request without an ID the body is the only key
-	}
-	if d.Off || d.Window == 0 && h.row.Dedupe.By == verifiers.ByNothing && d.Replays != "refuse" {
-		return nil
-	}
-	if s, ok := h.row.Scheme.(interface{ Identified() bool }); ok && !s.Identified() &&
-		!h.rule.DigestOnly && !h.rule.UniqueContent {
-		h.logger.Warn("duplicates cannot be recognised: requests carry no event ID; say where it is with `event_id`, "+
-			"or `dedupe off` if it is meant so", zap.String("endpoint", h.Name))
-	}
-	switch h.window = time.Duration(d.Window); {
-	case h.window < 0:
-		return errors.New("a dedupe window is a positive duration, such as `dedupe 24h`, or `off`")
-	case h.window == 0:
-		h.window = max(h.row.Dedupe.Window, defaultWindow, h.exposure)
-		if h.freshness.Tolerance.Past == 0 {
-			h.window = max(h.window, untimedWindow)
-		}
-	case h.window < h.exposure:
-		return fmt.Errorf("the dedupe window %s is shorter than the tolerance, past and future together: "+
-			"a captured request could be sent again when its event is forgotten; make it at least %s, or the tolerance shorter",
-			span(h.window), span(h.exposure))
-	}
-	return nil
-}
-
-func (h *Handler) settlePublicURL() error {
-	if h.PublicURL == "" {
-		return nil
-	}
-	s, err := resolve(h.PublicURL)
-	if err != nil {
-		return fmt.Errorf("public_url: %w", err)
-	}
-	u, err := url.Parse(s)
-	if err != nil || u.Host == "" || u.Scheme != "http" && u.Scheme != "https" || u.Fragment != "" {
-		return fmt.Errorf("public_url %q is not a URL such as https://hooks.example.com/square", s)
-	}
-	h.PublicURL, h.publicURL = s, u
-	return nil
 }
 
 var (

@@ -37,8 +37,7 @@ const withOptions = `webhook_gateway /o test-options {
 }
 `
 
-// TestHandshakes holds what each kind of handshake is answered with, and that
-// none of them becomes an event.
+// TestHandshakes checks the answer to each kind of handshake. None becomes an event.
 func TestHandshakes(t *testing.T) {
 	up := newUpstream(t)
 	g := start(t, setup{site: fmt.Sprintf(withOptions, up.addr) + `
@@ -166,8 +165,8 @@ func TestProvidersHandshakes(t *testing.T) {
 	up.nothing()
 }
 
-// TestEventsBesideHandshakes: what is no handshake goes its way, and upstreams
-// learn what of it is signed.
+// TestEventsBesideHandshakes: other requests are events, and their upstream gets the
+// names of the signed fields.
 func TestEventsBesideHandshakes(t *testing.T) {
 	up := newUpstream(t)
 	g := start(t, setup{site: fmt.Sprintf(withOptions, up.addr) + `
@@ -250,7 +249,7 @@ func TestEnrolment(t *testing.T) {
 	}
 }
 
-// callee is a key source that notes what it is asked for.
+// callee is a key source that notes the requested URLs.
 type callee struct {
 	mu    sync.Mutex
 	urls  []string
@@ -346,7 +345,7 @@ func TestUnavailableKey(t *testing.T) {
 	g.expect(401, post("/f", "{}"))
 }
 
-// TestRowWarnings: what a person should know of a row is said once at start.
+// TestRowWarnings: the warnings about a row are logged once, at the start.
 func TestRowWarnings(t *testing.T) {
 	g := start(t, setup{site: `
 		webhook_gateway /u test-unconfirmed {

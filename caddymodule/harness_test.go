@@ -25,16 +25,17 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// patience is how long a test waits for what must happen.
+// patience is how long a test waits for an effect.
 const patience = 10 * time.Second
 
-// setup is a gateway to be started: a real Caddy in this process. There is one
-// at a time, so that these tests do not run in parallel.
+// setup is a gateway to be started: a real Caddy in this process. Only one can run at a
+// time, so these tests do not run in parallel.
 type setup struct {
 	store   string // default: pebble in a folder of the test's
 	app     string // further lines of the global option webhook_gateway
 	globals string // further global options
 	admin   string // the admin endpoint's address; default: off
+	level   string // of the log; default: DEBUG
 	site    string
 }
 
@@ -60,6 +61,9 @@ func start(t testing.TB, s setup) *gateway {
 	}
 	if s.admin == "" {
 		s.admin = "off"
+	}
+	if s.level == "" {
+		s.level = "DEBUG"
 	}
 	g := &gateway{setup: s, t: t, addr: freePort(t), name: fmt.Sprintf("%s-%d", t.Name(), starts.Add(1)), logs: newLogs(), client: newClient(t)}
 	logSinks.Store(g.name, g.logs)
@@ -128,7 +132,7 @@ func (g *gateway) caddyfile(site string) string {
 	default_bind 127.0.0.1
 	log {
 		output hookwicket_test %s
-		level DEBUG
+		level %s
 	}
 	webhook_gateway {
 		store %s
@@ -139,7 +143,7 @@ func (g *gateway) caddyfile(site string) string {
 http://:%s {
 	%s
 }
-`, g.admin, g.name, g.store, g.app, g.globals, port, site)
+`, g.admin, g.name, g.level, g.store, g.app, g.globals, port, site)
 }
 
 // endpoint returns a provisioned handler of the running configuration.
@@ -210,7 +214,7 @@ func newClient(t testing.TB) *http.Client {
 	}}
 }
 
-// reply is what a sender got.
+// reply is the answer to a sender.
 type reply struct {
 	status int
 	header http.Header
@@ -422,8 +426,8 @@ func (w *logWriter) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 	return nil
 }
 
-// destination returns what the store says of an endpoint's deliveries.
+// destination returns the store's figures of an endpoint's deliveries.
 func (g *gateway) destination(name string) queue.DestinationStats {
 	g.t.Helper()
-	return g.open().store.Stats().Destinations[name]
+	return g.open().store.Stats().Destinations[queue.ParseDestination(name)]
 }

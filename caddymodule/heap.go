@@ -9,13 +9,14 @@ import (
 	"sync"
 )
 
-// The garbage collector lets the heap grow to twice what was in use, so that bodies
-// of max_in_flight would take twice as much memory. Therefore the process has a soft
-// limit while a store is open: max_in_flight, and twice what the rest of the process
-// uses, at least heapBase. Bodies are thus not doubled, everything else may be, and
-// the limit is never lower than what is in use: it cannot make the collector run
-// without end. A limit that the operator set (GOMEMLIMIT, or that of a container)
-// counts where it is lower, and GOMEMLIMIT is left alone.
+// By default the garbage collector lets the heap grow to twice its live bytes, so the
+// bodies of max_in_flight would take twice their size. Therefore the process has a soft
+// memory limit while a store is open: max_in_flight, plus twice the memory of the rest
+// of the process, at least heapBase. So the rest may double, but bodies may not.
+//
+// The limit is never lower than the memory in use. Otherwise the collector would run
+// without end. A lower limit of the operator takes precedence (of a container, for
+// example). If GOMEMLIMIT is set, the process keeps it.
 const heapBase = 64 << 20
 
 // heapLimit is the soft limit of the process. Nothing is set while no store is open.
@@ -26,7 +27,7 @@ var heapLimit struct {
 	current int64
 }
 
-// paceHeap makes a room count.
+// paceHeap adds the bodies of a room to the limit.
 func paceHeap(r *room) {
 	if os.Getenv("GOMEMLIMIT") != "" {
 		return
@@ -40,10 +41,11 @@ func paceHeap(r *room) {
 		afterCollection()
 	}
 	l.rooms[r] = true
-	adjustHeap()
+	adjustHeapLocked()
 }
 
-// unpaceHeap gives the process its own limit back with the last room.
+// unpaceHeap removes the bodies of a room from the limit. With the last room it restores
+// the limit of the process.
 func unpaceHeap(r *room) {
 	l := &heapLimit
 	l.mu.Lock()
@@ -57,8 +59,8 @@ func unpaceHeap(r *room) {
 	}
 }
 
-// adjustHeap sets the limit, with the lock held.
-func adjustHeap() {
+// adjustHeapLocked sets the limit of the process.
+func adjustHeapLocked() {
 	l := &heapLimit
 	used := []runtimemetrics.Sample{
 		{Name: "/gc/heap/live:bytes"}, {Name: "/memory/classes/heap/stacks:bytes"}, {Name: "/memory/classes/metadata/other:bytes"},
@@ -79,14 +81,14 @@ func adjustHeap() {
 	}
 }
 
-// afterCollection adjusts the limit after each run of the garbage collector, which
-// finds an object that nobody uses each time.
+// afterCollection adjusts the limit after each run of the garbage collector. It leaves
+// an unused object behind, whose finalizer the collector calls.
 func afterCollection() {
 	runtime.SetFinalizer(new([16]byte), func(*[16]byte) {
 		heapLimit.mu.Lock()
 		defer heapLimit.mu.Unlock()
 		if len(heapLimit.rooms) > 0 {
-			adjustHeap()
+			adjustHeapLocked()
 			afterCollection()
 		}
 	})

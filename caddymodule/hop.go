@@ -52,18 +52,18 @@ func named(h http.Header) (names []string) {
 	return names
 }
 
-// dropHop removes from a request what belongs to the sender's connection. A header
-// that Connection names stays where the gateway, the provider or the body need it:
-// otherwise anybody could take the signature off a captured request.
+// dropHop removes the headers of the sender's connection from a request. A header
+// that Connection names stays if the gateway, the provider or the body need it.
+// Otherwise anyone could remove the signature from a captured request.
 func (h *Handler) dropHop(header http.Header) { dropHop(header, h.needs) }
 
-// needs tells whether a header stays although Connection names it.
+// needs reports whether a header stays although Connection names it.
 func (h *Handler) needs(name string) bool {
 	if strings.HasPrefix(name, headerPrefix) || strings.HasPrefix(name, "Content-") ||
 		h.row.AttemptID != "" && http.CanonicalHeaderKey(h.row.AttemptID) == name {
 		return true
 	}
-	for _, p := range verifiers.Credentials(h.row.Scheme) {
+	for _, p := range verifiers.CredentialsOf(h.row.Scheme) {
 		if p.From == "header" && http.CanonicalHeaderKey(p.Name) == name {
 			return true
 		}
@@ -99,7 +99,7 @@ func (h *Handler) dropHopVerified(ctx context.Context, v verifiers.Verifier, r *
 	dropHop(r.Header, func(name string) bool { return needed[name] || h.needs(name) })
 }
 
-// alike tells whether a request verifies as the same event.
+// alike reports whether a request verifies as the same event.
 func alike(ctx context.Context, v verifiers.Verifier, r *verifiers.Request, event verifiers.Event) bool {
 	other, err := v.Verify(ctx, r)
 	return err == nil && other.ID == event.ID && other.Type == event.Type && other.Timestamp.Equal(event.Timestamp) &&

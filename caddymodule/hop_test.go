@@ -236,7 +236,7 @@ func storedBefore(t *testing.T, g *gateway, up *wire) {
 		Method: "POST", URI: "/github", Host: "hooks.example.com", Proto: "HTTP/1.1", RemoteAddr: "127.0.0.1:1", ClientIP: "127.0.0.1",
 		Header: header, Body: []byte("{}"),
 	}
-	if _, err := g.open().store.Accept(context.Background(), m, queue.Identity{}, queue.Route{Destination: "github"}); err != nil {
+	if _, err := g.open().store.Accept(context.Background(), m, queue.Identity{}, queue.Route{Destination: queue.ParseDestination("github")}); err != nil {
 		t.Fatal(err)
 	}
 	checkHop(t, up.next(t), []string{"X-Hop"}, "X-Hub-Signature-256", "X-Stays")

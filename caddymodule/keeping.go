@@ -13,17 +13,15 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// settleKeeping settles how the store keeps what it is given, and what is told of it.
+// settleKeeping checks the lines about the store's content, encryption and events.
 func (a *App) settleKeeping() error {
-	a.settings = StoreSettings{MaxBacklog: a.MaxBacklog, MaxRetained: defaultMaxRetained, Retention: a.retention()}
+	a.settings = queue.DefaultSettings()
+	a.settings.MaxBacklog, a.settings.Retention = a.MaxBacklog, a.retention()
 	if r := a.Retention; r != nil {
 		if r.Age != nil && *r.Age < 0 || r.Size < 0 {
 			return errors.New("retention is a positive duration, such as `retention 24h`, or `off`; its size is positive, too")
 		}
 		a.settings.MaxRetained = cmp.Or(r.Size, a.settings.MaxRetained)
-	}
-	if a.settings.Retention == 0 {
-		a.settings.Retention = -1
 	}
 	if err := a.Redact.check(); err != nil {
 		return err
@@ -38,18 +36,19 @@ func (a *App) settleKeeping() error {
 	return a.settleEvents()
 }
 
-// retention is how long what has ended is kept where an endpoint does not say.
+// retention returns how long ended events are kept if their endpoint has no retention of
+// its own.
 func (a *App) retention() time.Duration {
 	if a.Retention != nil && a.Retention.Age != nil {
 		return time.Duration(*a.Retention.Age)
 	}
-	return queue.DefaultRetention
+	return queue.DefaultSettings().Retention
 }
 
-// keySize is AES-256's.
+// keySize is the size of an AES-256 key in bytes.
 const keySize = 32
 
-// encryptionKey reads a key in base64 or hex. Its errors never show it.
+// encryptionKey reads a key in base64 or hex. Its errors never contain the key.
 func encryptionKey(text string) ([]byte, error) {
 	const hint = "it has to be 32 bytes in base64 or hex, such as `openssl rand -base64 32` prints"
 	s, err := resolve(text)
@@ -71,26 +70,37 @@ func encryptionKey(text string) ([]byte, error) {
 	return key, nil
 }
 
-// settleEvents finds out which events Caddy is told of.
+// checkEvents checks the names of events.
+func (a *App) checkEvents() error {
+	for _, name := range a.Events {
+		switch {
+		case slices.Contains(eventNames, name):
+		case name != "all" && name != "none":
+			return fmt.Errorf("events: there is no event %q%s; there are %s", name, didYouMean(name, eventNames), enumerate(eventNames))
+		case len(a.Events) > 1:
+			return fmt.Errorf("events: %s stands alone", name)
+		}
+	}
+	return nil
+}
+
+// settleEvents decides which events go to Caddy's events app.
 func (a *App) settleEvents() error {
+	if err := a.checkEvents(); err != nil {
+		return err
+	}
 	names := a.Events
-	if len(names) == 0 {
+	switch {
+	case len(names) == 0:
 		names = eventNames[1:]
+	case names[0] == "all":
+		names = eventNames
+	case names[0] == "none":
+		names = nil
 	}
 	a.events = make(map[string]bool)
 	for _, name := range names {
-		switch {
-		case slices.Contains(eventNames, name):
-			a.events[name] = true
-		case name != "all" && name != "none":
-			return fmt.Errorf("events: there is no event %q%s; there are %s", name, didYouMean(name, eventNames), enumerate(eventNames))
-		case len(names) > 1:
-			return fmt.Errorf("events: %s stands alone", name)
-		case name == "all":
-			for _, n := range eventNames {
-				a.events[n] = true
-			}
-		}
+		a.events[name] = true
 	}
 	return nil
 }

@@ -9,9 +9,9 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// learnt are the secrets that endpoints have learnt, as the store has them. They
-// belong to the store and not to a configuration, so that what one handler of an
-// endpoint learns, all know at once.
+// learnt has the secrets that endpoints have learnt, as the store has them. They belong
+// to the store and not to a configuration, so all handlers of an endpoint have a new
+// secret at once.
 type learnt struct {
 	mu      sync.RWMutex
 	secrets map[string]*[]string // by endpoint; absent: not read yet
@@ -30,11 +30,11 @@ func (s *shared) learntBy(ctx context.Context, endpoint string) (*[]string, erro
 	}
 	s.learnt.mu.Lock()
 	defer s.learnt.mu.Unlock()
-	return s.readLearnt(ctx, endpoint)
+	return s.readLearntLocked(ctx, endpoint)
 }
 
-// readLearnt reads the secrets of an endpoint anew; the mutex is held.
-func (s *shared) readLearnt(ctx context.Context, endpoint string) (*[]string, error) {
+// readLearntLocked reads the secrets of an endpoint from the store.
+func (s *shared) readLearntLocked(ctx context.Context, endpoint string) (*[]string, error) {
 	keeper, ok := s.store.(queue.Keeper)
 	if !ok {
 		return nil, errNoKeeper
@@ -61,30 +61,30 @@ func (s *shared) learn(ctx context.Context, endpoint, secret string) error {
 	}
 	s.learnt.mu.Lock()
 	defer s.learnt.mu.Unlock()
-	_, err := s.readLearnt(ctx, endpoint)
+	_, err := s.readLearntLocked(ctx, endpoint)
 	return err
 }
 
-// current returns what the endpoint judges with at the moment: the configured
-// secrets, and for providers that hand theirs over, what was learnt besides.
-func (h *Handler) current(ctx context.Context, shared *shared) (*guest, error) {
+// current returns the checker with the configured secrets, and for providers that send
+// theirs, with the learnt ones.
+func (h *Handler) current(ctx context.Context, shared *shared) (*checker, error) {
 	if h.provider == nil || !h.row.Secret.Learnt {
-		return &h.guest, nil
+		return &h.checker, nil
 	}
 	secrets, err := shared.learntBy(ctx, h.Name)
 	if err != nil {
 		return nil, err
 	}
-	if g := h.taught.Load(); g != nil && g.learnt == secrets {
-		return g, nil
+	if c := h.taught.Load(); c != nil && c.learnt == secrets {
+		return c, nil
 	}
 	// Two requests may both build it; the outcome is the same.
 	provider, err := h.provider.with(*secrets)
 	if err != nil {
 		return nil, err
 	}
-	g := guestOf(provider)
-	g.learnt = secrets
-	h.taught.Store(&g)
-	return &g, nil
+	c := checkerOf(provider)
+	c.learnt = secrets
+	h.taught.Store(&c)
+	return &c, nil
 }

@@ -129,8 +129,8 @@ func TestAttemptOutlivesReload(t *testing.T) {
 	up.nothing()
 }
 
-// TestEndpointComesBack: what waits for an endpoint that is gone is kept, and
-// delivered when it returns.
+// TestEndpointComesBack: the backlog of a removed endpoint is kept, and delivered when
+// the endpoint is back.
 func TestEndpointComesBack(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
@@ -297,8 +297,8 @@ func TestValidateBeside(t *testing.T) {
 	up.next()
 }
 
-// TestBadConfigurations: what fails to be provisioned or started leaves the
-// running configuration alone.
+// TestBadConfigurations: a configuration that cannot be provisioned or started leaves
+// the running one alone.
 func TestBadConfigurations(t *testing.T) {
 	up := newUpstream(t)
 	s := by("stripe")
@@ -395,9 +395,8 @@ func TestEmptyAfterStop(t *testing.T) {
 	up.nothing()
 }
 
-// TestExitReleases: attempts that are cut off at the exit do not count. The
-// grace period is what makes the difference between an exit and a reload, so
-// this looks at what an exit does, without one.
+// TestExitReleases: attempts that are cut off at the exit do not count. An exit differs
+// from a reload only by the grace period, so this test has none.
 func TestExitReleases(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)

@@ -50,7 +50,7 @@ func TestMaxBody(t *testing.T) {
 							continue
 						}
 						a, err := g.exchange(r)
-						// Who sends on without reading may find the connection closed.
+						// A client that sends on without reading may find the connection closed.
 						if err == nil && a.status != 413 {
 							t.Errorf("%d bytes, chunked %t: answered %v", size, chunked, a)
 						}
@@ -185,7 +185,7 @@ func TestReservesWhatArrived(t *testing.T) {
 	s := by("github")
 	g := start(t, setup{site: s.directive("forward 127.0.0.1:1")})
 	for range 20 {
-		g.half("/github", 5<<20, "x")
+		g.half("/github", growth*growth*firstStep, "x")
 	}
 	until(t, "the bodies to be awaited", func() bool { return g.open().room.total.Load() >= 20*firstStep })
 	if n := g.open().room.total.Load(); n > 20*2*firstStep {
@@ -205,11 +205,11 @@ func (g *gateway) half(path string, length int, sent string) net.Conn {
 	return conn
 }
 
-// holding begins a request whose body stops when its buffer has a size, which is a
-// power of two.
+// holding begins a request whose body stops when its buffer has a size, which is more
+// than firstStep.
 func (g *gateway) holding(path string, size int) net.Conn {
 	g.t.Helper()
-	conn := g.half(path, 1<<20, strings.Repeat("x", size/2+1))
+	conn := g.half(path, growth*size, strings.Repeat("x", size/growth+1))
 	until(g.t, "the body to be awaited", func() bool { return g.open().room.total.Load() >= int64(size) })
 	return conn
 }
@@ -324,9 +324,6 @@ func TestBacklogFull(t *testing.T) {
 func TestMaxBacklogChanges(t *testing.T) {
 	s := by("github")
 	g := start(t, setup{app: "max_backlog 64KiB", site: s.directive("forward 127.0.0.1:1")})
-	if _, ok := g.open().store.(interface{ SetMaxBacklog(int64) }); !ok {
-		t.Skip("queue/pebble cannot change the limit of an open store yet")
-	}
 	g.app = "max_backlog 1MiB"
 	g.load(g.site)
 	if v := gather(t)["caddy_webhook_gateway_backlog_limit_bytes"]; v != 1<<20 {

@@ -10,8 +10,8 @@ import (
 	"time"
 )
 
-// TestRefusalsLogged: a refused request makes one line, which says who, where
-// and why.
+// TestRefusalsLogged: a refused request makes one line, with its client, endpoint and
+// reason.
 func TestRefusalsLogged(t *testing.T) {
 	s := by("stripe")
 	g := start(t, setup{site: s.directive("name payments\n max_body 1KB\n forward 127.0.0.1:1")})
@@ -67,8 +67,8 @@ func TestRefusalsLogged(t *testing.T) {
 	}
 }
 
-// TestNoSecretsInLogs sends all providers' requests, good and bad, delivered and
-// not, and looks for what must not be in any line of ours.
+// TestNoSecretsInLogs sends all providers' requests, good and bad, delivered and not. No
+// line of the gateway may contain a secret or a body.
 func TestNoSecretsInLogs(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
@@ -132,8 +132,8 @@ func TestNoSecretsInLogs(t *testing.T) {
 	}
 }
 
-// TestAnswersLoggedRedacted: an upstream that quotes the request in its error
-// does not carry into the log what people are not to see.
+// TestAnswersLoggedRedacted: an upstream quotes the request in its error. The log shows
+// the quotation without the redacted values.
 func TestAnswersLoggedRedacted(t *testing.T) {
 	up := newUpstream(t)
 	s := by("stripe")

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"errors"
+	"maps"
 	"sync"
 	"time"
 
@@ -13,19 +14,19 @@ import (
 
 const metricsNamespace, metricsSubsystem = "caddy", "webhook_gateway"
 
-// metrics are the collectors of the process. Every configuration has a registry
-// of its own, with which the same collectors are registered, so that their
-// values survive reloads.
+// metrics are the collectors of the process. They are registered with the registry of
+// each configuration, so their values survive reloads.
 type metrics struct {
-	requests  *prometheus.CounterVec
-	greeted   *prometheus.CounterVec
-	denied    *prometheus.CounterVec
-	accepting *prometheus.HistogramVec
-	attempts  *prometheus.CounterVec
-	attempt   *prometheus.HistogramVec
-	delivery  *prometheus.HistogramVec
-	unrouted  *prometheus.CounterVec
-	stores    storesCollector
+	requests   *prometheus.CounterVec
+	greeted    *prometheus.CounterVec
+	denied     *prometheus.CounterVec
+	accepting  *prometheus.HistogramVec
+	attempts   *prometheus.CounterVec
+	attempt    *prometheus.HistogramVec
+	delivery   *prometheus.HistogramVec
+	unrouted   *prometheus.CounterVec
+	uncaptured *prometheus.CounterVec
+	stores     storesCollector
 }
 
 var collectors = sync.OnceValue(func() *metrics {
@@ -59,6 +60,8 @@ var collectors = sync.OnceValue(func() *metrics {
 			"Time from the receipt of an event to its delivery.", prometheus.ExponentialBuckets(0.001, 3, 18), "endpoint", "forward"),
 		unrouted: counter("unrouted_total",
 			"Events that matched no forward; they are kept for the retention.", "endpoint"),
+		uncaptured: counter("refused_uncaptured_total",
+			"Refused requests of which no copy was kept, because there were too many at once or entries of a higher rank fill the memory.", "endpoint"),
 	}
 })
 
@@ -68,7 +71,7 @@ func registerMetrics(registry *prometheus.Registry) *metrics {
 	if registry == nil {
 		return m
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.unrouted, m.stores} {
+	for _, c := range []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.unrouted, m.uncaptured, m.stores} {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			panic(err) // two collectors of one name: a mistake in this file
 		}
@@ -83,9 +86,10 @@ type endpointMetrics struct {
 	refusals                      map[verifiers.Reason]prometheus.Counter
 	accepting                     prometheus.Observer
 	unrouted                      prometheus.Counter
+	uncaptured                    prometheus.Counter
 	greeted, denied               *prometheus.CounterVec // by handshake
 	observed                      *prometheus.CounterVec // by reason
-	limited, turnedAway           prometheus.Counter     // by what runs before the endpoint
+	limited, turnedAway           prometheus.Counter     // by handlers before the endpoint
 }
 
 func (m *metrics) endpoint(name string) endpointMetrics {
@@ -95,10 +99,10 @@ func (m *metrics) endpoint(name string) endpointMetrics {
 		unavailable: outcome("unavailable"), failed: outcome("failed"), aborted: outcome("aborted"),
 		refusals:  make(map[verifiers.Reason]prometheus.Counter),
 		accepting: m.accepting.WithLabelValues(name),
-		unrouted:  m.unrouted.WithLabelValues(name),
-		greeted:   m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
-		denied:    m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
-		limited:   outcome("limited"), turnedAway: m.requests.WithLabelValues(name, "refused", reasonBefore),
+		unrouted:  m.unrouted.WithLabelValues(name), uncaptured: m.uncaptured.WithLabelValues(name),
+		greeted: m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
+		denied:  m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
+		limited: outcome("limited"), turnedAway: m.requests.WithLabelValues(name, "refused", reasonBefore),
 		observed: m.requests.MustCurryWith(prometheus.Labels{"endpoint": name, "outcome": "observed"}),
 	}
 	for _, r := range verifiers.Reasons {
@@ -109,13 +113,12 @@ func (m *metrics) endpoint(name string) endpointMetrics {
 
 // forwardMetrics are one forward's counters, looked up once.
 type forwardMetrics struct {
-	outcomes               map[queue.Outcome]prometheus.Counter
+	outcomes               [queue.Released + 1]prometheus.Counter
 	attempting, delivering prometheus.Observer
 }
 
 func (m *metrics) forward(endpoint, forward string) forwardMetrics {
 	f := forwardMetrics{
-		outcomes:   make(map[queue.Outcome]prometheus.Counter),
 		attempting: m.attempt.WithLabelValues(endpoint, forward),
 		delivering: m.delivery.WithLabelValues(endpoint, forward),
 	}
@@ -182,8 +185,8 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	var sum queue.Stats
 	var buffered, forRoom, forDisk, twins int64
 	var cached, joined uint64
-	destinations := make(map[string]queue.DestinationStats)
-	circuits := make(map[string]float64)
+	destinations := make(map[queue.Destination]queue.DestinationStats)
+	circuits := make(map[queue.Destination]float64)
 	sum.Available = true
 	openStores.Range(func(k, _ any) bool {
 		s := k.(*shared)
@@ -191,9 +194,7 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 		sum.Bytes += stats.Bytes
 		sum.Limit += stats.Limit
 		sum.Available = sum.Available && stats.Available
-		for name, d := range stats.Destinations {
-			destinations[name] = d
-		}
+		maps.Copy(destinations, stats.Destinations)
 		if run := s.latest.Load(); run != nil {
 			for name, w := range run.delivering {
 				circuits[name] = 0
@@ -213,19 +214,17 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge := func(d *prometheus.Desc, v float64, labels ...string) {
 		ch <- prometheus.MustNewConstMetric(d, prometheus.GaugeValue, v, labels...)
 	}
-	for name, d := range destinations {
-		endpoint, forward := splitDestination(name)
-		gauge(descDeliveries, float64(d.Waiting), endpoint, forward)
-		gauge(descDead, float64(d.DeadLetters), endpoint, forward)
+	for to, d := range destinations {
+		gauge(descDeliveries, float64(d.Waiting), to.Endpoint, to.Forward)
+		gauge(descDead, float64(d.DeadLetters), to.Endpoint, to.Forward)
 		age := 0.0
 		if !d.Oldest.IsZero() {
 			age = max(0, time.Since(d.Oldest).Seconds())
 		}
-		gauge(descAge, age, endpoint, forward)
+		gauge(descAge, age, to.Endpoint, to.Forward)
 	}
-	for name, open := range circuits {
-		endpoint, forward := splitDestination(name)
-		gauge(descCircuit, open, endpoint, forward)
+	for to, open := range circuits {
+		gauge(descCircuit, open, to.Endpoint, to.Forward)
 	}
 	gauge(descBytes, float64(sum.Bytes))
 	gauge(descLimit, float64(sum.Limit))

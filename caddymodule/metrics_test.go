@@ -10,6 +10,7 @@ import (
 	"time"
 
 	_ "github.com/caddyserver/caddy/v2/modules/metrics"
+	"github.com/hookwicket/hookwicket/queue"
 	dto "github.com/prometheus/client_model/go"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -121,7 +122,7 @@ func TestMetrics(t *testing.T) {
 		`dead_letters{endpoint="metered",forward=""}`:                                       0,
 		`store_available`:     1,
 		`in_flight_bytes`:     0,
-		`backlog_limit_bytes`: defaultMaxBacklog,
+		`backlog_limit_bytes`: float64(queue.DefaultSettings().MaxBacklog),
 	}
 	check := func(when string) {
 		t.Helper()

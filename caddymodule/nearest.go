@@ -1,15 +1,13 @@
 package caddymodule
 
 import (
-	"maps"
-	"slices"
 	"strings"
 
 	"github.com/caddyserver/caddy/v2"
 )
 
-// didYouMean proposes the one of the names that a mistyped one is most likely
-// to be, as the rest of an error; it is empty where none is near.
+// didYouMean returns the end of an error with the name that is nearest to a mistyped
+// one. It is empty if none is near.
 func didYouMean(typed string, names []string) string {
 	best, least := "", 3
 	for _, name := range names {
@@ -24,13 +22,13 @@ func didYouMean(typed string, names []string) string {
 	return " (did you mean " + best + "?)"
 }
 
-// plain is a name without what people do not remember of it.
+// plain returns a name without case, hyphens and the like, which people forget.
 func plain(name string) string {
 	return strings.NewReplacer("-", "", "_", "", ".", "", " ", "").Replace(strings.ToLower(name))
 }
 
-// edits counts the bytes that have to be added, left out or changed to make b of
-// a (Levenshtein's distance).
+// edits counts the bytes that must be added, removed or changed to turn a into b
+// (Levenshtein's distance).
 func edits(a, b string) int {
 	row := make([]int, len(b)+1)
 	for j := range row {
@@ -51,7 +49,7 @@ func edits(a, b string) int {
 	return row[len(b)]
 }
 
-// providerNames are the names of all providers.
+// providerNames returns the names of all providers.
 func providerNames() []string {
 	rows := registered()
 	names := make([]string, len(rows))
@@ -61,16 +59,16 @@ func providerNames() []string {
 	return names
 }
 
-// subdirectives are the names of what may stand in an endpoint's block besides
-// the provider's own options.
+// subdirectives returns the names of the lines of an endpoint's block, without the
+// provider's own options.
 func subdirectives() []string {
-	return slices.Concat(slices.Sorted(maps.Keys(optionParsers)), []string{"secret", "probe"}, endpointOptions, policyOptions)
+	return append(providerBlock.names(), endpointBlock.names()...)
 }
 
-// misplaced says where a line belongs that an endpoint does not know, but the
-// block of a forward does; it is empty for what neither knows.
+// misplaced returns the end of an error about a line that belongs into another block.
+// It is empty if no block has the line.
 func misplaced(name string) string {
-	if slices.Contains(forwardOptions, name) {
+	if forwardBlock.has(name) {
 		return "; it stands in the block of a forward: `forward { " + name + " … }`"
 	}
 	if _, err := caddy.GetModule("http.handlers." + name); err == nil {
@@ -80,7 +78,8 @@ func misplaced(name string) string {
 	return ""
 }
 
-// known says what may stand in place of an unknown subdirective.
+// known returns the end of an error about an unknown subdirective: the likely one, or a
+// list.
 func (p *Provider) known(name string) string {
 	if text := misplaced(name); text != "" {
 		return text

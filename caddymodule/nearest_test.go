@@ -23,7 +23,7 @@ func TestDidYouMean(t *testing.T) {
 	}
 }
 
-// TestSubdirectives: what a mistyped line is compared with is what an endpoint knows.
+// TestSubdirectives: a mistyped line is compared with all lines of an endpoint.
 func TestSubdirectives(t *testing.T) {
 	for _, name := range subdirectives() {
 		_, err := adapt(":8080\nwebhook_gateway hmac {\n\t" + name + "\n}\n")

@@ -3,13 +3,10 @@ package caddymodule
 import (
 	"context"
 	"errors"
-	"net/http"
-	"slices"
 
-	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"go.uber.org/zap"
-	"go.uber.org/zap/zapcore"
 
+	"github.com/hookwicket/hookwicket/dedupe"
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/verifiers"
 )
@@ -21,170 +18,149 @@ const reasonUnavailable = "unavailable"
 // observing reports whether the endpoint lets all requests through.
 func (h *Handler) observing() bool { return h.Mode == "observe" }
 
-// observe handles a request that has been read, for an observing endpoint. It does the
-// same as an enforcing one, but refuses and drops nothing. Only a verified event takes
-// a key, so that after a switch to enforce all keys belong to genuine events.
-func (h *Handler) observe(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
-	about *facts, g *guest, req *verifiers.Request,
-) error {
-	if answered, err := h.meet(w, r, next, shared, about, g, req, false); answered {
-		return err
+// observe keeps the event or passes it on, whatever the fault. Only a genuine event
+// takes a key, so that after a switch to enforce all keys belong to genuine events.
+//
+// One kind of request is refused even here: one that a forward could never deliver.
+func (q *request) observe(fault error) error {
+	h := q.endpoint
+	if h.asynchronous() {
+		if err := fit(q.r); err != nil {
+			return q.refused(err)
+		}
 	}
-	event, err := h.judge(r.Context(), g.verifier, req, about.receivedAt)
-	if err == nil {
-		if answered, err := h.meet(w, r, next, shared, about, g, req, true); answered {
-			return err
-		}
-		if !slices.Contains(h.methods, r.Method) {
-			err = verifiers.MethodNotAllowed
-		}
+	if fault == nil {
+		q.identify()
+		h.dropHopVerified(q.r.Context(), q.checker.verifier, &q.received, q.event)
+	} else {
+		q.identifyClaims()
+		q.wouldRefuse(len(q.in.body), fault)
+		h.dropHop(q.r.Header)
 	}
 	if h.asynchronous() {
-		if err := fit(r); err != nil { // it could not be forwarded, so it is refused even here
-			return h.refused(w, r, about, len(req.Body), err)
-		}
+		return q.keepObserved()
 	}
-	var id queue.Identity
-	if err == nil {
-		about.signed = signedWords(event.Signed)
-		id = h.identifyAt(event, about.receivedAt)
-	} else {
-		event = verifiers.Event{}
-		event.ID, event.Type = verifiers.Claims(h.row.Scheme, req)
-	}
-	about.eventID, about.eventType, about.body = event.ID, event.Type, req.Body
-	if err != nil {
-		h.wouldRefuse(r, about, len(req.Body), err)
-		h.dropHop(r.Header)
-	} else {
-		h.dropHopVerified(r.Context(), g.verifier, req, event)
-	}
-	if h.asynchronous() {
-		return h.keepObserved(w, r, shared, id, about, event, req.Body)
-	}
-	return h.passObserved(w, r, next, shared, id, about, req.Body)
+	return q.passObserved()
 }
 
-// meet handles a handshake. With a forward the gateway answers it. Without one the
-// next handler does, because it is the live receiver. While the endpoint enrols, a
-// secret that the provider sends is learnt in both cases.
-func (h *Handler) meet(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
-	about *facts, g *guest, req *verifiers.Request, verified bool,
-) (answered bool, err error) {
-	if h.asynchronous() {
-		return h.greet(w, r, shared, about, g, req, verified)
-	}
-	reply, ok, err := g.handshake(req, verified)
-	if !ok || err != nil {
-		return false, nil
-	}
-	if reply.Denied == "" && reply.Enrol != "" && h.Enrol {
-		if reply.Denied, err = h.enrol(r.Context(), shared, reply.Enrol); err != nil {
-			h.noteHandshake(zapcore.ErrorLevel, "a secret was handed over and could not be kept", r, about, reply, zap.Error(err))
-		}
-	}
-	if reply.Denied != "" {
-		h.metrics.denied.WithLabelValues(reply.Name).Inc()
-		h.noteHandshake(zapcore.WarnLevel, "handshake would be refused; it is passed on", r, about, reply, zap.String("detail", reply.Denied))
-	} else {
-		h.noteHandshake(zapcore.InfoLevel, "handshake passed on", r, about, reply)
-	}
-	if err := h.passable(r, about, req.Body); err != nil {
-		return true, h.unavailable(w, r, about, err)
-	}
-	return true, next.ServeHTTP(w, r)
+// identifyClaims notes the facts that a faulty request claims. It gets no dedupe key.
+func (q *request) identifyClaims() {
+	q.event = verifiers.Event{}
+	q.event.ID, q.event.Type = verifiers.Claims(q.endpoint.row.Scheme, &q.received)
+	q.facts.eventID, q.facts.eventType, q.facts.body = q.event.ID, q.event.Type, q.in.body
 }
 
-// wouldRefuse counts and logs a request that an enforcing endpoint would refuse.
-func (h *Handler) wouldRefuse(r *http.Request, about *facts, size int, err error) {
-	if about.reason = string(verifiers.ReasonOf(err)); about.reason == "" {
-		about.reason = reasonUnavailable
+// wouldRefuse counts and logs a request that an enforcing endpoint would refuse. Size
+// is the size of its body.
+func (q *request) wouldRefuse(size int, fault error) {
+	f := q.facts
+	if f.reason = string(verifiers.ReasonOf(fault)); f.reason == "" {
+		f.reason = reasonUnavailable
 	}
-	h.metrics.observed.WithLabelValues(about.reason).Inc()
-	about.tell("observed")
-	h.noteRefusal("request would be refused; it is let through", r, about, size, err)
+	if f.reason != reasonUnavailable && f.reason != string(verifiers.UnavailableKey) { // for these the sender would get 503
+		q.capture(refusal{reason: f.reason, detail: detail(fault)})
+	}
+	q.countObserved(fault)
+	q.noteRefusal("request would be refused; it is let through", size, fault)
 }
 
 // wouldDrop counts and logs an event that an enforcing endpoint would drop.
-func (h *Handler) wouldDrop(verdict queue.Verdict, about *facts) {
-	about.reason = verdict.String()
-	h.metrics.observed.WithLabelValues(about.reason).Inc()
-	about.tell("observed")
-	h.logger.Warn("event would be dropped; it is let through", append(about.fields(), zap.String("reason", about.reason))...)
+func (q *request) wouldDrop() {
+	q.facts.reason = q.verdict.String()
+	q.countObserved(nil)
+	q.endpoint.logger.Warn("event would be dropped; it is let through", append(q.facts.fields(), zap.String("reason", q.facts.reason))...)
+}
+
+// countObserved counts a request with a reason that was let through. The fault is nil if
+// it is genuine.
+func (q *request) countObserved(fault error) {
+	q.endpoint.metrics.observed.WithLabelValues(q.facts.reason).Inc()
+	q.tellRefused("observed", fault)
 }
 
 // keepObserved keeps every event. A known event, and one that is not verified, is kept
 // without an identity.
-func (h *Handler) keepObserved(w http.ResponseWriter, r *http.Request, shared *shared, id queue.Identity,
-	about *facts, event verifiers.Event, body []byte,
-) error {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(r.Context()), h.patience+acceptTimeout)
-	defer cancel()
-	routes := h.routeNow(r, about, body)
-	accepted, err := h.keep(ctx, r, shared, id, about, event, body, routes)
-	if err == nil && dropped(accepted.Verdict, id) {
-		h.wouldDrop(accepted.Verdict, about)
-		accepted, err = h.keep(ctx, r, shared, queue.Identity{}, about, event, body, routes)
+func (q *request) keepObserved() error {
+	ctx := q.committing()
+	q.route()
+	err := q.keep(ctx)
+	if err == nil && q.dropped() {
+		q.wouldDrop()
+		q.id = queue.Identity{}
+		err = q.keep(ctx)
 	}
 	if err != nil {
-		return h.unavailable(w, r, about, err)
+		return q.unavailable(err)
 	}
-	if about.reason == "" {
-		h.took(accepted.Verdict, about)
+	if q.facts.reason == "" {
+		q.took()
 	}
-	return h.acknowledge(w, r, shared, about, accepted, routes)
+	q.countUnrouted()
+	return q.acknowledge()
 }
 
-// passObserved lets the next handler answer. Twins do not wait for each other, so more
-// than one of them may count as the first.
-func (h *Handler) passObserved(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, shared *shared,
-	id queue.Identity, about *facts, body []byte,
-) error {
-	verdict := queue.New
-	seen := func(ctx context.Context) {
-		if id.Key == (queue.Key{}) {
-			return
-		}
-		var err error
-		if verdict, err = shared.store.Seen(ctx, id, about.receivedAt); err != nil {
-			h.wouldRefuse(r, about, len(body), err)
-			id = queue.Identity{}
-		} else if dropped(verdict, id) {
-			h.wouldDrop(verdict, about)
-			id = queue.Identity{}
-		}
+// passObserved lets the next handler answer. Twins do not wait for each other's answers,
+// and the first of them whose answer is a success takes the key. As in [request.pass], the
+// sender does not wait until the key is durable, and a repetition does.
+func (q *request) passObserved() error {
+	q.look(q.r.Context(), nil)
+	if err := q.passable(); err != nil {
+		return q.unavailable(err)
 	}
-	seen(r.Context())
-	if err := h.passable(r, about, body); err != nil {
-		return h.unavailable(w, r, about, err)
+	outcome := q.handOn(func() {
+		q.look(q.committing(), func(turn *dedupe.Turn) {
+			q.turn = turn
+			q.mark()
+		})
+	})
+	if q.facts.reason != "" && !errors.Is(outcome, errNobodyAnswered) {
+		return q.answered // counted as observed
 	}
-	taker := &taker{ResponseWriterWrapper: &caddyhttp.ResponseWriterWrapper{ResponseWriter: w}}
-	taker.take = func() {
-		seen(context.WithoutCancel(r.Context())) // a twin may have taken the key meanwhile
-		h.mark(shared, id, about)
-	}
-	answered := next.ServeHTTP(taker, r)
-	taker.finish()
-	outcome := taker.outcome(r.Context(), answered)
-	if about.reason != "" && !errors.Is(outcome, errNobodyAnswered) {
-		return answered // counted as observed
-	}
-	return h.passed(w, r, about, verdict, answered, outcome)
+	return q.passed(outcome)
 }
 
-// unjudged handles a request that cannot be judged, because the store is not
-// available. An observing endpoint without a forward passes it on: the site worked
-// without the gateway and must go on working.
-func (h *Handler) unjudged(w http.ResponseWriter, r *http.Request, next caddyhttp.Handler, about *facts, err error) error {
+// look notes whether the event is known, and waits if a twin is taking its key. If it is
+// known, or if the store cannot say, the event loses its key. Otherwise look calls take,
+// unless that is nil.
+func (q *request) look(ctx context.Context, take func(*dedupe.Turn)) {
+	if q.id.Key == (queue.Key{}) {
+		return
+	}
+	err := q.once(ctx, func(turn *dedupe.Turn) (known bool, err error) {
+		switch q.verdict, err = q.shared.store.Seen(ctx, q.id, q.facts.receivedAt); {
+		case q.dropped() || err != nil:
+			return true, err
+		case take == nil:
+			return false, dedupe.ErrAborted // nothing is taken, which no twin can share
+		}
+		take(turn)
+		return false, nil
+	})
+	q.settleVerdict(ctx)
+	switch {
+	case errors.Is(err, dedupe.ErrAborted):
+		return
+	case err != nil:
+		q.wouldRefuse(len(q.in.body), err)
+	case q.dropped():
+		q.wouldDrop()
+	default:
+		return
+	}
+	q.id = queue.Identity{}
+}
+
+// unjudged ends a request that cannot be judged, because the store is not available. An
+// observing endpoint without a forward passes it on: the site worked without the
+// gateway and must go on working.
+func (q *request) unjudged(err error) error {
+	h := q.endpoint
 	if !h.observing() || h.asynchronous() {
-		return h.unavailable(w, r, about, err)
+		return q.unavailable(err)
 	}
-	h.wouldRefuse(r, about, int(max(0, r.ContentLength)), err)
-	h.dropHop(r.Header)
-	r.Trailer = nil
-	about.messageID, about.attempt = queue.NewID(about.receivedAt).String(), 1
-	about.headers(r.Header)
-	return next.ServeHTTP(w, r)
+	q.wouldRefuse(int(max(0, q.r.ContentLength)), err) // the body has not been read
+	q.describe()
+	return q.next.ServeHTTP(q.w, q.r)
 }
 
 // warnOfObserving warns that an observing endpoint refuses nothing.

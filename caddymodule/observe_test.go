@@ -4,18 +4,19 @@ import (
 	"fmt"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 )
 
-// observed returns an endpoint's counter of what it would not have accepted.
+// observed returns an endpoint's count of requests that it would not have accepted.
 func observed(t *testing.T, endpoint, reason string) float64 {
 	t.Helper()
 	return gather(t)["caddy_webhook_gateway_requests_total endpoint="+endpoint+" outcome=observed reason="+reason]
 }
 
-// TestObserveForwarding: everything is let through and answered with success;
-// what enforcing would have said is counted, logged and told the upstream.
+// TestObserveForwarding: every request is kept and answered with success. The reason for
+// which an enforcing endpoint would refuse it is counted, logged and sent upstream.
 func TestObserveForwarding(t *testing.T) {
 	runs.Add(1)
 	up := newUpstream(t)
@@ -81,7 +82,7 @@ func TestObserveForwarding(t *testing.T) {
 	if a := g.send(s.with(g, strings.Repeat("x", 2000), now, "")); a.status != 413 {
 		t.Errorf("too large: %v", a)
 	}
-	// Enforcing begins with the keys of what was verified, and no others.
+	// Enforcing begins with the keys of the verified events, and no others.
 	g.load(s.directive(lines))
 	g.expect(200, s.request(g, "evt_1", now))
 	up.nothing()
@@ -202,4 +203,67 @@ func TestObserveHandshakes(t *testing.T) {
 	}
 	up.nothing()
 	g.logs.await(t, `"level":"info"`, "handshake passed on")
+}
+
+// TestObservedMark: the sender of an observed event has the answer before its key is
+// durable. A repetition is passed on when the key is, so it counts as a duplicate.
+func TestObservedMark(t *testing.T) {
+	runs.Add(1)
+	up := newUpstream(t)
+	m := newMachine(t)
+	s, name := by("stripe"), metered()
+	g := start(t, setup{store: m.line(), site: "webhook_gateway /stripe stripe {\n mode observe\n name " + name + "\n secret whsec_stripe\n}\nreverse_proxy " + up.addr})
+	g.expect(200, s.request(g, "evt_0", time.Now())) // the store is open
+	up.next()
+
+	gate := make(chan struct{})
+	m.syncing.Store(&gate)
+	openGate := sync.OnceFunc(func() { m.syncing.Store(nil); close(gate) })
+	defer openGate()
+	g.expect(200, s.request(g, "evt_1", time.Now())) // returns while no sync does
+	up.next()
+	again := make(chan reply, 1)
+	go func() { again <- g.send(s.request(g, "evt_1", time.Now())) }()
+	until(t, "the repetition to wait", func() bool { return g.open().window.Waiting() == 1 })
+	up.nothing()
+	openGate()
+	if a := <-again; a.status != 200 {
+		t.Errorf("the repetition got %v", a)
+	}
+	if reason := up.next().Header.Get("Webhook-Gateway-Reason"); reason != "duplicate" {
+		t.Errorf("the repetition has the reason %q", reason)
+	}
+	if n := observed(t, name, "duplicate"); n != 1 {
+		t.Errorf("%v duplicates observed", n)
+	}
+}
+
+// TestObservedTwins: identical requests at the same moment are all passed on, and one of
+// them takes the key.
+func TestObservedTwins(t *testing.T) {
+	runs.Add(1)
+	const twins = 8
+	up := newUpstream(t)
+	all := make(chan struct{})
+	up.answers(func(http.ResponseWriter, *http.Request) { <-all })
+	s, name := by("stripe"), metered()
+	g := start(t, setup{site: "webhook_gateway /stripe stripe {\n mode observe\n name " + name + "\n secret whsec_stripe\n}\nreverse_proxy " + up.addr})
+	var senders sync.WaitGroup
+	for range twins {
+		senders.Go(func() {
+			if a, err := g.exchange(s.request(g, "evt_1", time.Now())); err != nil || a.status != 200 {
+				t.Errorf("answered %v, %v", a, err)
+			}
+		})
+	}
+	for range twins {
+		if reason := up.next().Header.Get("Webhook-Gateway-Reason"); reason != "" {
+			t.Errorf("a twin has the reason %q before any is answered", reason)
+		}
+	}
+	close(all)
+	senders.Wait()
+	if n, d := counted(t, name)["accepted"], observed(t, name, "duplicate"); n != 1 || d != twins-1 {
+		t.Errorf("%v accepted and %v duplicates of %d", n, d, twins)
+	}
 }

@@ -62,8 +62,8 @@ func TestOrderByJSON(t *testing.T) {
 	}
 }
 
-// TestOrderChanged: after a reload that changes the order, what was accepted before
-// goes first. Without an order nothing waits.
+// TestOrderChanged: after a reload that changes the order, events that were accepted
+// before go first. Without an order no event waits for another.
 func TestOrderChanged(t *testing.T) {
 	orders := []string{"off", "order", "order by json task.id", "order by event_type"}
 	for i, before := range orders {

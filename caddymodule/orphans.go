@@ -9,14 +9,12 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// An orphan is a destination of which the store has deliveries that wait or lie
-// as dead letters, and that no forward of the configuration delivers to. It stays
-// until a person decides.
+// An orphan is a destination with a backlog or dead letters, but without a forward in
+// the configuration. The store keeps its deliveries until a person decides.
 
-// orphans returns the destinations that nobody delivers to. It follows the store:
-// one that has been cleared is none any more.
-func (r *running) orphans() map[string]queue.DestinationStats {
-	found := make(map[string]queue.DestinationStats)
+// orphans returns the orphans that the store has now.
+func (r *running) orphans() map[queue.Destination]queue.DestinationStats {
+	found := make(map[queue.Destination]queue.DestinationStats)
 	for name, d := range r.shared.store.Stats().Destinations {
 		if r.delivering[name] == nil && d.Waiting+d.DeadLetters > 0 {
 			found[name] = d
@@ -25,25 +23,24 @@ func (r *running) orphans() map[string]queue.DestinationStats {
 	return found
 }
 
-// warnOfOrphans tells at load what waits for nobody.
+// warnOfOrphans warns of orphans when a configuration is loaded.
 func (r *running) warnOfOrphans(endpoints map[string]*Handler) {
 	orphans := r.orphans()
-	for _, name := range slices.Sorted(maps.Keys(orphans)) {
-		endpoint, forward := splitDestination(name)
+	for _, name := range slices.SortedFunc(maps.Keys(orphans), queue.Destination.Compare) {
 		d := orphans[name]
 		fields := []zap.Field{
-			zap.String("endpoint", endpoint), zap.String("forward", forward),
+			zap.String("endpoint", name.Endpoint), zap.String("forward", name.Forward),
 			zap.Int64("waiting", d.Waiting), zap.Int64("dead_letters", d.DeadLetters), zap.Int64("bytes", d.Bytes),
 		}
 		if !d.Oldest.IsZero() {
 			fields = append(fields, zap.Time("oldest", d.Oldest))
 		}
 		missing := "the configuration has no endpoint of this name"
-		switch h := endpoints[endpoint]; {
+		switch h := endpoints[name.Endpoint]; {
 		case h == nil:
-		case !h.asynchronous():
+		case len(h.Forwards) == 0:
 			missing = "this endpoint has no forward any more"
-		case forward == "":
+		case name.Forward == "":
 			missing = "all forwards of this endpoint have names now"
 		default:
 			missing = "this endpoint has no forward of this name"

@@ -120,7 +120,7 @@ func (l *line) join(who waiter) *fifo.Element {
 		who.client.IsValid() && l.of[who.client] >= maxWaitingOf:
 		return nil
 	}
-	l.count(who, 1)
+	l.countLocked(who, 1)
 	return l.places.PushBack(&place{who, make(chan int, 1)})
 }
 
@@ -129,13 +129,13 @@ func (l *line) join(who waiter) *fifo.Element {
 func (l *line) leave(at *fifo.Element) {
 	l.mu.Lock()
 	l.places.Remove(at)
-	l.count(at.Value.(*place).waiter, -1)
+	l.countLocked(at.Value.(*place).waiter, -1)
 	l.mu.Unlock()
 	l.ring()
 }
 
-// count is called with the lock held.
-func (l *line) count(who waiter, n int) {
+// countLocked counts n more places of a client.
+func (l *line) countLocked(who waiter, n int) {
 	l.length.Add(int64(n))
 	if !who.known {
 		l.unknown += n
@@ -188,10 +188,12 @@ func retryAfterFor(err error) string {
 
 // memory returns the count of one request's memory. The request may wait until a time.
 func (h *Handler) memory(s *shared, until time.Time) memory {
-	return memory{
-		room: &s.room, limit: h.app.MaxInFlight, patience: until,
-		tenant: s.room.endpoint(h.Name), ownLimit: h.MaxInFlight,
+	t := h.tenant.Load()
+	if t == nil || t.room != &s.room { // another store is open
+		t = s.room.endpoint(h.Name)
+		h.tenant.Store(t)
 	}
+	return memory{room: &s.room, limit: h.app.MaxInFlight, patience: until, tenant: t, ownLimit: h.MaxInFlight}
 }
 
 // waitsUntil returns when a request stops waiting for memory. Zero: it does not wait.
@@ -202,11 +204,11 @@ func (h *Handler) waitsUntil(received time.Time) time.Time {
 	return received.Add(h.patience)
 }
 
-// plausible reports whether headers and URL of a request have a well-formed signature.
+// plausible reports whether headers and URL of the request have a well-formed signature.
 // If the verifier cannot say, the request is plausible.
-func (h *Handler) plausible(r *verifiers.Request) bool {
-	p, ok := h.guest.verifier.(verifiers.Plausible)
-	return !ok || p.Plausible(r)
+func (q *request) plausible() bool {
+	p, ok := q.endpoint.checker.verifier.(verifiers.Plausible)
+	return !ok || p.Plausible(&q.received)
 }
 
 // copies returns the bytes of memory that a verified event takes besides its body: the
@@ -231,24 +233,8 @@ func (h *Handler) withinBacklog(s *shared, size int64) error {
 	if h.MaxBacklog == 0 {
 		return nil
 	}
-	if s.store.Backlog(h.lanes...)+size > h.MaxBacklog {
+	if s.store.Backlog(h.backlog...)+size > h.MaxBacklog {
 		return errBacklogHere
 	}
 	return nil
-}
-
-// useBy is use for a request that may wait for the store until a time, as when
-// another process still has it open.
-func (a *App) useBy(who waiter, until time.Time) (s *shared, release func(), err error) {
-	if s, release, err = a.use(); err == nil {
-		return s, release, nil
-	}
-	err = a.forStore.wait(who, until, func() error {
-		s, release, err = a.use()
-		if err != nil {
-			err = fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
-		}
-		return err
-	})
-	return s, release, err
 }

@@ -31,8 +31,8 @@ func TestPatience(t *testing.T) {
 	}
 }
 
-// TestLine: who waits gets room as soon as some is freed, in the order in which
-// they came; who cannot use what there is does not keep it from the others.
+// TestLine: waiting requests get room as soon as some is freed, in the order of their
+// arrival. A request that does not fit into it does not keep it from the others.
 func TestLine(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
@@ -79,8 +79,8 @@ func TestLine(t *testing.T) {
 	})
 }
 
-// TestLineEnds: nobody waits longer than the time there is, nor at all for what
-// is no lack of room, nor in a line that is too long.
+// TestLineEnds: no request waits longer than its time, in a line that is too long, or
+// after an error other than a lack of room.
 func TestLineEnds(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		var l line
@@ -195,8 +195,8 @@ func TestWaitsForBacklog(t *testing.T) {
 	}
 }
 
-// TestWaitsForDisk: room on the disk is noticed though nobody tells of it, and a
-// reload in the middle loses nobody who waits.
+// TestWaitsForDisk: room on the disk is noticed without a notification, and a reload
+// meanwhile loses no waiting request.
 func TestWaitsForDisk(t *testing.T) {
 	for _, reload := range []bool{false, true} {
 		t.Run(fmt.Sprint("reload ", reload), func(t *testing.T) {
@@ -223,8 +223,8 @@ func TestWaitsForDisk(t *testing.T) {
 	}
 }
 
-// TestEndpointLimits: what one endpoint may hold, on disk and in memory, is its
-// own; others go on. What is known needs no room.
+// TestEndpointLimits: an endpoint that has reached its limit, on disk or in memory, does
+// not affect others. A known event needs no room.
 func TestEndpointLimits(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
@@ -247,7 +247,7 @@ func TestEndpointLimits(t *testing.T) {
 	g.drained()
 
 	half := g.holding("/shopify", 32<<10)
-	g.load(g.site + "\n") // what is in memory stays counted
+	g.load(g.site + "\n") // bodies in memory stay counted
 	g.expect(503, small.with(g, strings.Repeat("y", 20_000), now, "evt_3"))
 	g.logs.await(t, `"level":"error"`, "max_in_flight of this endpoint")
 	g.expect(200, other.request(g, "evt_other_2", now))

@@ -11,7 +11,7 @@ import (
 	"time"
 )
 
-// sync is a site whose Stripe endpoint passes on what it has verified.
+// sync is a site whose Stripe endpoint passes verified events on.
 func passthrough(up *upstream) string {
 	return by("stripe").directive("") + "reverse_proxy " + up.addr + " {\n flush_interval -1\n}\n"
 }
@@ -52,7 +52,7 @@ func TestPassthroughAnswer(t *testing.T) {
 			up.nothing()
 		}
 	}
-	// What failed at first is taken when it is sent again.
+	// An event that failed at first is accepted when it is sent again.
 	up.status(200)
 	g.expect(200, s.request(g, "evt_500", time.Now()))
 	up.next()
@@ -61,6 +61,43 @@ func TestPassthroughAnswer(t *testing.T) {
 	if n := g.open().store.Stats().Bytes; n != 0 {
 		t.Errorf("%d bytes of messages are stored", n)
 	}
+}
+
+// TestPassthroughMark: the sender has the answer before its key is durable, and a twin
+// gets none until then.
+func TestPassthroughMark(t *testing.T) {
+	up := newUpstream(t)
+	m := newMachine(t)
+	g := start(t, setup{store: m.line(), site: passthrough(up)})
+	s := by("stripe")
+	g.expect(200, s.request(g, "evt_0", time.Now())) // the store is open
+	up.next()
+
+	gate := make(chan struct{})
+	m.syncing.Store(&gate)
+	openGate := sync.OnceFunc(func() { m.syncing.Store(nil); close(gate) })
+	defer openGate()
+	g.expect(200, s.request(g, "evt_1", time.Now())) // returns while no sync does
+	up.next()
+	twin := make(chan reply, 1)
+	go func() { twin <- g.send(s.request(g, "evt_1", time.Now())) }()
+	until(t, "the twin to wait", func() bool { return g.open().window.Waiting() == 1 })
+	if len(twin) > 0 {
+		t.Error("the twin was answered before the key was durable")
+	}
+	openGate()
+	if a := <-twin; a.status != 200 {
+		t.Errorf("the twin got %v", a)
+	}
+	up.nothing()
+
+	// The process waits for keys that are under way before it closes the store.
+	g.expect(200, s.request(g, "evt_2", time.Now()))
+	up.next()
+	g.stop()
+	g = start(t, setup{store: m.line(), site: passthrough(up)})
+	g.expect(200, s.request(g, "evt_2", time.Now()))
+	up.nothing()
 }
 
 // TestPassthroughRefuses: nothing that is not verified gets through.
@@ -295,7 +332,7 @@ func TestReplays(t *testing.T) {
 				g.drained()
 				up.nothing()
 				after := counted(t, name)
-				want := map[string]float64{"accepted": 2, "replayed": 0, "duplicate": 2} // what is let through is accepted
+				want := map[string]float64{"accepted": 2, "replayed": 0, "duplicate": 2} // a replay that is let through counts as accepted
 				if replays == "replays refuse" {                                         // the second is never taken, so it stays a replay
 					want = map[string]float64{"accepted": 1, "replayed": 2, "duplicate": 1}
 				}

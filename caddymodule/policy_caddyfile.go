@@ -10,86 +10,52 @@ import (
 	"github.com/caddyserver/caddy/v2/caddyconfig/caddyfile"
 )
 
-// policyOptions are the lines that an endpoint and a forward have in common.
-var policyOptions = []string{"retry", "circuit", "concurrency", "rate", "sign_with", "order"}
-
-// unmarshalOption reads one line or block of the policy.
-func (p *Policy) unmarshalOption(d *caddyfile.Dispenser) (err error) {
-	name := d.Val()
-	twice := func(given bool) bool {
-		if given {
-			err = d.Errf("%s is given twice", name)
-		}
-		return given
-	}
-	switch name {
-	case "retry":
-		if !twice(p.Retry != nil) {
-			p.Retry, err = parseRetry(d)
-		}
-	case "circuit":
-		if !twice(p.Circuit != nil) {
-			p.Circuit, err = parseCircuit(d)
-		}
-	case "concurrency":
-		if !twice(p.Concurrency != 0) {
-			p.Concurrency, err = count(d, 1)
-		}
-	case "rate":
-		if !twice(p.Rate != nil) {
-			p.Rate, err = parseRate(d)
-		}
-	case "sign_with":
-		if !twice(p.SignWith != nil) {
-			p.SignWith, err = parseSignWith(d)
-		}
-	case "order":
-		if !twice(p.Order != nil) {
-			p.Order, err = parseOrder(d)
-		}
-	}
-	return err
+// policyLines are the lines that an endpoint and a forward have in common.
+var policyLines = []subdirective[*Policy]{
+	{name: "retry", read: func(p *Policy, d *caddyfile.Dispenser) (err error) {
+		p.Retry = new(Retry)
+		p.Retry.Off, err = retryBlock.readPart(p.Retry, d)
+		return err
+	}},
+	{name: "circuit", read: func(p *Policy, d *caddyfile.Dispenser) (err error) {
+		p.Circuit = new(Circuit)
+		p.Circuit.Off, err = circuitBlock.readPart(p.Circuit, d)
+		return err
+	}},
+	{name: "concurrency", read: func(p *Policy, d *caddyfile.Dispenser) error { return count(d, &p.Concurrency, 1) }},
+	{name: "rate", read: func(p *Policy, d *caddyfile.Dispenser) (err error) { p.Rate, err = parseRate(d); return err }},
+	{name: "sign_with", read: func(p *Policy, d *caddyfile.Dispenser) (err error) { p.SignWith, err = parseSignWith(d); return err }},
+	{name: "order", read: func(p *Policy, d *caddyfile.Dispenser) (err error) { p.Order, err = parseOrder(d); return err }},
 }
 
-// offOrBlock begins a block, or reads the word off in its place.
-func offOrBlock(d *caddyfile.Dispenser, nesting int) (off bool, err error) {
-	name := d.Val()
-	if d.NextArg() {
-		if d.Val() != "off" || d.NextArg() {
-			return false, d.Errf("write `%s { … }` or `%[1]s off`", name)
-		}
-		if d.NextBlock(nesting) {
-			return false, d.Errf("%s is off or has a block, not both", name)
-		}
-		return true, nil
-	}
-	return false, nil
-}
+// retryBlock reads `retry { … }`.
+var retryBlock = block[*Retry]{title: "retry: ", check: (*Retry).check, lines: []subdirective[*Retry]{
+	{name: "age", read: func(r *Retry, d *caddyfile.Dispenser) error { return durationOrOff(d, &r.Age, -1) }},
+	{name: "attempts", read: func(r *Retry, d *caddyfile.Dispenser) error { return countOrNone(d, &r.Attempts) }},
+	{name: "backoff", read: func(r *Retry, d *caddyfile.Dispenser) (err error) { r.Backoff, err = parseBackoff(d); return err }},
+	{name: "final", read: (*Retry).unmarshalFinal},
+	{name: "retry_after", read: func(r *Retry, d *caddyfile.Dispenser) error { return durationOrOff(d, &r.RetryAfter, -1) }},
+	{name: "timeout", read: func(r *Retry, d *caddyfile.Dispenser) error { return oneDuration(d, &r.Timeout) }},
+}}
 
-func parseRetry(d *caddyfile.Dispenser) (*Retry, error) {
-	nesting, r := d.Nesting(), new(Retry)
-	off, err := offOrBlock(d, nesting)
-	if off || err != nil {
-		r.Off = off
-		return r, err
+// circuitBlock reads `circuit { … }`.
+var circuitBlock = block[*Circuit]{title: "circuit: ", check: (*Circuit).check, lines: []subdirective[*Circuit]{
+	{name: "consecutive", read: func(c *Circuit, d *caddyfile.Dispenser) error { return countOrNone(d, &c.Consecutive) }},
+	{name: "open", read: (*Circuit).unmarshalOpen},
+	{name: "probes", read: func(c *Circuit, d *caddyfile.Dispenser) error { return count(d, &c.Probes, 1) }},
+	{name: "share", read: (*Circuit).unmarshalShare},
+	{name: "window", read: func(c *Circuit, d *caddyfile.Dispenser) error { return oneDuration(d, &c.Window) }},
+}}
+
+func (r *Retry) unmarshalFinal(d *caddyfile.Dispenser) error {
+	r.Final = d.RemainingArgs()
+	if len(r.Final) == 0 {
+		return d.Err("which statuses are final? Write `final 410 4xx`, or `final none`")
 	}
-	return r, eachLine(d, nesting, "retry", map[string]func() error{
-		"attempts":    func() error { return countOrNone(d, &r.Attempts) },
-		"age":         func() error { return durationOrOff(d, &r.Age, -1) },
-		"timeout":     func() error { return oneDuration(d, &r.Timeout) },
-		"retry_after": func() error { return durationOrOff(d, &r.RetryAfter, -1) },
-		"backoff":     func() (err error) { r.Backoff, err = parseBackoff(d); return err },
-		"final": func() error {
-			r.Final = d.RemainingArgs()
-			if len(r.Final) == 0 {
-				return d.Err("which statuses are final? Write `final 410 4xx`, or `final none`")
-			}
-			if _, err := r.final(); err != nil {
-				return d.Err(err.Error())
-			}
-			return nil
-		},
-	})
+	if _, err := r.final(); err != nil {
+		return d.Err(err.Error())
+	}
+	return nil
 }
 
 func parseBackoff(d *caddyfile.Dispenser) (*Backoff, error) {
@@ -114,22 +80,6 @@ func parseBackoff(d *caddyfile.Dispenser) (*Backoff, error) {
 		}
 	}
 	return b, nil
-}
-
-func parseCircuit(d *caddyfile.Dispenser) (*Circuit, error) {
-	nesting, c := d.Nesting(), new(Circuit)
-	off, err := offOrBlock(d, nesting)
-	if off || err != nil {
-		c.Off = off
-		return c, err
-	}
-	return c, eachLine(d, nesting, "circuit", map[string]func() error{
-		"consecutive": func() error { return countOrNone(d, &c.Consecutive) },
-		"share":       func() error { return c.unmarshalShare(d) },
-		"window":      func() error { return oneDuration(d, &c.Window) },
-		"open":        func() error { return c.unmarshalOpen(d) },
-		"probes":      func() (err error) { c.Probes, err = count(d, 1); return err },
-	})
 }
 
 func (c *Circuit) unmarshalShare(d *caddyfile.Dispenser) error {
@@ -223,9 +173,12 @@ func parseOrder(d *caddyfile.Dispenser) (*Order, error) {
 		"`order by json <path>`, `order by header <name>` or `order by event_type`; or `order off`")
 }
 
-// unmarshal reads one line of `redact header <name...>` or `redact json <path...>`.
-func (r *Redact) unmarshal(d *caddyfile.Dispenser) error {
-	args := d.RemainingArgs()
+// unmarshalRedact reads one line of `redact header <name...>` or `redact json <path...>`.
+func unmarshalRedact(d *caddyfile.Dispenser, to **Redact) error {
+	if *to == nil {
+		*to = new(Redact)
+	}
+	r, args := *to, d.RemainingArgs()
 	if len(args) < 2 || slices.Contains(args, "") {
 		return d.Err("write `redact header <name...>` or `redact json <path...>`")
 	}
@@ -247,42 +200,6 @@ func age(d *caddyfile.Dispenser, arg string) (*caddy.Duration, error) {
 		return a, nil
 	}
 	return a, duration(d, arg, a)
-}
-
-// eachLine reads the lines of a block by their names.
-func eachLine(d *caddyfile.Dispenser, nesting int, block string, known map[string]func() error) error {
-	seen, empty := make(map[string]bool), true
-	for d.NextBlock(nesting) {
-		name := d.Val()
-		f, ok := known[name]
-		switch {
-		case !ok:
-			names := make([]string, 0, len(known))
-			for n := range known {
-				names = append(names, n)
-			}
-			slices.Sort(names)
-			return d.Errf("%s: unknown line %q%s; there are %s", block, name, didYouMean(name, names), enumerate(names))
-		case seen[name]:
-			return d.Errf("%s: %s is given twice", block, name)
-		}
-		seen[name], empty = true, false
-		if err := f(); err != nil {
-			return err
-		}
-	}
-	if empty {
-		return d.Errf("%s says nothing: write `%[1]s { … }` or `%[1]s off`", block)
-	}
-	return nil
-}
-
-// enumerate joins words as in a sentence, with "and" before the last one.
-func enumerate(words []string) string {
-	if len(words) < 2 {
-		return strings.Join(words, "")
-	}
-	return strings.Join(words[:len(words)-1], ", ") + " and " + words[len(words)-1]
 }
 
 // duration reads a positive duration.
@@ -318,17 +235,18 @@ func durationOrOff(d *caddyfile.Dispenser, to *caddy.Duration, off caddy.Duratio
 }
 
 // count reads a line with a number of at least least.
-func count(d *caddyfile.Dispenser, least int) (int, error) {
+func count(d *caddyfile.Dispenser, to *int, least int) error {
 	name := d.Val()
 	var arg string
 	if err := oneArg(d, &arg); err != nil {
-		return 0, err
+		return err
 	}
 	n, err := strconv.Atoi(arg)
 	if err != nil || n < least {
-		return 0, d.Errf("%s %q is not a number from %d on", name, arg, least)
+		return d.Errf("%s %q is not a number from %d on", name, arg, least)
 	}
-	return n, nil
+	*to = n
+	return nil
 }
 
 // countOrNone reads a number. It stores -1 for off and 0.

@@ -5,8 +5,8 @@ import (
 	"testing"
 )
 
-// TestProbe asks an endpoint of each scheme for a sender without a row whether it
-// is there. The app sees none of it, and what is unsigned stays refused.
+// TestProbe sends probes to an endpoint of each scheme without a provider's row. The app
+// gets none of them, and other unsigned requests stay refused.
 func TestProbe(t *testing.T) {
 	up := newUpstream(t)
 	g := start(t, setup{site: fmt.Sprintf(`

@@ -23,7 +23,7 @@ func init() {
 	}
 }
 
-// NewProvider makes a module of a row, for whoever ships one of their own:
+// NewProvider makes a module of a row, for a module that ships a provider of its own:
 //
 //	func init() { caddy.RegisterModule(caddymodule.NewProvider(row)) }
 //
@@ -45,6 +45,7 @@ type Provider struct {
 	Probe   []string                   // methods of unsigned requests that are answered with 200; see probes
 	Options map[string]json.RawMessage // the provider's own, and fields of its scheme by JSON name
 
+	seen       map[string]bool    // lines that UnmarshalOption has read
 	row        verifiers.Provider // with the overrides, once provisioned
 	given      map[string]string  // the provider's options, resolved
 	app        *App               // nil for the commands
@@ -108,7 +109,7 @@ func (p *Provider) Provision(ctx caddy.Context) (err error) {
 	for i, s := range p.Secrets {
 		if secrets[i], err = resolve(s); err != nil {
 			return fmt.Errorf("provider %s: secret %d of %d: %w; set it, or take it off the `secret` line; it has to be %s",
-				p.row.Name, i+1, len(p.Secrets), err, secretOf(p.row))
+				p.row.Name, i+1, len(p.Secrets), err, p.row.SecretName())
 		}
 	}
 	if err := p.settle(resolve, len(secrets)); err != nil {
@@ -117,8 +118,8 @@ func (p *Provider) Provision(ctx caddy.Context) (err error) {
 	return p.join(secrets...)
 }
 
-// settle applies the options to the row. It is a part of join for those who have
-// no use for a verifier.
+// settle applies the options to the row. Callers that need no verifier use it without
+// join.
 func (p *Provider) settle(resolve func(string) (string, error), secrets int) error {
 	given, fields, err := p.splitOptions(resolve, secrets)
 	if err != nil {
@@ -143,7 +144,7 @@ func (p *Provider) settle(resolve func(string) (string, error), secrets int) err
 // need Caddy.
 func (p *Provider) join(secrets ...string) (err error) {
 	if err := p.checkSecrets(secrets); err != nil {
-		return fmt.Errorf("provider %s: %w; it has to be %s", p.row.Name, err, secretOf(p.row))
+		return fmt.Errorf("provider %s: %w; it has to be %s", p.row.Name, err, p.row.SecretName())
 	}
 	switch {
 	case len(secrets) > 0 || p.needsNoSecret():
@@ -153,7 +154,7 @@ func (p *Provider) join(secrets ...string) (err error) {
 	case p.row.Secret.Learnt:
 		p.verifier = untaught{}
 	default:
-		return fmt.Errorf("provider %s: no secret; add `secret {env.YOUR_SECRET}`, with %s", p.row.Name, secretOf(p.row))
+		return fmt.Errorf("provider %s: no secret; add `secret {env.YOUR_SECRET}`, with %s", p.row.Name, p.row.SecretName())
 	}
 	probes, err := p.probes()
 	if err != nil {
@@ -166,16 +167,10 @@ func (p *Provider) join(secrets ...string) (err error) {
 	return nil
 }
 
-// needsNoSecret tells whether keys are known without one: the row's, or what the
-// endpoint says of where they are published.
+// needsNoSecret reports whether keys are known without a secret: from the row, or from
+// the URL that the endpoint names.
 func (p *Provider) needsNoSecret() bool {
-	switch s := p.row.Scheme.(type) {
-	case verifiers.PublicKey:
-		return p.row.Secret.Optional || s.Keys.URL != "" || len(s.Static) > 0
-	case verifiers.JWT:
-		return p.row.Secret.Optional || s.Keys.URL != ""
-	}
-	return p.row.Secret.Optional
+	return p.row.Secret.Optional || verifiers.DescriptionOf(p.row.Scheme).HasKeys
 }
 
 // with returns the provider with further secrets, which were learnt.
@@ -184,31 +179,10 @@ func (p *Provider) with(learnt []string) (*Provider, error) {
 	return &taught, taught.join(append(slices.Clone(p.secrets), learnt...)...)
 }
 
-// secretOf says in the provider's words what its secret is.
-func secretOf(row verifiers.Provider) string {
-	s, title := row.Secret, row.Title
-	if len(row.Docs) == 0 { // any sender
-		title = "the sender"
-	}
-	switch {
-	case s.Name == "" && s.Where == "":
-		return "what " + title + " shows for this webhook"
-	case s.Name == "":
-		return "what " + title + " shows under " + s.Where
-	case s.Where == "":
-		return "the " + s.Name + " of " + title
-	}
-	return "the " + s.Name + " of " + title + " (" + s.Where + ")"
-}
-
-// checkSecrets refuses what no scheme could use, and what a scheme would take
-// for a text though it cannot be meant as one.
+// checkSecrets refuses secrets that no scheme can use: blank ones, and keys in PEM for a
+// scheme with a shared secret, which would take them as text.
 func (p *Provider) checkSecrets(secrets []string) error {
-	shared := false
-	switch p.row.Scheme.(type) {
-	case verifiers.HMAC, verifiers.Token:
-		shared = true
-	}
+	shared := verifiers.DescriptionOf(p.row.Scheme).Shared
 	for i, s := range secrets {
 		switch {
 		case s != "" && strings.TrimSpace(s) == "":
@@ -220,7 +194,7 @@ func (p *Provider) checkSecrets(secrets []string) error {
 	return nil
 }
 
-// doubtful says what of a secret is most likely not meant to belong to it.
+// doubtful names the part of a secret that probably does not belong to it.
 func doubtful(secret string) string {
 	trimmed := strings.TrimSpace(secret)
 	switch n := len(trimmed); {
@@ -234,12 +208,12 @@ func doubtful(secret string) string {
 	return ""
 }
 
-// secretHint adds to a complaint about a secret what the provider gives.
+// secretHint returns the provider's description of its secret for an error about it.
 func (p *Provider) secretHint(err error) string {
 	if p.row.Secret.Name == "" || !strings.HasPrefix(err.Error(), "secret ") && !strings.HasPrefix(err.Error(), "no secret") {
 		return ""
 	}
-	return "; it has to be " + secretOf(p.row)
+	return "; it has to be " + p.row.SecretName()
 }
 
 // untaught is the verifier of an endpoint that has not learnt its secret yet.
@@ -266,7 +240,7 @@ func (p *Provider) Verify(ctx context.Context, r *verifiers.Request) (verifiers.
 	return p.verifier.Verify(ctx, r)
 }
 
-// Plausible tells whether a request can carry a signature of the scheme.
+// Plausible reports whether a request can carry a signature of the scheme.
 func (p *Provider) Plausible(r *verifiers.Request) bool {
 	v, ok := p.verifier.(verifiers.Plausible)
 	return !ok || v.Plausible(r)

@@ -47,41 +47,86 @@ import (
 // the first three, the first that is present counts.
 func (p *Provider) UnmarshalOption(d *caddyfile.Dispenser) error {
 	name := d.Val()
-	if name == "secret" {
-		args := d.RemainingArgs()
-		if len(args) == 0 || slices.Contains(args, "") {
-			return d.Err("an empty secret would let everybody in; write `secret {env.NAME}`")
-		}
-		p.Secrets = append(p.Secrets, args...)
-		return nil
-	}
-	if name == "probe" {
-		args := d.RemainingArgs()
-		if len(args) == 0 {
-			return d.Err("with which method does the sender ask? Write `probe HEAD`, or GET or OPTIONS")
-		}
-		p.Probe = append(p.Probe, args...)
-		return nil
-	}
 	if o, ok := p.option(name); ok {
 		if err := p.giveOption(o, d.RemainingArgs()); err != nil {
 			return d.Err(err.Error())
 		}
 		return nil
 	}
-	parse, ok := optionParsers[name]
-	if !ok {
-		return d.Errf("unknown subdirective %q%s", name, p.known(name))
+	if p.seen == nil {
+		p.seen = make(map[string]bool)
 	}
-	changes, err := parse(d, name)
-	if err != nil {
-		return err
+	found, err := providerBlock.readLine(p, d, p.seen)
+	if !found {
+		err = d.Errf("unknown subdirective %q%s", name, p.known(name))
 	}
+	return err
+}
+
+// providerBlock reads the lines that are not of a single provider.
+var providerBlock = block[*Provider]{lines: []subdirective[*Provider]{
+	{name: "algorithm", read: schemeLine(parseText)},
+	{name: "algorithms", read: schemeLine(parseList), many: true},
+	{name: "body_hash", read: schemeLine(parseClaimHash)},
+	{name: "digest", read: schemeLine(parseFlag)},
+	{name: "document", read: schemeLine(parseList), many: true},
+	{name: "event_id", read: schemeLine(parsePlaces), many: true},
+	{name: "event_type", read: schemeLine(parsePlaces), many: true},
+	{name: "hash", read: schemeLine(parseText)},
+	{name: "inflate", read: schemeLine(parseFlag)},
+	{name: "key_id", read: schemeLine(parseText)},
+	{name: "keys", read: schemeLine(parseKeys)},
+	{name: "require", read: schemeLine(parseRequire), many: true},
+	{name: "secret_format", read: schemeLine(parseSecretFormat)},
+	{name: "signature", read: schemeLine(parseSignature)},
+	{name: "signed", read: schemeLine(parseText)},
+	{name: "timestamp", read: schemeLine(parseTimestamp)},
+	{name: "token", read: schemeLine(parseToken)},
+	{name: "url_hash", read: schemeLine(parseClaimHash)},
+	{name: "variants", read: schemeLine(parseList), many: true},
+	{name: "secret", read: (*Provider).unmarshalSecret, many: true},
+	{name: "probe", read: (*Provider).unmarshalProbe, many: true},
+}}
+
+func (p *Provider) unmarshalSecret(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 || slices.Contains(args, "") {
+		return d.Err("an empty secret would let everybody in; write `secret {env.NAME}`")
+	}
+	p.Secrets = append(p.Secrets, args...)
+	return nil
+}
+
+func (p *Provider) unmarshalProbe(d *caddyfile.Dispenser) error {
+	args := d.RemainingArgs()
+	if len(args) == 0 {
+		return d.Err("with which method does the sender ask? Write `probe HEAD`, or GET or OPTIONS")
+	}
+	p.Probe = append(p.Probe, args...)
+	return nil
+}
+
+// schemeLine makes a reader of a line that overrides fields of the scheme. parse reads
+// the line as these fields.
+func schemeLine(parse func(d *caddyfile.Dispenser, name string) (map[string]any, error)) func(*Provider, *caddyfile.Dispenser) error {
+	return func(p *Provider, d *caddyfile.Dispenser) error {
+		name := d.Val()
+		fields, err := parse(d, name)
+		if err != nil {
+			return err
+		}
+		return p.overrideFields(d, name, fields)
+	}
+}
+
+// overrideFields overrides fields of the scheme and checks that the scheme has them. A
+// list extends the one that an earlier line began.
+func (p *Provider) overrideFields(d *caddyfile.Dispenser, name string, fields map[string]any) error {
 	options := maps.Clone(p.Options)
 	if options == nil {
 		options = make(map[string]json.RawMessage)
 	}
-	for key, value := range changes {
+	for key, value := range fields {
 		raw, err := json.Marshal(value)
 		if err != nil {
 			return err
@@ -112,38 +157,13 @@ func extend(before, after json.RawMessage) (json.RawMessage, error) {
 	return json.Marshal(append(all, more...))
 }
 
-// ofScheme leaves the provider's own options out.
+// ofScheme returns the options without the provider's own.
 func (p *Provider) ofScheme(options map[string]json.RawMessage) map[string]json.RawMessage {
 	fields := maps.Clone(options)
 	for _, o := range p.row.Options {
 		delete(fields, o.Name)
 	}
 	return fields
-}
-
-// An optionParser reads the rest of a line as fields of the scheme.
-type optionParser func(d *caddyfile.Dispenser, name string) (map[string]any, error)
-
-var optionParsers = map[string]optionParser{
-	"hash":          parseText,
-	"signed":        parseText,
-	"digest":        parseFlag,
-	"variants":      parseList,
-	"event_id":      parsePlaces,
-	"event_type":    parsePlaces,
-	"timestamp":     parseTimestamp,
-	"signature":     parseSignature,
-	"secret_format": parseSecretFormat,
-	"token":         parseToken,
-	"document":      parseList,
-	"inflate":       parseFlag,
-	"require":       parseRequire,
-	"algorithm":     parseText,
-	"algorithms":    parseList,
-	"keys":          parseKeys,
-	"key_id":        parseText,
-	"body_hash":     parseClaimHash,
-	"url_hash":      parseClaimHash,
 }
 
 func parseText(d *caddyfile.Dispenser, name string) (map[string]any, error) {
@@ -281,7 +301,7 @@ func parseClaimHash(d *caddyfile.Dispenser, name string) (map[string]any, error)
 	return map[string]any{name: fields}, err
 }
 
-// longhand undoes what the Caddyfile's shorthands make of a template's tokens.
+// longhand restores a template's tokens, which the Caddyfile's shorthands replace.
 var longhand = strings.NewReplacer(
 	"{http.request.method}", "{method}",
 	"{http.request.uri.path}", "{path}",

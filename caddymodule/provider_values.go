@@ -69,7 +69,7 @@ func optionValues(raw json.RawMessage) (values []string, err error) {
 	return values, nil
 }
 
-// checkOption holds what is given against what the row says. Its error never
+// checkOption checks the given values against the row. Its error never
 // shows a value.
 func checkOption(o verifiers.Option, values []string, secrets int) error {
 	switch n := len(values); {
@@ -100,14 +100,14 @@ func checkOption(o verifiers.Option, values []string, secrets int) error {
 	return nil
 }
 
-// missingOption says what to add to the Caddyfile.
+// missingOption is an error that names the line to add to the Caddyfile.
 type missingOption struct{ verifiers.Option }
 
 func (o missingOption) Error() string {
 	return fmt.Sprintf("it is missing; add `%s %s`: %s", o.Name, exampleOf(o.Option), o.What)
 }
 
-// isPEM tells whether a text is meant to be PEM.
+// isPEM reports whether a text is meant to be PEM.
 func isPEM(s string) bool { return strings.HasPrefix(strings.TrimSpace(s), "-----BEGIN ") }
 
 // exampleOf is a value such as the option takes.

@@ -47,7 +47,7 @@ func TestSquareURL(t *testing.T) {
 				if mode == "forward" {
 					lines += "\nforward " + up.addr
 				}
-				// A rewrite before us does not change what the sender has called.
+				// A rewrite before the gateway does not change the URL that the sender called.
 				g := start(t, setup{globals: c.globals, site: "rewrite /square* /elsewhere{uri}\n" +
 					"route {\n webhook_gateway square {\n secret square-secret\n" + lines + "\n}\n reverse_proxy " + up.addr + "\n}"})
 				body := s.body("evt_1", time.Now())

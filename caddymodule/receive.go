@@ -4,7 +4,6 @@ import (
 	"errors"
 	"io"
 	"net/http"
-	"sync"
 	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -13,11 +12,13 @@ import (
 // errReading: the sender's connection failed or was too slow.
 var errReading = errors.New("reading the body")
 
-// How a body is read. Memory is taken as bytes arrive: a Content-Length alone gets
-// the first step.
+// How a body is read. Memory is taken as bytes arrive: a Content-Length alone gets the
+// first step, which is no more than net/http takes for a connection. After that, an eighth
+// of the body brings memory for the whole. The copies from one buffer into the next are
+// then a seventh of the body.
 const (
-	firstStep  = 512     // bytes
-	secondStep = 4 << 10 // from there on the buffer is doubled
+	firstStep = 4 << 10 // bytes
+	growth    = 8       // how much larger the next buffer is, for a body of known length
 )
 
 // How slowly a body may arrive. They are variables for the tests.
@@ -27,15 +28,13 @@ var (
 	readLimit       = 30 * time.Second // for the whole body, unless the server has a limit
 )
 
-// firstBuffers are reused, since most bodies outgrow them at once.
-var firstBuffers = sync.Pool{New: func() any { return new([firstStep]byte) }}
-
-// inFlight is a request in memory.
+// inFlight is the memory that a request holds, and the body in it.
+//
+// The buffer of a body is never reused. The placeholders of the event read it until Caddy's
+// access log is written, and a transport may send from it after its handler has returned.
 type inFlight struct {
 	memory
-	request verifiers.Request
-	body    []byte
-	first   *[firstStep]byte // the memory of body, if it is of firstBuffers
+	body []byte
 
 	began time.Time // of reading
 	end   time.Time // the deadline for the whole body
@@ -87,32 +86,21 @@ func (b *inFlight) read(w http.ResponseWriter, r *http.Request, limit int64) err
 // enlarge replaces the buffer. Old and new count until the old one is released.
 func (b *inFlight) enlarge(size int64) {
 	old := b.body
-	if size == firstStep {
-		b.first = firstBuffers.Get().(*[firstStep]byte)
-		b.body = b.first[:0]
-		return
-	}
 	b.body = append(make([]byte, 0, size), old...)
 	b.give(int64(cap(old)))
-	if b.first != nil {
-		firstBuffers.Put(b.first)
-		b.first = nil
-	}
 }
 
 // step returns the next size of the buffer. A length of -1 is unknown.
 func (b *inFlight) step(length, limit int64) int64 {
-	size := 2 * int64(cap(b.body))
-	switch cap(b.body) {
-	case 0:
-		size = firstStep
-	case firstStep:
-		size = secondStep
+	held := int64(cap(b.body))
+	if length <= 0 {
+		return min(max(2*held, firstStep), limit+1) // one byte more is too large
 	}
-	if length > 0 {
-		return min(size, length)
+	size := length
+	for size > firstStep && (size+growth-1)/growth > held {
+		size = (size + growth - 1) / growth
 	}
-	return min(size, limit+1) // one byte more is too large
+	return size
 }
 
 // fill reads until the buffer is full or the body ends. If a chunked body ends exactly

@@ -106,7 +106,7 @@ func newRedactor(scheme verifiers.Scheme) *redactor {
 	for _, name := range always {
 		r.hideHeader(name)
 	}
-	for _, p := range verifiers.Credentials(scheme) {
+	for _, p := range verifiers.CredentialsOf(scheme) {
 		switch p.From {
 		case "header":
 			r.hideHeader(p.Name)
@@ -249,4 +249,5 @@ func (r *redactor) plain(s string) string { return strings.ToValidUTF8(r.text(s)
 // event redacts an event of the live stream.
 func (r *redactor) event(e *adminapi.Event) {
 	e.EventID, e.EventType, e.Error = r.plain(e.EventID), r.plain(e.EventType), r.answer(e.Error)
+	e.Detail, e.Method, e.URI = r.plain(e.Detail), r.plain(e.Method), strings.ToValidUTF8(r.uri(e.URI), "\uFFFD")
 }

@@ -246,3 +246,17 @@ func looksLikeJSON(b []byte) bool {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\uFEFF")), " \t\r\n")
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[')
 }
+
+// trimEnd cuts off the beginning of a secret at the end of a body that is not whole.
+func (r *redactor) trimEnd(b []byte) []byte {
+	end := len(b)
+	for _, secret := range r.secrets {
+		for n := min(len(secret)-1, len(b)); n > len(b)-end; n-- {
+			if bytes.HasSuffix(b, []byte(secret[:n])) {
+				end = len(b) - n
+				break
+			}
+		}
+	}
+	return b[:end]
+}

@@ -109,7 +109,7 @@ func hiding() *redactor {
 	return r
 }
 
-// leaks tells whether a text shows the hidden value, in whatever way it is written.
+// leaks reports whether a text shows the hidden value, in whatever way it is written.
 func leaks(text string) bool {
 	plain := strings.NewReplacer(`\`, "", "%40", "@").Replace(text)
 	for _, coded := range []string{

@@ -16,23 +16,14 @@ type stretch struct {
 	instead    string
 }
 
-// splitPath splits a JSON path, such as cards.#.number, at its dots. A backslash makes
-// the next byte an ordinary one.
+// splitPath splits a JSON path, such as cards.#.number.
 func splitPath(path string) (parts []string) {
-	var part strings.Builder
-	for i := 0; i < len(path); i++ {
-		switch c := path[i]; {
-		case c == '\\' && i+1 < len(path):
-			i++
-			part.WriteByte(path[i])
-		case c == '.':
-			parts = append(parts, part.String())
-			part.Reset()
-		default:
-			part.WriteByte(c)
-		}
+	for more := true; more; {
+		var part string
+		part, path, more = verifiers.CutPath(path)
+		parts = append(parts, part)
 	}
-	return append(parts, part.String())
+	return parts
 }
 
 // inMember returns the paths within a member of an object. Case is ignored, as some

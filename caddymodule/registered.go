@@ -9,8 +9,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// registered returns the rows of all providers in this binary, sorted by name:
-// the catalogue's, and those that somebody else's modules bring.
+// registered returns the rows of all providers in this binary, sorted by name: those
+// of the catalogue and of other modules.
 func registered() []verifiers.Provider {
 	var rows []verifiers.Provider
 	for _, info := range caddy.GetModules("webhook_gateway.verifiers") {
@@ -22,8 +22,8 @@ func registered() []verifiers.Provider {
 	return rows
 }
 
-// registeredProvider returns a fresh module for a provider that is a row. What is
-// verified by a module with code of its own cannot be signed here.
+// registeredProvider returns a new module for a provider that is a row. The commands
+// cannot sign for a provider whose module has code of its own.
 func registeredProvider(name string) (*Provider, bool) {
 	info, err := caddy.GetModule("webhook_gateway.verifiers." + name)
 	if err != nil {

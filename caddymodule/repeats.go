@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"net/http"
 	"sync"
 	"time"
 
@@ -13,38 +12,40 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// What strangers send must not cost more log than they sent. Of one endpoint and one
-// reason, each client's first request in a minute is a line, for the first clients.
-// The rest is counted, and the count is one line when the minute is over.
+// A forged request must not cost more log than its sender sent. For each endpoint and
+// reason, the first request of a client in a minute gets a line, for the first 16
+// clients. The other requests are counted. The count is one line at the end of the
+// minute.
 const (
 	quietPeriod = time.Minute
 	quietLines  = 16 // in a period
 )
 
-// repeats counts what strangers repeat. The zero repeats has counted nothing.
+// repeats counts repeated log lines. The zero repeats is empty.
 type repeats struct {
 	mu     sync.Mutex
 	of     map[repeat]*period
-	closed bool // nobody would write the counts
+	closed bool // counts would not be written any more
 }
 
-// repeat is what lines have in common. There are as many as endpoints times reasons.
+// repeat identifies lines that repeat each other. There are about as many as endpoints
+// times reasons.
 type repeat struct {
 	endpoint, text, reason string
 }
 
 // period is one minute of a repeat.
 type period struct {
-	clients map[string]bool // that have a line
+	clients map[string]bool // clients with a line
 	more    int             // requests without one
 	ends    time.Time
-	timer   *time.Timer // calls end; nil: nothing was counted
+	timer   *time.Timer // calls end; nil: no request was counted
 	summary func(more int)
 }
 
-// first tells whether a request gets a line. If not, it is counted, and the first
-// one that is counted has summary called at the end of the period.
-func (r *repeats) first(what repeat, client string, now time.Time, summary func(more int)) bool {
+// first reports whether a request gets a line. If not, it is counted. The summary of
+// the first counted request is called at the end of the period.
+func (r *repeats) first(which repeat, client string, now time.Time, summary func(more int)) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.closed {
@@ -53,10 +54,10 @@ func (r *repeats) first(what repeat, client string, now time.Time, summary func(
 	if r.of == nil {
 		r.of = make(map[repeat]*period)
 	}
-	t := r.of[what]
+	t := r.of[which]
 	if t == nil || t.timer == nil && !now.Before(t.ends) {
 		t = &period{clients: make(map[string]bool), ends: now.Add(quietPeriod)}
-		r.of[what] = t
+		r.of[which] = t
 	}
 	if len(t.clients) < quietLines && !t.clients[client] {
 		t.clients[client] = true
@@ -64,17 +65,17 @@ func (r *repeats) first(what repeat, client string, now time.Time, summary func(
 	}
 	if t.more++; t.timer == nil {
 		t.summary = summary
-		t.timer = time.AfterFunc(t.ends.Sub(now), func() { r.end(what, t) })
+		t.timer = time.AfterFunc(t.ends.Sub(now), func() { r.end(which, t) })
 	}
 	return false
 }
 
-// end writes the count of a period that is over. The next request is a first one.
-func (r *repeats) end(what repeat, t *period) {
+// end writes the count of a period and begins no other. The next request does.
+func (r *repeats) end(which repeat, t *period) {
 	r.mu.Lock()
-	current := r.of[what] == t // else close has written it
+	current := r.of[which] == t // else close has written it
 	if current {
-		delete(r.of, what)
+		delete(r.of, which)
 	}
 	r.mu.Unlock()
 	if current {
@@ -82,7 +83,7 @@ func (r *repeats) end(what repeat, t *period) {
 	}
 }
 
-// close writes all counts at once. What is repeated later is logged each time.
+// close writes all counts at once. Later requests are logged each time.
 func (r *repeats) close() {
 	r.mu.Lock()
 	r.closed = true
@@ -97,49 +98,63 @@ func (r *repeats) close() {
 	}
 }
 
-// note logs what a stranger can make happen as often as it likes. The fields are
-// made only for a line that is written.
-func (h *Handler) note(level zapcore.Level, text, reason string, about *facts, fields func() []zap.Field) {
+// remark is a log line that a stranger can cause as often as it likes.
+type remark struct {
+	level        zapcore.Level
+	text, reason string
+}
+
+// note logs a remark about a request or an event, unless it is a repetition. The
+// fields are made only for a line that is written.
+func (h *Handler) note(line remark, about *facts, fields func() []zap.Field) {
 	logger := h.logger
 	client := about.client
 	if about.network.IsValid() {
 		client = about.network.String()
 	}
-	first := h.app.repeats.first(repeat{h.Name, text, reason}, client, time.Now(), func(more int) {
-		logger.Log(level, text, zap.String("endpoint", about.endpoint), zap.String("provider", about.provider),
-			zap.String("reason", reason), zap.Int("repeated", more))
+	endpoint, provider := about.endpoint, about.provider // the summary must not keep the event in memory
+	first := h.app.repeats.first(repeat{h.Name, line.text, line.reason}, client, time.Now(), func(more int) {
+		logger.Log(line.level, line.text, zap.String("endpoint", endpoint), zap.String("provider", provider),
+			zap.String("reason", line.reason), zap.Int("repeated", more))
 	})
 	if !first {
 		return
 	}
-	if line := logger.Check(level, text); line != nil {
-		line.Write(append(about.fields(), fields()...)...)
+	if entry := logger.Check(line.level, line.text); entry != nil {
+		entry.Write(append(about.fields(), fields()...)...)
 	}
 }
 
-// noteRefusal is note for a request that is refused, or would be.
-func (h *Handler) noteRefusal(text string, r *http.Request, about *facts, size int, err error) {
-	h.note(zapcore.WarnLevel, text, about.reason, about, func() []zap.Field {
-		fields := []zap.Field{zap.String("reason", about.reason), zap.String("remote_addr", clientIP(r)), zap.Int("size", size)}
+// noteRefusal is note for a request that is refused, or would be. Size is the size of
+// its body.
+func (q *request) noteRefusal(text string, size int, err error) {
+	reason := q.facts.reason
+	q.endpoint.note(remark{zapcore.WarnLevel, text, reason}, q.facts, func() []zap.Field {
+		fields := []zap.Field{zap.String("reason", reason), zap.String("remote_addr", clientIP(q.r)), zap.Int("size", size)}
 		if text := detail(err); text != "" {
 			fields = append(fields, zap.String("detail", text))
+		}
+		if id := q.facts.refusedID; id != "" {
+			fields = append(fields, zap.String("refused_id", id))
 		}
 		return fields
 	})
 }
 
-// unroutedNoted logs an event that matches no forward. It is a stranger's where an
-// observing endpoint kept it.
-func (h *Handler) unroutedNoted(about *facts) {
+// noteUnrouted logs an event that matches no forward. It may be forged if it has a
+// reason, because an observing endpoint has kept it.
+func (q *request) noteUnrouted() {
 	const text = "the event matches no forward; it is kept for the retention"
-	if about.reason == "" {
-		h.logger.Info(text, about.fields()...)
+	h, f := q.endpoint, q.facts
+	if f.reason == "" {
+		h.logger.Info(text, f.fields()...)
 		return
 	}
-	h.note(zapcore.InfoLevel, text, about.reason, about, func() []zap.Field { return nil })
+	h.note(remark{zapcore.InfoLevel, text, f.reason}, f, func() []zap.Field { return nil })
 }
 
-// causeOf is what is at fault when an event cannot be accepted, in few words.
+// causeOf names the part of the gateway that is at fault when an event cannot be
+// accepted.
 func causeOf(err error) string {
 	for _, cause := range []struct {
 		err  error

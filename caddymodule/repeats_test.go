@@ -88,7 +88,7 @@ func TestRefusalsCostLessLog(t *testing.T) {
 				t.Fatal(err)
 			}
 			sent += wire.Len()
-			_, _ = g.exchange(r) // who sends on without reading may find the connection closed
+			_, _ = g.exchange(r) // a client that sends on without reading may find the connection closed
 		}
 		if c.after != nil {
 			c.after()
@@ -108,7 +108,7 @@ func TestRefusalsCostLessLog(t *testing.T) {
 		t.Errorf("%v refusals are counted", n)
 	}
 	before := logged(g)
-	g.stop() // writes what was counted
+	g.stop() // writes the counts
 	for _, c := range cases {
 		want := []string{c.text, fmt.Sprintf("%q", c.reason), fmt.Sprintf(`"repeated":%d`, many-1)}
 		if g.logs.lines(want...) == nil {
@@ -130,8 +130,8 @@ func logged(g *gateway) (n int) {
 	return n
 }
 
-// TestRepeats: each client has a line, the first clients that is, and what is counted
-// is told when the minute is over.
+// TestRepeats: each of the first clients gets a line, and the count of the other
+// requests is logged at the end of the minute.
 func TestRepeats(t *testing.T) {
 	var r repeats
 	now := time.Now()

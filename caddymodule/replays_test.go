@@ -16,6 +16,7 @@ import (
 	"go.uber.org/zap"
 	"go.uber.org/zap/zaptest/observer"
 
+	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble"
 	"github.com/hookwicket/hookwicket/verifiers"
 	"github.com/hookwicket/hookwicket/verifiers/providers"
@@ -27,7 +28,7 @@ type variant struct {
 	*verifiers.Request
 }
 
-// placesOf finds what the templates of a scheme read of a kind, such as header.
+// placesOf finds the names of one kind, such as header, that a scheme's templates read.
 func placesOf(scheme verifiers.Scheme, kind string) (names []string) {
 	for _, found := range regexp.MustCompile(`\{`+kind+`:([^}|]+)`).FindAllStringSubmatch(fmt.Sprintf("%#v", scheme), -1) {
 		names = append(names, found[1])
@@ -35,8 +36,8 @@ func placesOf(scheme verifiers.Scheme, kind string) (names []string) {
 	return names
 }
 
-// variants changes each header and each parameter of a request: what a person with
-// a captured request can do without the secret.
+// variants changes each header and each parameter of a captured request, as anyone can
+// without the secret.
 func variants(row verifiers.Provider, r *verifiers.Request) (all []variant) {
 	add := func(name string, change func(h http.Header, q url.Values)) {
 		u, err := url.Parse(r.URL)
@@ -111,10 +112,10 @@ func variants(row verifiers.Provider, r *verifiers.Request) (all []variant) {
 	return all
 }
 
-// TestReplaysRefused: where replays are refused, no change to what stands outside
-// the signature makes a new event of a captured request, whichever came first.
+// TestReplaysRefused: where replays are refused, no change outside the signature makes
+// a new event of a captured request, whichever came first.
 func TestReplaysRefused(t *testing.T) {
-	store, err := pebble.Open(pebble.Options{Dir: t.TempDir()})
+	store, err := pebble.Open(pebble.Options{Dir: t.TempDir(), Settings: queue.DefaultSettings()})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -4,87 +4,71 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
+	"slices"
 	"strings"
 	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
-	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// resigner signs what goes to an upstream by Standard Webhooks, afresh at each
-// attempt: one check serves the app whoever the provider is, and a late attempt
-// is not a stale one. It signs with the catalogue's own row, so that what it
-// makes is what an endpoint of that provider accepts.
-type resigner struct {
-	secrets []string
-	scheme  verifiers.Signer
-}
-
-// The headers that are signed and the one with the signatures. The provider's
-// own of these names are replaced.
-const (
-	resignedID        = "Webhook-Id"
-	resignedTime      = "Webhook-Timestamp"
-	resignedSignature = "Webhook-Signature"
-)
-
-// resigner resolves and checks the secrets. It is nil where nothing is signed.
-func (c *SignWith) resigner() (*resigner, error) {
-	if c == nil || c.Off {
-		return nil, nil
+// SignAnew returns a function that signs received requests of a provider once more, as
+// the provider does, with a secret of the caller's and the time of the call. The secret
+// may have placeholders. The function changes the request's headers and query; it returns
+// the body, which some signatures are part of.
+func SignAnew(provider, secret string) (func(r *http.Request, body []byte, now time.Time) ([]byte, error), error) {
+	p, ok := registeredProvider(provider)
+	if !ok {
+		return nil, unknownProvider(provider)
 	}
-	return newResigner(c.Secrets)
-}
-
-func newResigner(configured []string) (*resigner, error) {
-	s := &resigner{scheme: standardScheme}
-	for i, text := range configured {
-		secret, err := resolve(text)
-		if err == nil && strings.TrimSpace(secret) == "" {
-			err = errors.New("it is empty; is the variable or file it comes from set?")
-		}
-		if err == nil {
-			if _, bad := standardScheme.Verifier(secret); bad != nil {
-				err = errors.New("it is not a secret of Standard Webhooks: that is base64, with or without whsec_ before it; `openssl rand -base64 32` makes one")
+	secrets, err := secretFlags([]string{secret})
+	if err != nil {
+		return nil, err
+	}
+	if strings.TrimSpace(secrets[0]) == "" {
+		return nil, errors.New("the secret is empty")
+	}
+	if err := p.settle(nil, 1); err != nil {
+		return nil, fmt.Errorf("%w; such requests cannot be signed anew, because that takes the lines of the endpoint", err)
+	}
+	signer, ok := p.row.Scheme.(verifiers.Signer)
+	if !ok {
+		return nil, fmt.Errorf("requests of %s cannot be signed here: only %s has the key", provider, p.row.Title)
+	}
+	trial := p.row.Sample.Request("http://localhost/", time.Unix(0, 0), "1")
+	trial.Method = methodOf(p.row, len(trial.Body))
+	if err := signer.Sign(trial, secrets[0], time.Unix(0, 0), "1"); err != nil { // a wrong secret, or a scheme that only the endpoint describes
+		return nil, fmt.Errorf("signing as %s: %w%s", provider, err, p.secretHint(err))
+	}
+	places := verifiers.CredentialsOf(p.row.Scheme)
+	return func(r *http.Request, body []byte, now time.Time) ([]byte, error) {
+		for _, place := range places {
+			switch place.From { // a header and a member of a JSON document are replaced
+			case "query":
+				r.URL.RawQuery = withoutField(r.URL.RawQuery, place.Name)
+			case "form":
+				body = []byte(withoutField(string(body), place.Name))
 			}
 		}
+		signed := verifiers.Request{Method: r.Method, URL: r.URL.String(), Header: r.Header, Body: slices.Clone(body)}
+		if err := signer.Sign(&signed, secrets[0], now, p.row.Sample.NewID()); err != nil {
+			return nil, fmt.Errorf("signing as %s: %w%s", provider, err, p.secretHint(err))
+		}
+		u, err := url.Parse(signed.URL)
 		if err != nil {
-			return nil, fmt.Errorf("sign_with: secret %d of %d: %w", i+1, len(configured), err)
+			return nil, err
 		}
-		s.secrets = append(s.secrets, secret)
-	}
-	return s, nil
+		r.URL, r.Header = u, signed.Header
+		return signed.Body, nil
+	}, nil
 }
 
-// sign writes the headers for a body that goes out now. The ID is the message's,
-// the same at every attempt, so that the app can tell a repeated one. There is one
-// signature for each secret.
-func (s *resigner) sign(h http.Header, id string, body []byte, now time.Time) error {
-	if s == nil {
-		return nil
-	}
-	signatures := make([]string, len(s.secrets))
-	r := verifiers.Request{Method: http.MethodPost, Header: make(http.Header, 3), Body: body}
-	r.Header.Set(resignedID, id)
-	for i, secret := range s.secrets {
-		if err := s.scheme.Sign(&r, secret, now, id); err != nil {
-			return fmt.Errorf("signing for the upstream: %w", err)
-		}
-		signatures[i] = r.Header.Get(resignedSignature)
-	}
-	r.Header.Set(resignedSignature, strings.Join(signatures, " "))
-	for name, values := range r.Header {
-		h[name] = values
-	}
-	return nil
+// withoutField removes a field from a query or a form and leaves the spelling of the rest
+// alone.
+func withoutField(s, name string) string {
+	return strings.Join(slices.DeleteFunc(strings.Split(s, "&"), func(field string) bool {
+		written, _, _ := strings.Cut(field, "=")
+		plain, err := url.QueryUnescape(written)
+		return err == nil && plain == name
+	}), "&")
 }
-
-// standardScheme is that of the catalogue's row for Standard Webhooks.
-var standardScheme = func() verifiers.HMAC {
-	for _, row := range providers.All() {
-		if row.Name == "standard-webhooks" {
-			return row.Scheme.(verifiers.HMAC)
-		}
-	}
-	panic("the catalogue has no row for Standard Webhooks")
-}()

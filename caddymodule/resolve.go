@@ -7,8 +7,8 @@ import (
 	"github.com/caddyserver/caddy/v2"
 )
 
-// resolve replaces the placeholders of a text. Where one is empty, its error
-// names the next step.
+// resolve replaces the placeholders of a text. If one is empty, the error says what to
+// do.
 func resolve(text string) (string, error) {
 	s, err := caddy.NewReplacer().ReplaceOrErr(text, true, true)
 	if err == nil {

@@ -51,6 +51,7 @@ type room struct {
 
 // tenant counts the bytes that the requests of one endpoint hold.
 type tenant struct {
+	room           *room
 	total, reserve atomic.Int64
 	genuine        atomic.Int64 // when a request was last verified, in seconds; 0: never
 }
@@ -60,7 +61,7 @@ func (r *room) endpoint(name string) *tenant {
 	if t, ok := r.endpoints.Load(name); ok {
 		return t.(*tenant)
 	}
-	t, _ := r.endpoints.LoadOrStore(name, new(tenant))
+	t, _ := r.endpoints.LoadOrStore(name, &tenant{room: r})
 	return t.(*tenant)
 }
 
@@ -85,19 +86,22 @@ func (t *tenant) proven(now time.Time) bool {
 	return now.Unix()-t.genuine.Load() < int64(genuineWindow/time.Second)
 }
 
+// asker says whether a request carries a well-formed signature.
+type asker interface{ plausible() bool }
+
 // memory counts the bytes that one request holds of a room. One goroutine uses it at
 // a time.
 type memory struct {
-	room      *room
-	limit     int64
-	tenant    *tenant
-	ownLimit  int64         // of the endpoint; 0: it has none of its own
-	client    *client       // nil: it has no IP address
-	patience  time.Time     // until when the request may wait
-	plausible func() bool   // whether it carries a well-formed signature; asked when room is short
-	answered  int8          // of plausible: 0 not yet asked, 1 yes, -1 no
-	verified  bool          // the request is genuine
-	waited    time.Duration // in the line
+	room     *room
+	limit    int64
+	tenant   *tenant
+	ownLimit int64         // of the endpoint; 0: it has none of its own
+	client   *client       // nil: it has no IP address
+	patience time.Time     // until when the request may wait
+	asker    asker         // asked when room is short
+	answered int8          // of asker: 0 not yet asked, 1 yes, -1 no
+	verified bool          // the request is genuine
+	waited   time.Duration // in the line
 
 	held    int64 // bytes, in all
 	reserve int64 // of these, from the reserve
@@ -127,7 +131,7 @@ func (m *memory) take(n int64) error {
 	return err
 }
 
-// common tells whether a client may hold so much of the common part.
+// common reports whether a client may hold so much of the common part.
 func (m *memory) common(total, theirs int64) bool {
 	free := m.limit - m.limit/reserved - (total - m.room.reserve.Load())
 	if free < 0 {
@@ -159,7 +163,7 @@ func (m *memory) guaranteed(n int64) bool {
 func (m *memory) wellFormed() bool {
 	if m.answered == 0 {
 		m.answered = -1
-		if m.plausible == nil || m.plausible() {
+		if m.asker == nil || m.asker.plausible() {
 			m.answered = 1
 		}
 	}
@@ -280,7 +284,7 @@ func (c *client) leave() {
 	}
 }
 
-// known tells whether one of its requests was verified lately.
+// known reports whether one of its requests was verified lately.
 func (c *client) known() bool {
 	return c == nil || time.Now().Unix()-c.proven.Load() < int64(knownWindow/time.Second)
 }

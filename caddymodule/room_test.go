@@ -16,10 +16,15 @@ type tester struct {
 	limit int64
 }
 
+// said is the answer of an asker.
+type said bool
+
+func (s said) plausible() bool { return bool(s) }
+
 func (t *tester) request(endpoint, ip string, signed bool) *memory {
 	return &memory{
 		room: &t.room, limit: t.limit, tenant: t.room.endpoint(endpoint), client: t.room.clients.enter(network(ip)),
-		plausible: func() bool { return signed },
+		asker: said(signed),
 	}
 }
 
@@ -35,14 +40,14 @@ func (t *tester) fill(endpoint, ip string, signed bool) (all []*memory) {
 	}
 }
 
-// TestRoomShares: no client and no endpoint gets so much that others have none.
+// TestRoomShares: no client and no endpoint can take all the memory.
 func TestRoomShares(t *testing.T) {
 	for _, c := range []struct {
 		name         string
 		signed       bool
 		many         bool // clients
 		least, most  int64
-		other, small bool // what another client gets, with a well-formed signature, and at another endpoint
+		other, small bool // whether another client gets some, with a well-formed signature, and at another endpoint
 	}{
 		{"one client without signatures", false, false, 36, 38, true, true},
 		{"one client with signatures", true, false, 58, 61, true, true},

@@ -2,6 +2,7 @@ package caddymodule
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -17,9 +18,10 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// jsonPlaceholder is a value of the body, as when has it, in its short form or whole.
-// A path has signs, such as # for all of a list, that Caddy's own placeholders in
-// expressions cannot have; so it becomes here the call that they become.
+// jsonPlaceholder matches {json.<path>} and {http.webhook_gateway.json.<path>} in the
+// expression of `when`. Caddy replaces its own placeholders in expressions by a call,
+// but not if they contain signs such as #, which paths need. Therefore provisionWhen
+// makes the call.
 var jsonPlaceholder = regexp.MustCompile(`(^|[^\\])\{(?:` + regexp.QuoteMeta(placeholderPrefix) + `)?json\.([^{}"\\\n]+)\}`)
 
 // provisionWhen compiles the expression.
@@ -38,29 +40,49 @@ func (f *Forward) provisionWhen(ctx caddy.Context) error {
 	return err
 }
 
-// route decides to which forwards a verified event goes. The request carries the
-// placeholders of the event; what an expression reads of it, such as the path, is
-// what the sender sent.
-func (h *Handler) route(r *http.Request, about *facts, body []byte) []queue.Route {
-	var routes []queue.Route
+// route decides to which forwards a verified event goes. An expression reads the
+// event's placeholders, and the path and headers as the sender sent them. The routes are
+// appended to an empty slice.
+func (h *Handler) route(r *http.Request, about *facts, routes []queue.Route) []queue.Route {
 	for _, f := range h.Forwards {
-		if f.matches(r, about, body) {
-			routes = append(routes, f.routeOf(r.Header, about, body))
+		if f.matches(r, about) {
+			routes = append(routes, f.routeOf(r.Header, about))
 		}
 	}
 	return routes
 }
 
-// routeOf is this forward as a route for an event.
-func (f *Forward) routeOf(header http.Header, about *facts, body []byte) queue.Route {
+// routeStored decides by the present configuration to which forwards a stored message
+// goes.
+func (h *Handler) routeStored(ctx context.Context, m *queue.Message) ([]queue.Route, error) {
+	about := factsOf(&queue.Delivery{Message: m})
+	r, err := h.stored(ctx, m, about)
+	if err != nil {
+		return nil, err
+	}
+	return h.route(r, about, nil), nil
+}
+
+// destinations returns the destinations of the endpoint's forwards.
+func (h *Handler) destinations() []queue.Destination {
+	all := make([]queue.Destination, 0, len(h.Forwards))
+	for _, f := range h.Forwards {
+		all = append(all, f.destination)
+	}
+	return all
+}
+
+// routeOf returns the route of an event to this forward.
+func (f *Forward) routeOf(header http.Header, about *facts) queue.Route {
 	to := queue.Route{Destination: f.destination}
 	if o := f.effective.Order; o != nil && !o.Off {
-		to.Ordered, to.OrderKey, to.OrderRule = true, o.key(header, about, body), o.rule()
+		to.Ordered, to.OrderKey, to.OrderRule = true, o.key(header, about), o.rule()
 	}
 	return to
 }
 
-// rule tells one way of making keys from another.
+// rule names the way in which order keys are made. Keys of different rules are
+// different.
 func (o *Order) rule() string {
 	switch {
 	case o.JSON != "":
@@ -73,12 +95,12 @@ func (o *Order) rule() string {
 	return "all"
 }
 
-// key is what the events of one line have in common. Events without the value are
-// a line of their own.
-func (o *Order) key(header http.Header, about *facts, body []byte) string {
+// key returns the order key of an event. Events without the value have the empty key
+// in common.
+func (o *Order) key(header http.Header, about *facts) string {
 	switch {
 	case o.JSON != "":
-		return valueAt(body, o.JSON).String()
+		return valueAt(about.body, o.JSON).String()
 	case o.Header != "":
 		return header.Get(o.Header)
 	case o.EventType:
@@ -87,27 +109,26 @@ func (o *Order) key(header http.Header, about *facts, body []byte) string {
 	return ""
 }
 
-// matches tells whether an event goes to this forward. An expression that fails
-// must not cost an event: it goes there, and a person reads why.
-func (f *Forward) matches(r *http.Request, about *facts, body []byte) bool {
+// matches reports whether an event goes to this forward. If the expression fails, the
+// event goes there too, and the log says why. Otherwise the event would be lost.
+func (f *Forward) matches(r *http.Request, about *facts) bool {
 	if len(f.On) > 0 && !slices.ContainsFunc(f.On, func(pattern string) bool { return queue.Match(pattern, about.eventType) }) {
 		return false
 	}
 	if f.when == nil {
 		return true
 	}
-	matched, err := f.evaluate(r, about, body)
+	matched, err := f.evaluate(r, about)
 	if err != nil {
-		f.endpoint.note(zapcore.WarnLevel, "when could not be evaluated; the event goes to this forward all the same",
-			f.String(), about, func() []zap.Field { return []zap.Field{zap.Stringer("to", f), zap.Error(err)} })
+		line := remark{zapcore.WarnLevel, "when could not be evaluated; the event goes to this forward all the same", f.String()}
+		f.endpoint.note(line, about, func() []zap.Field { return []zap.Field{zap.Stringer("to", f), zap.Error(err)} })
 		return true
 	}
 	return matched
 }
 
-// evaluate runs the expression. What a matcher within it leaves in the request or
-// panics with must not reach further.
-func (f *Forward) evaluate(r *http.Request, about *facts, body []byte) (matched bool, err error) {
+// evaluate runs the expression. A panic of a matcher in it becomes an error.
+func (f *Forward) evaluate(r *http.Request, about *facts) (matched bool, err error) {
 	defer func() {
 		if v := recover(); v != nil {
 			err = fmt.Errorf("panic: %v", v)
@@ -115,6 +136,6 @@ func (f *Forward) evaluate(r *http.Request, about *facts, body []byte) (matched 
 	}()
 	about.exact = true
 	defer func() { about.exact = false }()
-	r.Body = io.NopCloser(bytes.NewReader(body)) // it has been read; {http.request.body} reads it again
+	r.Body = io.NopCloser(bytes.NewReader(about.body)) // it has been read; {http.request.body} reads it again
 	return f.when.MatchWithError(r)
 }

@@ -19,8 +19,8 @@ func charge(g *gateway, id, kind, more string) (body string) {
 	return body
 }
 
-// routed makes an endpoint with a forward for each condition, named f0, f1 and so
-// on, and tells by an upstream which of them an event goes to.
+// routed makes an endpoint with a forward for each condition, named f0, f1 and so on. Its
+// upstream shows to which of them an event goes.
 func routed(t *testing.T, conditions ...string) (g *gateway, send func(kind, more string) string) {
 	up := newUpstream(t)
 	var lines strings.Builder
@@ -110,8 +110,8 @@ func TestRoutingByExpression(t *testing.T) {
 	}
 }
 
-// TestRoutingFails: what cannot be evaluated costs no event, and a person can read
-// of it. An event that has not what is compared is the usual case.
+// TestRoutingFails: an expression that fails costs no event, and the log says why it
+// failed. Usually the event lacks the compared value.
 func TestRoutingFails(t *testing.T) {
 	g, send := routed(t,
 		"when `{json.amount} > 100`",
@@ -133,7 +133,7 @@ func TestRoutingFails(t *testing.T) {
 	}
 }
 
-// TestUnrouted: what matches no forward is accepted, once, kept and counted.
+// TestUnrouted: an event that matches no forward is accepted once, kept and counted.
 func TestUnrouted(t *testing.T) {
 	up := newUpstream(t)
 	site := func(on string) string {
@@ -175,7 +175,7 @@ func TestUnrouted(t *testing.T) {
 	g.load(site("refund.*"))
 	h = endpoint(t, "unrouted")
 	routes, err := h.routeStored(t.Context(), found.Message)
-	if err != nil || len(routes) != 1 || routes[0].Destination != "unrouted/x" {
+	if err != nil || len(routes) != 1 || routes[0].Destination != queue.ParseDestination("unrouted/x") {
 		t.Fatalf("routed to %v (%v)", routes, err)
 	}
 	up.nothing()

@@ -8,8 +8,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// The rows of this file are of no provider. Each has what some provider needs,
-// under the name test-<what it has>.
+// The rows of this file belong to no provider. Each has one feature, after which it is
+// named: test-<feature>.
 func init() {
 	for _, row := range []verifiers.Provider{
 		testRow("test-options", func(p *verifiers.Provider) {

@@ -47,7 +47,7 @@ func (s sender) answered(t *testing.T, g *gateway, up *upstream) {
 	}
 
 	check("duplicate", g.send(s.with(g, body, now, "evt_1")), s.success)
-	// As a retry, some moments later: what is signed anew is, and the event is the same.
+	// A retry, some moments later: its signature may be new, but the event is the same.
 	check("retry", g.send(s.with(g, body, now.Add(2*time.Second), "evt_1")), s.success)
 
 	// A signature of other content, or another token.

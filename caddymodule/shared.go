@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/dedupe"
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/refused"
 )
 
 // stores has the state that outlives reloads, by the stores' location.
@@ -22,20 +23,23 @@ var stores = caddy.NewUsagePool()
 var handover sync.Mutex
 
 // shared is the state that outlives a configuration: the open store, the dedupe window,
-// the memory of requests and the learnt secrets. Requests of different configurations
+// the memory of requests, the learnt secrets and the refused requests. Requests of different configurations
 // use it at the same time.
 type shared struct {
-	location string
-	store    queue.Store
-	window   *dedupe.Window
-	attempts *queue.Limit // of attempts in flight, all endpoints together
-	room     room         // memory of requests
-	forDisk  line         // requests that wait for room in the store
-	learnt   learnt
-	latest   atomic.Pointer[running] // the active configuration
+	location      string
+	store         queue.Store
+	window        *dedupe.Window
+	attempts      *queue.Limit // of attempts in flight, all endpoints together
+	room          room         // memory of requests
+	forDisk       line         // requests that wait for room in the store
+	learnt        learnt
+	refused       *refused.Ring           // refused requests, for people
+	looking       chan struct{}           // has one place, for whoever judges refused requests again
+	marks         chan struct{}           // one for each of marksUnderWay; full at maxMarks
+	marksUnderWay sync.WaitGroup          // of keys whose senders have the answer already
+	latest        atomic.Pointer[running] // the active configuration
 
-	settling sync.Mutex // guards the store's settings, keys and the change of latest
-	keys     [][]byte   // of encryption, as the store uses them
+	settling sync.Mutex // guards the store's settings and the change of latest
 }
 
 // openShared returns the state for this app's store with a reference, which close gives
@@ -53,7 +57,7 @@ func (a *App) openShared() (*shared, error) {
 	return v.(*shared), nil
 }
 
-func newShared(module StoreModule, location string, settings StoreSettings, logger *zap.Logger) (*shared, error) {
+func newShared(module StoreModule, location string, settings queue.Settings, logger *zap.Logger) (*shared, error) {
 	store, err := module.Open(logger, settings)
 	if err != nil {
 		return nil, err
@@ -64,7 +68,8 @@ func newShared(module StoreModule, location string, settings StoreSettings, logg
 	}
 	s := &shared{
 		location: location, store: store, window: window,
-		attempts: queue.NewLimit(queue.DefaultShared), keys: settings.Keys,
+		refused: refused.New(refused.Settings{Off: true}), looking: make(chan struct{}, 1),
+		attempts: queue.NewLimit(queue.DefaultShared), marks: make(chan struct{}, maxMarks),
 	}
 	openStores.Store(s, struct{}{})
 	return s, nil
@@ -75,7 +80,7 @@ func (s *shared) close() {
 	handover.Lock()
 	defer handover.Unlock()
 	if _, err := stores.Delete(s.location); err != nil {
-		caddy.Log().Named("webhook_gateway").Error("closing the store", zap.Error(err))
+		caddy.Log().Named("webhook_gateway").Error("closing the store", zap.String("error", err.Error()))
 	}
 }
 
@@ -83,7 +88,9 @@ func (s *shared) close() {
 func (s *shared) Destruct() error {
 	openStores.Delete(s)
 	unpaceHeap(&s.room)
+	s.marksUnderWay.Wait()
 	s.window.Close()
+	s.refused.Close()
 	return s.store.Close()
 }
 
@@ -93,12 +100,15 @@ type running struct {
 	shared *shared
 	logger *zap.Logger
 	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is given back
+	leave  func()       // release, made once for all requests
 
-	settings   StoreSettings
-	retentions map[string]time.Duration // by destination
-	before     *running                 // the configuration that was active before; guarded by shared.settling
+	settings   queue.Settings
+	refused    refused.Settings
+	refusedDir string                              // where a configuration with disk keeps them
+	retentions map[queue.Destination]time.Duration // by destination
+	before     *running                            // the configuration that was active before; guarded by shared.settling
 
-	delivering map[string]*queue.Worker // by destination; not changed after Start
+	delivering map[queue.Destination]*queue.Worker // by destination; not changed after Start
 	workers    sync.WaitGroup
 	claiming   context.Context
 	attempting context.Context
@@ -109,10 +119,11 @@ type running struct {
 // newRunning does not derive its contexts from Caddy's: their cancellation has a
 // cause, which reverse_proxy would report as a fault of the upstream.
 func newRunning(s *shared, logger *zap.Logger) *running {
-	r := &running{shared: s, logger: logger, delivering: make(map[string]*queue.Worker), retentions: make(map[string]time.Duration)}
+	r := &running{shared: s, logger: logger, delivering: make(map[queue.Destination]*queue.Worker), retentions: make(map[queue.Destination]time.Duration)}
 	r.users.Store(1)
+	r.leave = r.release
 	r.claiming, r.stopClaims = context.WithCancel(context.Background())
-	r.attempting, r.cutOff = context.WithCancel(context.Background())
+	r.attempting, r.cutOff = context.WithCancel(withAddress(context.Background()))
 	return r
 }
 

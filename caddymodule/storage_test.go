@@ -9,9 +9,9 @@ import (
 	"time"
 )
 
-// TestDiskFull: while the disk is full senders are asked to try again, what is
-// known stays known, and nothing that was acknowledged is lost. When there is
-// space again all goes on, without a restart.
+// TestDiskFull: while the disk is full, senders are asked to try again, known events stay
+// known, and no acknowledged event is lost. With space again, all goes on without a
+// restart.
 func TestDiskFull(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)
@@ -79,7 +79,7 @@ func TestDiskFull(t *testing.T) {
 	mu.Lock()
 	defer mu.Unlock()
 	for id := range acknowledged {
-		// Once, or once more where the mark of an attempt was what found no space.
+		// Once, or twice if the mark of an attempt found no space.
 		if delivered[id] == 0 {
 			t.Errorf("%s was acknowledged and not delivered", id)
 		}
@@ -90,8 +90,8 @@ func TestDiskFull(t *testing.T) {
 	}
 }
 
-// TestPassthroughDiskFull: a key that cannot be kept is no reason to hide the
-// upstream's answer; but what cannot be looked up is not passed on.
+// TestPassthroughDiskFull: the sender gets the upstream's answer even if its key cannot
+// be kept. An event that cannot be looked up is not passed on.
 func TestPassthroughDiskFull(t *testing.T) {
 	up := newUpstream(t)
 	m := newMachine(t)

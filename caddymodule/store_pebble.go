@@ -46,28 +46,20 @@ func (s *PebbleStore) Provision(caddy.Context) error {
 	return err
 }
 
+// Folder is where the files are.
+func (s *PebbleStore) Folder() string { return s.Path }
+
 // Location is the folder.
 func (s *PebbleStore) Location() string { return "pebble:" + s.Path }
 
 // Open opens the folder for this process.
-func (s *PebbleStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error) {
+func (s *PebbleStore) Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error) {
 	return pebble.Open(s.Options(logger, settings))
 }
 
 // Options are what the folder is opened with.
-func (s *PebbleStore) Options(logger *zap.Logger, settings StoreSettings) pebble.Options {
-	o := pebble.Options{
-		Dir:         s.Path,
-		MaxBacklog:  settings.MaxBacklog,
-		MaxRetained: settings.MaxRetained,
-		Retention:   settings.Retention,
-		Keys:        settings.Keys,
-		Logger:      slog.New(zapslog.NewHandler(logger.Core())),
-	}
-	if o.Retention == 0 {
-		o.Retention = -1 // there is none
-	}
-	return o
+func (s *PebbleStore) Options(logger *zap.Logger, settings queue.Settings) pebble.Options {
+	return pebble.Options{Dir: s.Path, Settings: settings, Logger: slog.New(zapslog.NewHandler(logger.Core()))}
 }
 
 // UnmarshalCaddyfile reads `pebble [<folder>]`.

@@ -26,7 +26,8 @@ type machine struct {
 	name    string
 	disk    vfs.FS
 	full    atomic.Bool
-	forward atomic.Int64 // the clock's lead, a time.Duration
+	syncing atomic.Pointer[chan struct{}] // syncs wait until it is closed; nil: they do not
+	forward atomic.Int64                  // the clock's lead, a time.Duration
 	current atomic.Pointer[pebble.Store]
 	opened  atomic.Int64 // how often the store was opened
 	refuse  atomic.Bool  // opening fails
@@ -39,6 +40,9 @@ func newMachine(t *testing.T) *machine {
 	m.disk = errorfs.Wrap(vfs.NewMem(), errorfs.InjectorFunc(func(op errorfs.Op) error {
 		if m.full.Load() && op.Kind.ReadOrWrite() == errorfs.OpIsWrite {
 			return syscall.ENOSPC
+		}
+		if gate := m.syncing.Load(); gate != nil && (op.Kind == errorfs.OpFileSync || op.Kind == errorfs.OpFileSyncData) {
+			<-*gate
 		}
 		return nil
 	}))
@@ -76,7 +80,7 @@ func (s *testStore) UnmarshalCaddyfile(d *caddyfile.Dispenser) error {
 
 func (s *testStore) Location() string { return "test:" + s.Name }
 
-func (s *testStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Store, error) {
+func (s *testStore) Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error) {
 	v, ok := machines.Load(s.Name)
 	if !ok {
 		return nil, fmt.Errorf("no machine is called %q", s.Name)
@@ -87,13 +91,39 @@ func (s *testStore) Open(logger *zap.Logger, settings StoreSettings) (queue.Stor
 		return nil, syscall.EIO
 	}
 	store, err := pebble.Open(pebble.Options{
-		Dir: "queue", FS: m.disk, MaxBacklog: settings.MaxBacklog, Now: m.now,
-		MaxRetained: settings.MaxRetained, Retention: settings.Retention, Keys: settings.Keys,
+		Dir: "queue", FS: m.disk, Settings: settings, Now: m.now,
 		Logger: slog.New(zapslog.NewHandler(logger.Core())),
 	})
 	if err != nil {
 		return nil, err
 	}
 	m.current.Store(store)
-	return store, nil
+	return &notingStore{Store: store, keys: settings.Keys}, nil
+}
+
+// notingStore notes the encryption keys that it was given last.
+type notingStore struct {
+	*pebble.Store
+	mu   sync.Mutex
+	keys [][]byte
+}
+
+func (s *notingStore) Configure(set queue.Settings) error {
+	err := s.Store.Configure(set)
+	if err == nil {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.keys = set.Keys
+	}
+	return err
+}
+
+// sealedWith returns the first bytes of the keys.
+func (s *notingStore) sealedWith() (first []byte) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, k := range s.keys {
+		first = append(first, k[0])
+	}
+	return first
 }

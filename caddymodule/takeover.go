@@ -2,9 +2,6 @@ package caddymodule
 
 import (
 	"fmt"
-	"slices"
-
-	"github.com/hookwicket/hookwicket/queue/pebble"
 )
 
 // takeOver makes this configuration the active one. Its workers must be running, and
@@ -30,7 +27,7 @@ func (r *running) handBack() {
 		return
 	}
 	s.latest.Store(b)
-	if err := s.settle(b); err != nil {
+	if err := s.settleLocked(b); err != nil {
 		r.logger.Error("the store still has the settings of a configuration that could not be loaded: " + err.Error())
 	}
 }
@@ -41,32 +38,17 @@ func (r *running) handBack() {
 func (r *running) settleStore() error {
 	r.shared.settling.Lock()
 	defer r.shared.settling.Unlock()
-	return r.shared.settle(r)
+	return r.shared.settleLocked(r)
 }
 
-// settle is settleStore with settling held. Keys are exchanged only if they differ,
-// because a store on a full disk cannot exchange them.
-func (s *shared) settle(r *running) error {
-	set := r.settings
-	if sealed, ok := s.store.(interface{ SetKeys([][]byte) error }); ok && !slices.EqualFunc(s.keys, set.Keys, slices.Equal[[]byte]) {
-		if err := sealed.SetKeys(set.Keys); err != nil {
-			return fmt.Errorf("exchanging the keys of encrypt: %w", err)
-		}
-		s.keys = set.Keys
-	}
-	if limited, ok := s.store.(interface{ SetMaxBacklog(int64) }); ok {
-		limited.SetMaxBacklog(set.MaxBacklog)
-	}
-	if limited, ok := s.store.(interface{ SetMaxRetained(int64) }); ok {
-		limited.SetMaxRetained(set.MaxRetained)
+// settleLocked is settleStore with settling held.
+func (s *shared) settleLocked(r *running) error {
+	if err := s.store.Configure(r.settings); err != nil {
+		return fmt.Errorf("exchanging the keys of encrypt: %w", err)
 	}
 	for destination, age := range r.retentions {
 		s.store.Retain(destination, age)
 	}
+	s.keepRefused(r)
 	return nil
 }
-
-var _ interface {
-	SetMaxBacklog(int64)
-	SetMaxRetained(int64)
-} = (*pebble.Store)(nil)

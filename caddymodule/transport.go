@@ -10,6 +10,7 @@ import (
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/headers"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
+	"go.uber.org/zap/zapcore"
 )
 
 func init() { caddy.RegisterModule(&Transport{}) }
@@ -17,8 +18,10 @@ func init() { caddy.RegisterModule(&Transport{}) }
 // Transport stands between reverse_proxy and its own transport, wherever an event can
 // reach that handler. Requests that are not events pass through unchanged.
 //
-// reverse_proxy logs the request that it gave to its transport, with all headers.
-// Transport sends the original and leaves reverse_proxy a request without credentials.
+// reverse_proxy makes the fields of a log line of the request that it gave to its
+// transport, with all headers, for each round trip and at any log level. Transport sends
+// the original and leaves reverse_proxy a request without credentials. Without debug
+// lines it leaves it none of the headers, because encoding them costs forty allocations.
 // It also repeats an event if the upstream closed the idle connection; see
 // [exchange.send].
 //
@@ -27,7 +30,8 @@ type Transport struct {
 	// Of is the transport that reverse_proxy was configured with. Default: http.
 	Of json.RawMessage `json:"of,omitempty" caddy:"namespace=http.reverse_proxy.transport inline_key=protocol"`
 
-	base http.RoundTripper
+	base  http.RoundTripper
+	debug bool // reverse_proxy writes debug lines
 }
 
 // CaddyModule returns the Caddy module information.
@@ -40,6 +44,7 @@ func (*Transport) CaddyModule() caddy.ModuleInfo {
 
 // Provision loads the transport behind this one.
 func (t *Transport) Provision(ctx caddy.Context) error {
+	t.debug = ctx.Logger(new(reverseproxy.Handler)).Core().Enabled(zapcore.DebugLevel)
 	if t.Of == nil {
 		base := new(reverseproxy.HTTPTransport)
 		t.base = base
@@ -60,8 +65,13 @@ func (t *Transport) RoundTrip(r *http.Request) (*http.Response, error) {
 		return t.base.RoundTrip(r)
 	}
 	out := r.WithContext(r.Context())
-	red := x.redactor()
-	r.Header, r.RequestURI = red.logged(r.Header), red.uri(r.RequestURI)
+	red := x.endpoint.redacting()
+	r.RequestURI = red.uri(r.RequestURI)
+	if t.debug {
+		r.Header = red.logged(r.Header)
+	} else {
+		r.Header = nil // reverse_proxy reads no header of it after the round trip, but for the log
+	}
 	resp, err := x.send(t.base, out)
 	return resp, red.failure(err)
 }
@@ -115,24 +125,49 @@ func throughTransport(routes caddyhttp.RouteList) {
 }
 
 // throughTransports calls throughTransport for all routes that an endpoint's requests
-// can reach, its server's error routes included.
+// can reach, its server's error routes included. The first endpoint of a server or
+// subroute does it for all. Otherwise the time of a load would grow with the square of
+// the number of endpoints.
 func (h *Handler) throughTransports(ctx caddy.Context) {
-	throughTransport(h.server.Routes)
-	if h.server.Errors != nil {
-		throughTransport(h.server.Errors.Routes)
-	}
-	for _, route := range h.server.NamedRoutes {
-		throughTransport(caddyhttp.RouteList{*route})
+	if h.app.changes(h.server) {
+		throughTransport(h.server.Routes)
+		if h.server.Errors != nil {
+			throughTransport(h.server.Errors.Routes)
+		}
+		for _, route := range h.server.NamedRoutes {
+			throughTransport(caddyhttp.RouteList{*route})
+		}
 	}
 	for _, mod := range ctx.Modules() {
-		if around, ok := mod.(*caddyhttp.Subroute); ok {
+		around, ok := mod.(*caddyhttp.Subroute)
+		if !ok {
+			continue
+		}
+		changes := h.app.changes(around)
+		if changes {
 			throughTransport(around.Routes)
-			if around.Errors != nil {
+		}
+		if around.Errors != nil {
+			h.guardedErrors = true
+			if changes {
 				throughTransport(around.Errors.Routes)
-				h.guardedErrors = true
 			}
 		}
 	}
+}
+
+// changes reports, once for each server or subroute, that its routes are to be changed.
+func (a *App) changes(routes any) bool {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if a.changed[routes] {
+		return false
+	}
+	if a.changed == nil {
+		a.changed = make(map[any]bool)
+	}
+	a.changed[routes] = true
+	return true
 }
 
 // withTransport changes the JSON of a handler, which may contain other handlers. It

@@ -226,6 +226,17 @@ func TestNoTokensInLogs(t *testing.T) {
 	}
 }
 
+// TestStderrWarning: the load warns of the option with which Caddy logs secrets.
+func TestStderrWarning(t *testing.T) {
+	for option, want := range map[string]int{"capture_stderr": 1, "resolve_root_symlink": 0} {
+		g := start(t, setup{site: by("stripe").directive("forward {\n php_fastcgi 127.0.0.1:1 {\n "+option+"\n }\n}") + "\nrespond 404"})
+		if got := len(g.logs.lines(`"warn"`, "capture_stderr logs all headers", `"endpoint":"stripe"`)); got != want {
+			t.Errorf("%s: %d warnings, want %d", option, got, want)
+		}
+		g.stop()
+	}
+}
+
 // TestTransportSendsAll: what is hidden from the log reaches the upstream, also behind
 // header operations, with a transport of its own, and out of handle_errors.
 func TestTransportSendsAll(t *testing.T) {
@@ -401,5 +412,31 @@ func TestReplayedBody(t *testing.T) {
 	}
 	if _, err := other.reader(); err == nil || other.repeatable() {
 		t.Error("a body that is not the event's was to be sent again")
+	}
+}
+
+// TestTransportQuiet: without debug lines reverse_proxy has none of an event's headers for
+// its other lines, and the upstream gets all of them.
+func TestTransportQuiet(t *testing.T) {
+	got := make(chan http.Header, 1)
+	addr := listen(t, func(conn net.Conn) {
+		r, err := http.ReadRequest(bufio.NewReader(conn))
+		if err != nil {
+			return
+		}
+		got <- r.Header
+		_, _ = io.WriteString(conn, "HTTP/1.1 200 OK\r\nContent-Length: 5000\r\n\r\n"+strings.Repeat("x", heldLimit+1))
+	})
+	g := start(t, setup{level: "INFO", site: "webhook_gateway gitlab-token {\n secret glpat-1\n}\nreverse_proxy " + addr})
+	_, _ = g.exchange(post("/in", `{"object_kind":"push"}`, "X-Gitlab-Token", "glpat-1", "X-Gitlab-Event", "Push Hook"))
+	if h := <-got; h.Get("X-Gitlab-Token") != "glpat-1" || h.Get("Webhook-Gateway-Endpoint") != "gitlab-token" {
+		t.Errorf("the upstream got %v", h)
+	}
+	line := g.logs.await(t, "aborting with incomplete response")
+	if !strings.Contains(line, `"headers":{}`) {
+		t.Errorf("logged %s", line)
+	}
+	if lines := g.logs.lines("upstream roundtrip"); lines != nil {
+		t.Errorf("there are debug lines: %v", lines)
 	}
 }

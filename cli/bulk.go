@@ -17,7 +17,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// bulk changes what a filter selects, step by step.
+// bulk changes the deliveries that a filter selects, step by step.
 type bulk struct {
 	change
 	client *adminapi.Client
@@ -32,7 +32,7 @@ type bulk struct {
 // between steps at once, and enough for a step to share its syncs.
 const stepSize = 250
 
-// settle fills in what the flags leave open.
+// settle fills in the defaults of flags.
 func (b *bulk) settle() error {
 	b.after = queue.Cursor(b.fl.String("after"))
 	if b.verb == redelivering.verb {
@@ -41,17 +41,13 @@ func (b *bulk) settle() error {
 		}
 		if from := b.fl.String("from"); from != "" {
 			if b.filter.Since != "" {
-				return errors.New("--from and --since are the same time; --from takes what was delivered, too")
+				return errors.New("--from and --since are the same time; --from takes delivered events, too")
 			}
-			b.filter.Since = from
+			b.filter.Since = timeFlag(from)
 			if b.filter.State == "" {
 				b.filter.State = strings.Join([]string{string(queue.StateDelivered), string(queue.StateDead), string(queue.StateCancelled), string(queue.StateUnrouted)}, ",")
 			}
 		}
-	}
-	// What is so long ago for the first step has to be so for the last one.
-	if t, err := adminapi.ParseTime(b.filter.Since, time.Now()); err == nil && !t.IsZero() {
-		b.filter.Since = t.Format(time.RFC3339Nano)
 	}
 	if b.filter.State == "" {
 		b.filter.State = strings.Join(b.states, ",")
@@ -76,11 +72,67 @@ func (b *bulk) run(ctx context.Context) error {
 	if err := b.steps(ctx, total); err != nil {
 		return b.halted(err, total)
 	}
-	return b.result()
+	if err := b.result(); err != nil || b.verb != redelivering.verb || !b.fl.Bool("watch") {
+		return err
+	}
+	return b.watch(ctx, int64(b.sum.Changed))
 }
 
-// count tells how many the filter selects, and fixes the time up to which: what
-// arrives later is not touched, so that the work comes to an end.
+// watch waits until none of the redelivered deliveries waits any more, and says how the
+// selected ones ended.
+func (b *bulk) watch(ctx context.Context, total int64) error {
+	p := terminal.NewProgress("delivering", total)
+	for {
+		waiting, err := b.inState(ctx, queue.StateWaiting)
+		if err != nil || waiting == 0 {
+			p.End()
+			if err != nil {
+				return err
+			}
+			break
+		}
+		p.Step(max(total-waiting, 0))
+		select {
+		case <-ctx.Done():
+			p.End()
+			fmt.Fprintf(os.Stderr, "%s still; caddy webhook status shows them\n", terminal.Plural(waiting, "delivery waits", "deliveries wait"))
+			return ctx.Err()
+		case <-time.After(watchPause):
+		}
+	}
+	delivered, err := b.inState(ctx, queue.StateDelivered)
+	if err != nil {
+		return err
+	}
+	dead, err := b.inState(ctx, queue.StateDead)
+	if err != nil {
+		return err
+	}
+	fmt.Printf("none waits any more; of those that match, %s delivered and %s\n", terminal.Plural(delivered, "is", "are"), terminal.Plural(dead, "is a dead letter", "are dead letters"))
+	return nil
+}
+
+// inState counts the deliveries of the selection that are in a state now.
+func (b *bulk) inState(ctx context.Context, state queue.State) (n int64, err error) {
+	f := b.filter
+	f.State = string(state)
+	if b.to != nil {
+		f.Forward = b.to
+	}
+	for after := queue.Cursor(""); ; {
+		var step adminapi.Done
+		if err := b.client.Post(ctx, adminapi.PathCount, adminapi.Bulk{Filter: f, After: after}, &step); err != nil {
+			return 0, err
+		}
+		n += int64(step.Matched)
+		if after = step.Next; after == "" {
+			return n, nil
+		}
+	}
+}
+
+// count returns how many the filter selects. It also fixes Until to the present: later
+// events are not touched, so the work comes to an end.
 func (b *bulk) count(ctx context.Context) (int64, error) {
 	total, after := int64(0), b.after
 	for {
@@ -97,7 +149,7 @@ func (b *bulk) count(ctx context.Context) (int64, error) {
 	}
 }
 
-// question asks in view of the number, and says what is lost.
+// question returns the question to the person, with the number and the loss.
 func (b *bulk) question(total int64) string {
 	what := terminal.Plural(total, "delivery", "deliveries")
 	if b.to != nil {
@@ -110,7 +162,7 @@ func (b *bulk) question(total int64) string {
 	return text
 }
 
-// steps goes through all of them. It stops between two steps when ctx is done.
+// steps makes all steps. It stops between two steps when ctx is done.
 func (b *bulk) steps(ctx context.Context, total int64) error {
 	p := terminal.NewProgress(b.doing, total)
 	defer p.End()
@@ -141,10 +193,16 @@ func (b *bulk) add(step adminapi.Done) {
 		}
 		b.sum.SkippedBy[reason] += n
 	}
+	for destination, why := range step.Held {
+		if b.sum.Held == nil {
+			b.sum.Held = make(map[string]adminapi.Why)
+		}
+		b.sum.Held[destination] = why
+	}
 	b.sum.Next = step.Next
 }
 
-// halted says how far the work came and how to go on.
+// halted returns an error with the progress and the command to continue.
 func (b *bulk) halted(err error, total int64) error {
 	if errors.Is(err, context.Canceled) {
 		err = errors.New("interrupted")
@@ -159,7 +217,7 @@ func (b *bulk) halted(err error, total int64) error {
 	return fmt.Errorf("%w after %d of %d, of which %d were %s. To go on: %s", err, b.sum.Matched, total, b.sum.Changed, b.done, goOn)
 }
 
-// result says what came of it. Nothing to do is no failure.
+// result prints the outcome. Nothing to do is no failure.
 func (b *bulk) result() error {
 	d := b.sum
 	switch {
@@ -173,5 +231,6 @@ func (b *bulk) result() error {
 	for _, reason := range slices.Sorted(maps.Keys(d.SkippedBy)) {
 		fmt.Printf("left %d alone: %s\n", d.SkippedBy[reason], skipReason(reason))
 	}
+	printHeld(os.Stdout, d.Held, sameGateway(b.fl))
 	return nil
 }

@@ -18,14 +18,14 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// change is a command that does something to deliveries: to all of some messages,
-// by their IDs, or to those that a filter selects.
+// change is a command that changes deliveries: those of messages given by their IDs, or
+// those that a filter selects.
 type change struct {
 	verb        string // of the command and of the API
 	doing, done string // redelivering, redelivered
-	what        string // one is asked for in these words
+	what        string // beginning of the question
 	states      []string
-	loss        string // what is said before it is done; empty: nothing is lost
+	loss        string // warning in the question; empty: nothing is lost
 }
 
 var (
@@ -44,24 +44,28 @@ var (
 	}
 	purging = change{
 		verb: "purge", doing: "purging", done: "purged", what: "Purge",
-		loss: "They are gone for good then, and so is what has not been delivered of them.",
+		loss: "They are removed for good, also those that have not been delivered.",
 	}
 )
 
 func redeliverCommand() *cobra.Command {
 	cmd := redelivering.command("Delivers events once more", `
-Delivers events once more, at once and with their attempts forgotten: those with
-the given IDs, whatever their state, or the deliveries that the flags select. Of
-these it takes dead letters, unless --state names others. --from takes all that
-was received since a time, be it delivered or not, for an app that has lost its
-data. --to sends what is selected to a forward of the same endpoint, also what
-had no delivery to it. Duplicates are not looked for: the app gets an event again.
+Delivers events once more, with their attempts forgotten: those with
+the given IDs in any state, or the deliveries that the flags select. Flags select
+dead letters, unless --state names other states. --from selects all events since
+a time, delivered ones too, for an app that has lost its data. --to sends the
+selected events to another forward of the same endpoint. Duplicates are not
+dropped: the app gets an event again.
 
-For flags it first counts and asks. It works in steps, so that it can be stopped
-at any time, and then says how to go on.`, `  caddy webhook redeliver 0199c1f2-83a5-7d10-9a3e-5f2b8c1d4e6f
+The deliveries are due at once. While the upstream's circuit is open or its
+forward is paused they wait, and the command says so; see probe and resume.
+
+With flags it counts first and asks. It works in steps. It can be stopped at any
+time and then prints the command to continue.`, `  caddy webhook redeliver 0199c1f2-83a5-7d10-9a3e-5f2b8c1d4e6f
   caddy webhook redeliver --endpoint github --forward billing
   caddy webhook redeliver --endpoint stripe --from 2026-01-15T10:30:00Z --yes`)
-	cmd.Flags().String("from", "", "all that was received since: a time in RFC 3339, or how long ago, such as 2h")
+	cmd.Flags().String("from", "", "all events received since then: as --since")
+	cmd.Flags().Bool("watch", false, "with flags that select: wait until none of them waits any more")
 	cmd.Flags().String("to", "", "the forward that gets them; '' is the one without a name")
 	return cmd
 }
@@ -69,28 +73,28 @@ at any time, and then says how to go on.`, `  caddy webhook redeliver 0199c1f2-8
 func cancelCommand() *cobra.Command {
 	return cancelling.command("Ends waiting deliveries", `
 Ends waiting deliveries: those of the events with the given IDs, or those that
-the flags select. The upstream does not get them. They are kept as long as what
-was delivered, and can be redelivered while they are.`, `  caddy webhook cancel --endpoint github --type 'ping'`)
+the flags select. The upstream does not get them. They are kept as long as
+delivered ones, and can be redelivered until then.`, `  caddy webhook cancel --endpoint github --type 'ping'`)
 }
 
 func buryCommand() *cobra.Command {
 	return burying.command("Makes waiting deliveries dead letters", `
-Gives waiting deliveries up without waiting for their last attempt: those of the
+Makes waiting deliveries dead letters before their last attempt: those of the
 events with the given IDs, or those that the flags select. They are kept until
-somebody redelivers or purges them.`, `  caddy webhook bury --endpoint github --forward old --since 3d`)
+someone redelivers or purges them.`, `  caddy webhook bury --endpoint github --forward old --since 3d`)
 }
 
 func purgeCommand() *cobra.Command {
 	return purging.command("Removes deliveries for good", `
 Removes deliveries, and an event with its last one: those of the events with the
-given IDs, in whatever state, or those that the flags select, where --state has
-to say which. It cannot be undone. Dedupe keys stay, so that an event which comes
-again is still dropped; see forget.`, `  caddy webhook purge --endpoint github --state dead_letter --until 30d`)
+given IDs in any state, or those that the flags select, with --state. It cannot
+be undone. Dedupe keys stay: an event that comes again is still dropped. See
+forget.`, `  caddy webhook purge --endpoint github --state dead_letter --until 30d`)
 }
 
 func (ch change) command(short, long, example string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     ch.verb + " ID... | [--endpoint E] [--forward F] [--state S] [--type T] [--event-id I] [--since T] [--until T]",
+		Use:     ch.verb + " ID... | --endpoint E [--state S] [--since T] …",
 		Short:   short,
 		Long:    long,
 		Example: example,
@@ -111,6 +115,8 @@ func (ch change) run(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags)
 	switch {
 	case len(ids) > 0 && given:
 		return errors.New("either IDs or flags that select, not both")
+	case len(ids) > 0 && fl.Lookup("watch") != nil && fl.Bool("watch"):
+		return errors.New("--watch goes with flags that select; `caddy webhook show` says how one event stands")
 	case len(ids) > 0:
 		return ch.each(ctx, c, fl, ids)
 	case !given:
@@ -123,7 +129,7 @@ func (ch change) run(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags)
 	return b.run(ctx)
 }
 
-// forwardFlag is the forward that messages given by ID are sent to.
+// forwardFlag returns the forward to which messages given by ID are sent.
 func forwardFlag(fl caddycmd.Flags) *string {
 	for _, name := range []string{"to", "forward"} {
 		if fl.Lookup(name) != nil && fl.Changed(name) {
@@ -133,12 +139,12 @@ func forwardFlag(fl caddycmd.Flags) *string {
 	return nil
 }
 
-// each deals with messages one by one. What fails does not keep the others back.
+// each changes messages one by one. One that fails does not stop the others.
 func (ch change) each(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, ids []string) error {
 	if ch.loss != "" {
-		question := fmt.Sprintf("%s what is kept of %s? %s", ch.what, terminal.Plural(int64(len(ids)), "event", "events"), ch.loss)
+		question := fmt.Sprintf("%s all deliveries of %s? %s", ch.what, terminal.Plural(int64(len(ids)), "event", "events"), ch.loss)
 		if ch.verb == "cancel" {
-			question = fmt.Sprintf("%s what waits of %s? %s", ch.what, terminal.Plural(int64(len(ids)), "event", "events"), ch.loss)
+			question = fmt.Sprintf("%s the waiting deliveries of %s? %s", ch.what, terminal.Plural(int64(len(ids)), "event", "events"), ch.loss)
 		}
 		if err := terminal.Confirm(question, fl.Bool("yes")); err != nil {
 			return err
@@ -163,8 +169,12 @@ func (ch change) each(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags
 	return nil
 }
 
-// one deals with one message. That nothing could be done is an error.
-func (ch change) one(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, id string) error {
+// one changes one message. It is an error if nothing was changed.
+func (ch change) one(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, given string) error {
+	id, err := messageID(ctx, c, given)
+	if err != nil {
+		return err
+	}
 	if ch.verb == redelivering.verb {
 		var done adminapi.Redelivered
 		if err := c.Post(ctx, adminapi.PathOfMessage(id)+"/"+ch.verb, adminapi.Redeliver{Forward: forwardFlag(fl)}, &done); err != nil {
@@ -174,10 +184,11 @@ func (ch change) one(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags,
 			return terminal.PrintJSON(os.Stdout, done, "")
 		}
 		ch.report(done)
+		printHeld(os.Stdout, done.Held, sameGateway(fl))
 		return nil
 	}
 	filter := adminapi.Filter{ID: id, Forward: forwardFlag(fl)}
-	if filter.Forward != nil { // which has a meaning within an endpoint alone
+	if filter.Forward != nil { // a forward has a name within its endpoint
 		var m adminapi.Message
 		if err := c.Get(ctx, adminapi.PathOfMessage(id), url.Values{"limit": {"1"}}, &m); err != nil {
 			return err
@@ -211,7 +222,7 @@ func (ch change) report(done adminapi.Redelivered) {
 	}
 }
 
-// skipReason says why a delivery was left alone.
+// skipReason returns in words why a delivery was left alone.
 func skipReason(reason string) string {
 	if text, ok := map[string]string{
 		"busy":     "an attempt is under way",

@@ -62,16 +62,22 @@ func TestFollow(t *testing.T) {
 		"event: request", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","outcome":"refused","reason":"wrong_signature","event_type":"a\u001b[2J","client_ip":"203.0.113.9"}`, "",
 		"event: attempt", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","forward":"billing","outcome":"retry","message_id":"0199","attempt":2,"status":503,`,
 		`data: "failure":"status","duration_seconds":0.012,"next":"2026-01-15T10:30:40Z"}`, "",
+		"event: circuit", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","forward":"billing-of-europe-and-asia","outcome":"circuit_half_open","error":"HTTP status 503"}`, "",
+		"event: circuit", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","forward":"","outcome":"circuit_open","error":"HTTP status 503","next":"2026-01-15T10:31:00Z"}`, "",
+		"event: request", `data: {"at":"2026-01-15T10:30:00Z","endpoint":"github","outcome":"accepted","message_id":"0199","held":{"github/billing":{"reason":"circuit_open"}}}`, "",
 		"event: attempt", "data: what a later version may say", "",
 		"event: attempt", `data: {"cut":"off`,
 	}, "\n")
-	clock := at.Local().Format(time.TimeOnly)
+	clock := at.Local().Format("15:04:05Z07:00")
 	var out bytes.Buffer
-	if err := follow(&out, strings.NewReader(stream), false); err != nil {
+	if _, err := follow(&out, strings.NewReader(stream), false); err != nil {
 		t.Fatal(err)
 	}
-	want := fmt.Sprintf("%s github               refused     a\\x1b[2J, wrong_signature, from 203.0.113.9\n"+
-		"%s github/billing       retry       attempt 2, status 503, in 12ms, again in 40s 0199\n", clock, clock)
+	want := fmt.Sprintf("%[1]s github               refused     a\\x1b[2J, wrong_signature, from 203.0.113.9\n"+
+		"%[1]s github/billing       retry       attempt 2, status 503, in 12ms, again in 40s 0199\n"+
+		"%[1]s github/billing-of-europe-and-asia circuit     half open, HTTP status 503\n"+
+		"%[1]s github                            circuit     open, probe in 1m, HTTP status 503\n"+
+		"%[1]s github                            accepted    waits for github/billing, the circuit is open 0199\n", clock)
 	if out.String() != want {
 		t.Errorf("\n%s, want\n%s", out.String(), want)
 	}
@@ -86,7 +92,12 @@ func TestNeeds(t *testing.T) {
 			{Name: "billing", Destination: "github/billing", DeadLetters: 3, Waiting: 1, Paused: true, LastError: "connection\x1b refused",
 				LastSuccess: now.Add(-time.Hour), Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now.Add(12 * time.Second)}},
 		}},
-		{Name: "stripe", MaxBacklog: 1000, Bytes: 800},
+		{Name: "stripe", MaxBacklog: 1000, Bytes: 800, Forwards: []adminapi.Forward{
+			{Destination: "stripe", Waiting: 2, LastError: "connection\x1b refused", LastSuccess: now.Add(-time.Hour), LastFailure: now, Circuit: &adminapi.Circuit{State: queue.CircuitClosed}},
+		}},
+		{Name: "acme", Forwards: []adminapi.Forward{
+			{Destination: "acme", Waiting: 2, LastFailure: now, Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now.Add(time.Minute), Error: "HTTP status 503"}},
+		}},
 		{Name: "old", Kind: "orphaned", Forwards: []adminapi.Forward{{Destination: "old", Orphaned: true, Waiting: 12}}},
 	}}
 	want := []string{
@@ -95,8 +106,9 @@ func TestNeeds(t *testing.T) {
 		"1 record set aside that cannot be read: stop the gateway and run caddy webhook check",
 		"3 dead letters in github/billing: caddy webhook events --endpoint github --forward billing --state dead_letter",
 		"github/billing is paused, 1 delivery waits: caddy webhook resume github/billing",
-		`github/billing has failed, last success 1h ago: connection\x1b refused`,
 		"The backlog of stripe has reached 80 % of its max_backlog; beyond it its senders get 503.",
+		`stripe is failing, last success 1h ago: connection\x1b refused`,
+		"acme has failed: HTTP status 503; to try it now: caddy webhook probe acme",
 		"12 deliveries wait of old, which the configuration does not have: bring it back, or caddy webhook purge --endpoint old --forward '' --state waiting",
 	}
 	got := r.needs()
@@ -106,13 +118,46 @@ func TestNeeds(t *testing.T) {
 		}
 	}
 	for f, state := range map[*adminapi.Forward]string{
-		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[2].Forwards[0]: "orphaned",
-		{Waiting: 1, Circuit: r.Endpoints[0].Forwards[1].Circuit}:                      "circuit open, probe in 12s",
-		{Waiting: 1, Circuit: &adminapi.Circuit{State: queue.CircuitHalfOpen}}:         "circuit probing",
-		{Waiting: 1, Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now}}: "circuit open",
+		&r.Endpoints[0].Forwards[0]: "ok", &r.Endpoints[0].Forwards[1]: "paused", &r.Endpoints[3].Forwards[0]: "orphaned", &r.Endpoints[1].Forwards[0]: "failing",
+		{Waiting: 1, Circuit: r.Endpoints[0].Forwards[1].Circuit}:                      "open 12s",
+		{Waiting: 1, Circuit: &adminapi.Circuit{State: queue.CircuitHalfOpen}}:         "probing",
+		{Waiting: 1, Circuit: &adminapi.Circuit{State: queue.CircuitOpen, Probe: now}}: "open",
 	} {
 		if got := stateOfForward(f, now); got != state {
 			t.Errorf("%+v: %q, want %q", f, got, state)
+		}
+	}
+}
+
+// TestHintsReachTheSameGateway: a proposed command has the flags by which this one
+// reached the gateway.
+func TestHintsReachTheSameGateway(t *testing.T) {
+	for _, c := range []struct{ args, want string }{
+		{"", ""},
+		{"--address localhost:4000", " --address localhost:4000"},
+		{"-c it's --adapter yaml", ` --config 'it'\''s' --adapter yaml`},
+	} {
+		cmd := statusCommand()
+		if err := cmd.ParseFlags(strings.Fields(c.args)); err != nil {
+			t.Fatal(err)
+		}
+		r := statusReport{gateway: sameGateway(caddycmd.Flags{FlagSet: cmd.Flags()}), Endpoints: []adminapi.Endpoint{
+			{Name: "github", Unrouted: 1, Forwards: []adminapi.Forward{{Name: "billing", DeadLetters: 3, Waiting: 1, Paused: true}}},
+			{Name: "old", Forwards: []adminapi.Forward{{Orphaned: true, Waiting: 12}}},
+		}}
+		hints := 0
+		for _, line := range append(r.unrouted(), r.needs()...) {
+			_, command, ok := strings.Cut(line, "caddy webhook ")
+			if !ok {
+				continue
+			}
+			hints++
+			if !strings.HasSuffix(command, c.want) || c.want == "" && strings.Contains(command, "address") {
+				t.Errorf("%q: %s", c.args, command)
+			}
+		}
+		if hints != 4 {
+			t.Errorf("%q: %d hints", c.args, hints)
 		}
 	}
 }
@@ -131,7 +176,7 @@ func TestOutcomeOfAnAttempt(t *testing.T) {
 
 func TestStatusOfCircuitsAndRouting(t *testing.T) {
 	open := &adminapi.Circuit{State: queue.CircuitOpen}
-	for waiting, want := range map[int64]string{0: "idle, circuit was open", 1: "circuit open"} {
+	for waiting, want := range map[int64]string{0: "idle, was open", 1: "open"} {
 		if got := stateOfForward(&adminapi.Forward{Circuit: open, Waiting: waiting}, time.Now()); got != want {
 			t.Errorf("%d wait: %q", waiting, got)
 		}

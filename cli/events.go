@@ -21,23 +21,24 @@ import (
 
 func eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "events [--endpoint E] [--forward F] [--state S] [--type T] [--event-id I] [--since T] [--until T] [--limit N|--all] [--json]",
-		Short: "Lists events and what became of them",
+		Use:   "events [ENDPOINT[/FORWARD]] [--state S] [--type T] [--since T] …",
+		Short: "Lists events and the state of their deliveries",
 		Long: `
-Lists the events that the gateway keeps, the newest first, with what became of
-their deliveries. With --state or --forward it lists deliveries: waiting ones by
-the time they are due, those that have ended by their end, the latest first.
+Lists the events that the gateway keeps, the newest first, with the state of
+their deliveries. With --state or --forward it lists deliveries: waiting ones in
+the order in which they are due, ended ones by their end, the latest first.
 
-Where nothing matches it says so and exits with 0. --json prints an object a
-line. show tells all about one event.`,
-		Example: `  caddy webhook events --state dead_letter
+If nothing matches, it says so and exits with 0. --json prints an object a line.
+show prints everything about one event.`,
+		Example: `  caddy webhook events stripe/billing --state dead_letter
   caddy webhook events --endpoint github --type 'pull_request*' --since 2h`,
-		Args: terminal.NoArgs,
-		RunE: asking(listEvents),
+		Args:              terminal.MaxArgs(1, "ENDPOINT or ENDPOINT/FORWARD"),
+		ValidArgsFunction: completeTargets,
+		RunE:              asking(listEvents),
 	}
 	clientFlags(cmd)
 	filterFlags(cmd)
-	cmd.Flags().IntP("limit", "n", 25, "so many at the most")
+	cmd.Flags().IntP("limit", "n", 25, "the largest number of events")
 	cmd.Flags().Bool("all", false, "all of them")
 	cmd.Flags().Bool("json", false, "print an object a line")
 	return cmd
@@ -55,6 +56,14 @@ func listEvents(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) erro
 	left := fl.Int("limit")
 	if left < 1 {
 		return errors.New("--limit has to be 1 or more")
+	}
+	if target := fl.Arg(0); target != "" {
+		if fl.Changed("endpoint") {
+			return errors.New("either ENDPOINT as an argument or --endpoint, not both")
+		}
+		if err := fl.Set("endpoint", target); err != nil {
+			return err
+		}
 	}
 	filter := flagFilter(fl)
 	path := adminapi.PathMessages
@@ -118,9 +127,9 @@ func printEvents(items []json.RawMessage, first, asJSON bool) error {
 		return nil
 	}
 	now := time.Now()
-	t := terminal.NewTable()
+	t := terminal.NewTable().Colours(4)
 	if first {
-		t = terminal.NewTable("MESSAGE", "RECEIVED", "OF", "STATE", "TYPE", "EVENT ID")
+		t = terminal.NewTable("MESSAGE", "RECEIVED", "OF", "STATE", "TYPE", "EVENT ID").Colours(4)
 	}
 	for _, item := range items {
 		var e struct {
@@ -135,22 +144,29 @@ func printEvents(items []json.RawMessage, first, asJSON bool) error {
 		if of == "" {
 			of, state = e.Endpoint, statesWords(e.Deliveries, now)
 		}
-		t.Row(e.ID.String(), terminal.Ago(e.ReceivedAt, now), terminal.Cell(of, 20), state, terminal.Cell(e.EventType, 32), terminal.Cell(e.EventID, 64))
+		t.Row(shownID(e.ID), terminal.Ago(e.ReceivedAt, now), terminal.Cell(of, 20), state, terminal.Cell(e.EventType, 32), terminal.Cell(e.EventID, 64))
 	}
 	return t.Print(os.Stdout)
 }
 
-// stateWords is where a delivery stands, in a few words.
-func stateWords(s adminapi.DeliveryState, now time.Time) string {
+// stateOf is the state of a delivery, without the time at which it is due.
+func stateOf(s *adminapi.DeliveryState) string {
 	switch {
 	case s.Damaged != "":
 		return "damaged"
 	case s.Claimed:
 		return "under way"
-	case s.State == queue.StateWaiting && s.Next.After(now.Add(time.Second)):
-		return "waiting, due " + terminal.Ago(s.Next, now)
 	}
 	return string(s.State)
+}
+
+// stateWords is where a delivery stands, in a few words.
+func stateWords(s adminapi.DeliveryState, now time.Time) string {
+	state := stateOf(&s)
+	if state == string(queue.StateWaiting) && s.Next.After(now.Add(time.Second)) {
+		state += ", due " + terminal.Ago(s.Next, now)
+	}
+	return state
 }
 
 // statesWords counts the states of a message's deliveries.

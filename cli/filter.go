@@ -18,33 +18,49 @@ import (
 // filterFlags are the flags that select messages and deliveries.
 func filterFlags(cmd *cobra.Command) {
 	f := cmd.Flags()
-	f.StringP("endpoint", "e", "", "of this endpoint")
+	f.StringP("endpoint", "e", "", "of this endpoint; or ENDPOINT/FORWARD")
 	f.StringP("forward", "f", "", "of this forward; '' is the one without a name")
 	f.StringSlice("state", nil, strings.Join(adminapi.StateNames(), ", ")+"; or all")
 	f.String("type", "", "of this event type; * stands for any text, as in payment.*")
 	f.String("event-id", "", "with this event ID")
-	f.String("since", "", "received then or later: a time in RFC 3339, or how long ago, such as 2h")
+	f.String("since", "", "received then or later: 14:00, yesterday, 2026-01-31, a time in RFC 3339, or how long ago, such as 2h")
 	f.String("until", "", "received before: as --since")
 	f.String("after", "", "go on behind this place of a list")
 	cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(append(adminapi.StateNames(), "all"), cobra.ShellCompDirectiveNoFileComp))
-	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
+	cmd.RegisterFlagCompletionFunc("endpoint", completeTargets)
 }
 
-// flagFilter is what the flags of filterFlags amount to.
+// flagFilter returns the filter that the flags of filterFlags describe.
 func flagFilter(fl caddycmd.Flags) adminapi.Filter {
-	filter := adminapi.Filter{
-		Endpoint: fl.String("endpoint"), Type: fl.String("type"), EventID: fl.String("event-id"),
+	target := flagTarget(fl)
+	return adminapi.Filter{
+		Endpoint: target.Endpoint, Forward: target.Forward, Type: fl.String("type"), EventID: fl.String("event-id"),
 		State: strings.ReplaceAll(strings.Join(terminal.List(fl.FlagSet, "state"), ","), "-", "_"),
-		Since: fl.String("since"), Until: fl.String("until"),
+		Since: timeFlag(fl.String("since")), Until: timeFlag(fl.String("until")),
 	}
-	if fl.Changed("forward") {
-		filter.Forward = new(fl.String("forward"))
-	}
-	return filter
 }
 
-// again is the command line that was given, with some flags changed: what a
-// person can type to go on.
+// flagTarget reads --endpoint, which may have a forward behind a slash, and --forward.
+func flagTarget(fl caddycmd.Flags) adminapi.Target {
+	target := targetOf(fl.String("endpoint"))
+	if fl.Changed("forward") {
+		target.Forward = new(fl.String("forward"))
+	}
+	return target
+}
+
+// timeFlag writes a time of the zone of this machine so that the gateway, which may be
+// elsewhere, takes it for the same. What is no time, the gateway refuses.
+func timeFlag(s string) string {
+	t, err := adminapi.ParseTime(s, time.Now())
+	if err != nil || t.IsZero() {
+		return s
+	}
+	return t.Format(time.RFC3339Nano)
+}
+
+// again returns the command line that was given, with some flags changed, so that a
+// person can continue with it.
 func again(fl caddycmd.Flags, command string, change map[string]string) string {
 	words := []string{"caddy webhook " + command}
 	add := func(name, value string) { words = append(words, "--"+name+" "+terminal.Word(value)) }
@@ -69,6 +85,18 @@ func again(fl caddycmd.Flags, command string, change map[string]string) string {
 		}
 	}
 	return strings.Join(words, " ")
+}
+
+// sameGateway returns the flags by which another command reaches the same gateway, with
+// a space before each.
+func sameGateway(fl caddycmd.Flags) string {
+	text := ""
+	for _, name := range []string{"address", "config", "adapter"} {
+		if fl.Changed(name) {
+			text += " --" + name + " " + terminal.Word(fl.String(name))
+		}
+	}
+	return text
 }
 
 // completeEndpoints offers the names of a running gateway's endpoints to a shell.

@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"net/url"
 	"os"
 	"os/signal"
 	"strings"
@@ -18,6 +19,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
 // clientFlags are the flags that say where the admin endpoint is.
@@ -28,12 +30,53 @@ func clientFlags(cmd *cobra.Command) {
 	f.String("adapter", "", "the adapter of that configuration")
 }
 
+// tokenVariable is the environment variable of --token.
+const tokenVariable = "WEBHOOK_GATEWAY_TOKEN"
+
+// listenerFlags are those of commands that can also ask an inspector, with a token.
+func listenerFlags(cmd *cobra.Command) {
+	clientFlags(cmd)
+	f := cmd.Flags()
+	f.String("gateway", "", "instead of an admin endpoint: the URL of an inspector's page, such as https://hooks-admin.example.com/hooks")
+	f.String("token", "", "the token for it, which can be {env.NAME} or {file.PATH} (default: the environment variable "+tokenVariable+")")
+	for _, name := range []string{"address", "config", "adapter"} {
+		cmd.MarkFlagsMutuallyExclusive("gateway", name)
+	}
+}
+
+// newClient makes the client that the flags name.
+func newClient(fl caddycmd.Flags) (*adminapi.Client, error) {
+	if fl.Lookup("gateway") == nil || fl.String("gateway") == "" {
+		if fl.Lookup("token") != nil && fl.String("token") != "" {
+			return nil, errors.New("--token is for an inspector: --gateway says where it is")
+		}
+		return newAdminClient(fl)
+	}
+	page, err := url.Parse(fl.String("gateway"))
+	if err != nil || page.Host == "" || page.Scheme != "http" && page.Scheme != "https" || page.User != nil || page.RawQuery != "" || page.Fragment != "" {
+		return nil, fmt.Errorf("--gateway: %q is not the URL of a page such as https://hooks-admin.example.com/hooks", fl.String("gateway"))
+	}
+	token := os.Getenv(tokenVariable)
+	if text := fl.String("token"); text != "" {
+		if token, err = caddy.NewReplacer().ReplaceOrErr(text, true, true); err != nil {
+			return nil, fmt.Errorf("--token: %w", err)
+		}
+	}
+	if token = strings.TrimSpace(token); token == "" {
+		return nil, errors.New("--gateway needs a token: --token '{env.NAME}', or the environment variable " + tokenVariable)
+	}
+	if page.Scheme == "http" && !isHere(page.Hostname()) {
+		fmt.Fprintf(os.Stderr, "Note: %s is not https, so the token and the events can be read on the way.\n", terminal.Printable(page.Host))
+	}
+	return adminapi.NewTokenClient(page, token), nil
+}
+
 // asking makes a command of a function that talks to a running gateway until it
 // is done or interrupted.
 func asking(f func(context.Context, *adminapi.Client, caddycmd.Flags) error) func(*cobra.Command, []string) error {
 	return func(cmd *cobra.Command, _ []string) error {
 		fl := caddycmd.Flags{FlagSet: cmd.Flags()}
-		c, err := newAdminClient(fl)
+		c, err := newClient(fl)
 		if err != nil {
 			return err
 		}
@@ -63,7 +106,7 @@ func newAdminClient(fl caddycmd.Flags) (*adminapi.Client, error) {
 	}
 	target := parsed.JoinHostPort(0)
 	if parsed.IsUnixNetwork() {
-		target, _, _ = strings.Cut(parsed.Host, "|") // what follows is the socket's mode
+		target, _, _ = strings.Cut(parsed.Host, "|") // the socket's mode follows
 	}
 	return adminapi.NewClient(address, parsed.Network, target), nil
 }
@@ -104,7 +147,7 @@ func adminAddress(address, file, adapter string) (string, error) {
 		} `json:"admin"`
 	}
 	if json.Unmarshal(config, &off) == nil && off.Admin.Disabled {
-		return "", fmt.Errorf("%s says `admin off`: without the admin endpoint nobody can look into a running gateway; --address names another one", file)
+		return "", fmt.Errorf("%s says `admin off`: commands reach a running gateway through the admin endpoint; --address names another one", file)
 	}
 	return address, nil
 }

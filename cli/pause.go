@@ -13,15 +13,15 @@ import (
 )
 
 func pauseCommand() *cobra.Command {
-	return pausing("pause", "Holds an endpoint's deliveries back", `
-Holds deliveries back until resume: those of an endpoint, or of one forward of
-it. Events are accepted as before and wait. Attempts under way end. The pause
-lasts through restarts. "ENDPOINT/" is the forward without a name alone.`)
+	return pausing("pause", "Stops an endpoint's deliveries", `
+Stops deliveries until resume: those of an endpoint, or of one forward of it.
+Events are accepted as before and wait. Running attempts finish. The pause lasts
+through restarts. "ENDPOINT/" is only the forward without a name.`)
 }
 
 func resumeCommand() *cobra.Command {
-	return pausing("resume", "Lets deliveries go on that were paused", `
-Lets the deliveries of an endpoint, or of one forward of it, go on.`)
+	return pausing("resume", "Continues paused deliveries", `
+Continues the deliveries of an endpoint, or of one forward of it.`)
 }
 
 func pausing(verb, short, long string) *cobra.Command {
@@ -47,12 +47,7 @@ func oneTarget(cmd *cobra.Command, args []string) error {
 }
 
 func pause(ctx context.Context, c *adminapi.Client, verb, arg string) error {
-	var t adminapi.Target
-	endpoint, forward, named := strings.Cut(arg, "/")
-	t.Endpoint = endpoint
-	if named {
-		t.Forward = &forward
-	}
+	t := targetOf(arg)
 	var done adminapi.Paused
 	if err := c.Post(ctx, "/"+verb, t, &done); err != nil {
 		return err
@@ -61,4 +56,14 @@ func pause(ctx context.Context, c *adminapi.Client, verb, arg string) error {
 		fmt.Printf("%s: %s\n", terminal.Printable(d), map[bool]string{true: "paused", false: "resumed"}[done.Paused])
 	}
 	return nil
+}
+
+// targetOf reads ENDPOINT or ENDPOINT/FORWARD.
+func targetOf(arg string) (t adminapi.Target) {
+	endpoint, forward, named := strings.Cut(arg, "/")
+	t.Endpoint = endpoint
+	if named {
+		t.Forward = &forward
+	}
+	return t
 }

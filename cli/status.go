@@ -1,10 +1,13 @@
 package cli
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"io"
+	"maps"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -19,34 +22,63 @@ import (
 
 func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "status [ENDPOINT] [--json]",
-		Short: "Shows endpoints and forwards, what waits, and what needs a person",
+		Use:   "status [ENDPOINT] [--watch] [--json]",
+		Short: "Shows endpoints, forwards, backlogs and problems that need a person",
 		Long: `
-Shows the endpoints with what they have accepted and refused since the start of
-the process, their forwards with what waits, and at the end what needs a person,
-with the command for it. It exits with 0 whatever there is to see.`,
-		Args:              cobra.MaximumNArgs(1),
+Shows the endpoints with the numbers of accepted and refused requests since the
+start of the process, and the forwards with their backlogs. A line has the last
+hour; with ENDPOINT, further lines say how long attempts took. At the end it lists
+the problems that need a person, each with the command for it. It exits with 0
+whatever it lists.`,
+		Args:              terminal.MaxArgs(1, "ENDPOINT"),
 		ValidArgsFunction: completeEndpoints,
 		RunE:              asking(showStatus),
 	}
 	clientFlags(cmd)
+	cmd.Flags().BoolP("watch", "w", false, "show it anew every two seconds, until it is interrupted")
 	cmd.Flags().Bool("json", false, "print it as JSON")
 	return cmd
 }
 
-// statusReport is what status prints as JSON.
+// watchPause is how often status and redeliver look again with --watch.
+const watchPause = 2 * time.Second
+
+// statusReport is the JSON output of status.
 type statusReport struct {
 	adminapi.Status
 	Endpoints []adminapi.Endpoint `json:"endpoints"`
+
+	one     bool   // the report is about one endpoint
+	gateway string // flags for the commands that are proposed; see sameGateway
 }
 
 func showStatus(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
-	var r statusReport
+	if !fl.Bool("watch") {
+		return showStatusOnce(ctx, c, fl)
+	}
+	for {
+		err := showStatusOnce(ctx, c, fl)
+		if ctx.Err() != nil {
+			return nil
+		}
+		if err != nil {
+			return err
+		}
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(watchPause):
+		}
+	}
+}
+
+func showStatusOnce(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
+	r := statusReport{gateway: sameGateway(fl)}
 	if err := c.Get(ctx, adminapi.PathStatus, nil, &r.Status); err != nil {
 		return err
 	}
 	if name := fl.Arg(0); name != "" {
-		r.Endpoints = make([]adminapi.Endpoint, 1)
+		r.one, r.Endpoints = true, make([]adminapi.Endpoint, 1)
 		if err := c.Get(ctx, adminapi.PathOfEndpoint(name), nil, &r.Endpoints[0]); err != nil {
 			return err
 		}
@@ -58,7 +90,10 @@ func showStatus(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) erro
 		r.Endpoints = all.Endpoints
 	}
 	if fl.Bool("json") {
-		return terminal.PrintJSON(os.Stdout, r, "  ")
+		return terminal.PrintJSON(os.Stdout, r, terminal.When(!fl.Bool("watch"), "  "))
+	}
+	if fl.Bool("watch") {
+		terminal.Clear(os.Stdout)
 	}
 	return r.print(os.Stdout)
 }
@@ -67,18 +102,18 @@ func showStatus(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) erro
 func (r *statusReport) print(w io.Writer) error {
 	s := r.Store
 	fmt.Fprintf(w, "%s: backlog %s of %s%s\n", terminal.Printable(s.Location), terminal.InBytes(s.BacklogBytes), limit(s.BacklogLimit), kept(s))
-	fmt.Fprintf(w, "started %s\n\n", terminal.Ago(r.Since, r.Now))
+	fmt.Fprintf(w, "started %s\n%s\n\n", terminal.Ago(r.Since, r.Now), r.lastHour())
 	if len(r.Endpoints) == 0 {
 		fmt.Fprintln(w, "There is no endpoint.")
 		return nil
 	}
-	endpoints := terminal.NewTable("ENDPOINT", "MODE", "ACCEPTED", "DUPLICATE", "REPLAYED", "REFUSED", "LAST")
-	forwards := terminal.NewTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED")
+	endpoints := terminal.NewTable("ENDPOINT", "MODE", "ACCEPTED", "DROPPED", "REFUSED", "LAST").Colours(2)
+	forwards := terminal.NewTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED").Colours(2)
 	n := 0
 	for _, e := range r.Endpoints {
 		o := e.Requests.Outcomes
-		endpoints.Row(terminal.Cell(e.Name, 28), modeOf(&e), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]), humanize.Comma(o["replayed"]),
-			humanize.Comma(o["refused"]), terminal.Ago(e.Requests.LastAccepted, r.Now))
+		endpoints.Row(terminal.Cell(e.Name, 28), modeOf(&e), humanize.Comma(o["accepted"]), humanize.Comma(o["duplicate"]+o["replayed"]),
+			refusals(&e), terminal.Ago(lastOf(&e), r.Now))
 		for _, f := range e.Forwards {
 			n++
 			forwards.Row(terminal.Cell(f.Destination, 28), stateOfForward(&f, r.Now), humanize.Comma(f.Waiting), terminal.Ago(f.Oldest, r.Now),
@@ -88,10 +123,22 @@ func (r *statusReport) print(w io.Writer) error {
 	if err := endpoints.Print(w); err != nil {
 		return err
 	}
+	for _, e := range r.Endpoints {
+		for _, line := range reasons(&e) {
+			fmt.Fprintln(w, line)
+		}
+	}
 	if n > 0 {
 		fmt.Fprintln(w)
 		if err := forwards.Print(w); err != nil {
 			return err
+		}
+	}
+	if r.one {
+		for _, f := range r.Endpoints[0].Forwards {
+			if l := f.Latency; l != nil {
+				fmt.Fprintf(w, "%s: half of the last hour's attempts took at most %s, 95 %% at most %s\n", terminal.Printable(f.Destination), inSeconds(l.P50), inSeconds(l.P95))
+			}
 		}
 	}
 	for i, line := range append(r.unrouted(), r.needs()...) {
@@ -103,6 +150,21 @@ func (r *statusReport) print(w io.Writer) error {
 	return nil
 }
 
+// lastHour sums the last hour of the endpoints that are shown.
+func (r *statusReport) lastHour() string {
+	var accepted, refused, delivered, failed int64
+	for _, e := range r.Endpoints {
+		accepted, refused = accepted+e.Recent.Accepted, refused+e.Recent.Refused
+		for _, f := range e.Forwards {
+			delivered, failed = delivered+f.Recent.Delivered, failed+f.Recent.Failed
+		}
+	}
+	return fmt.Sprintf("last hour: %s accepted, %s refused, %s delivered, %s failed", humanize.Comma(accepted), humanize.Comma(refused),
+		humanize.Comma(delivered), terminal.Plural(failed, "attempt", "attempts"))
+}
+
+func inSeconds(s float64) string { return terminal.Short(time.Duration(s * float64(time.Second))) }
+
 func limit(n int64) string {
 	if n <= 0 {
 		return "any size"
@@ -110,7 +172,7 @@ func limit(n int64) string {
 	return terminal.InBytes(n)
 }
 
-// kept is what the store holds besides the backlog.
+// kept describes the contents of the store besides the backlog.
 func kept(s adminapi.Store) string {
 	text := ""
 	if s.RetainedBytes != nil {
@@ -122,7 +184,55 @@ func kept(s adminapi.Store) string {
 	return text
 }
 
-// modeOf says how an endpoint treats its requests.
+// refusals counts the refused requests of an endpoint, or in observe mode those that it
+// would have refused or dropped.
+func refusals(e *adminapi.Endpoint) string {
+	if n := total(e.Requests.Observed); n > 0 {
+		return humanize.Comma(n) + " observed"
+	}
+	return humanize.Comma(e.Requests.Outcomes["refused"])
+}
+
+// lastOf is when an endpoint last let a request through.
+func lastOf(e *adminapi.Endpoint) time.Time {
+	if e.Mode == "observe" && e.Requests.LastRefused.After(e.Requests.LastAccepted) {
+		return e.Requests.LastRefused
+	}
+	return e.Requests.LastAccepted
+}
+
+// reasons are lines with the reasons for which requests were refused since the start, or
+// would have been in observe mode.
+func reasons(e *adminapi.Endpoint) (lines []string) {
+	for _, x := range []struct {
+		what   string
+		counts map[string]int64
+	}{{"refused", e.Requests.Refused}, {"would have been refused or dropped", e.Requests.Observed}} {
+		if total(x.counts) == 0 {
+			continue
+		}
+		var words []string
+		for _, reason := range byCount(x.counts) {
+			words = append(words, humanize.Comma(x.counts[reason])+" "+terminal.Printable(reason))
+		}
+		lines = append(lines, fmt.Sprintf("%s: %s %s", terminal.Printable(e.Name), x.what, strings.Join(words, ", ")))
+	}
+	return lines
+}
+
+func total(counts map[string]int64) (n int64) {
+	for _, c := range counts {
+		n += c
+	}
+	return n
+}
+
+// byCount sorts the names of counts, the largest first.
+func byCount(counts map[string]int64) []string {
+	return slices.SortedFunc(maps.Keys(counts), func(a, b string) int { return cmp.Or(cmp.Compare(counts[b], counts[a]), cmp.Compare(a, b)) })
+}
+
+// modeOf describes how an endpoint treats its requests.
 func modeOf(e *adminapi.Endpoint) string {
 	switch {
 	case e.Kind == "orphaned":
@@ -131,11 +241,13 @@ func modeOf(e *adminapi.Endpoint) string {
 		return "observing"
 	case e.Kind == "pass":
 		return "passes on"
+	case e.Kind == "keep":
+		return "keeps"
 	}
 	return "forwards"
 }
 
-// stateOfForward says in a word or two whether deliveries go on.
+// stateOfForward describes in a word or two whether deliveries are made.
 func stateOfForward(f *adminapi.Forward, now time.Time) string {
 	c := f.Circuit
 	switch {
@@ -146,29 +258,36 @@ func stateOfForward(f *adminapi.Forward, now time.Time) string {
 	case c == nil:
 		return "no worker"
 	case f.Waiting == 0 && c.State != queue.CircuitClosed: // nothing is held back
-		return "idle, circuit was open"
+		return "idle, was open"
 	case c.State == queue.CircuitOpen && c.Probe.After(now):
-		return "circuit open, probe " + terminal.Ago(c.Probe, now)
+		return "open " + terminal.Short(c.Probe.Sub(now))
 	case c.State == queue.CircuitOpen:
-		return "circuit open"
+		return "open"
 	case c.State == queue.CircuitHalfOpen:
-		return "circuit probing"
+		return "probing"
+	case failing(f):
+		return "failing"
 	}
 	return "ok"
 }
 
-// unrouted names the endpoints of which events went to no forward.
+// failing reports whether the last attempt failed and deliveries wait.
+func failing(f *adminapi.Forward) bool {
+	return f.Waiting > 0 && f.LastFailure.After(f.LastSuccess)
+}
+
+// unrouted lists the endpoints with events that matched no forward.
 func (r *statusReport) unrouted() (lines []string) {
 	for _, e := range r.Endpoints {
 		if e.Unrouted > 0 {
-			lines = append(lines, fmt.Sprintf("%s: %s matched no forward and went nowhere: caddy webhook events --endpoint %s --state unrouted",
-				e.Name, terminal.Plural(e.Unrouted, "event", "events"), e.Name))
+			lines = append(lines, fmt.Sprintf("%s: %s matched no forward and went nowhere: caddy webhook events --endpoint %s --state unrouted%s",
+				terminal.Printable(e.Name), terminal.Plural(e.Unrouted, "event", "events"), terminal.Word(terminal.Printable(e.Name)), r.gateway))
 		}
 	}
 	return lines
 }
 
-// needs says what does not go away by itself, with the command for it.
+// needs lists the problems that need a person, each with the command for it.
 func (r *statusReport) needs() []string {
 	var lines []string
 	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
@@ -193,41 +312,80 @@ func (r *statusReport) needs() []string {
 		if e.MaxBacklog > 0 && e.Bytes >= e.MaxBacklog*8/10 {
 			say("The backlog of %s has reached %d %% of its max_backlog; beyond it its senders get 503.", terminal.Printable(e.Name), e.Bytes*100/e.MaxBacklog)
 		}
+		if line := r.refusedLately(&e); line != "" {
+			lines = append(lines, line)
+		}
 		for _, f := range e.Forwards {
-			lines = append(lines, needsOf(&f, e.Name, r.Now)...)
+			lines = append(lines, r.needsOf(&f, &e)...)
 		}
 	}
 	return lines
 }
 
-func needsOf(f *adminapi.Forward, endpoint string, now time.Time) []string {
+func (r *statusReport) needsOf(f *adminapi.Forward, e *adminapi.Endpoint) []string {
 	var lines []string
 	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
-	filter := "--endpoint " + terminal.Word(terminal.Printable(endpoint)) + " --forward " + terminal.Word(terminal.Printable(f.Name))
+	filter := "--endpoint " + terminal.Word(terminal.Printable(e.Name)) + " --forward " + terminal.Word(terminal.Printable(f.Name))
 	name := terminal.Printable(f.Destination)
 	if f.Orphaned && f.Waiting > 0 {
-		say("%s of %s, which the configuration does not have: bring it back, or caddy webhook purge %s --state waiting",
-			terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), name, filter)
+		say("%s of %s, which the configuration does not have: bring it back, or caddy webhook purge %s --state waiting%s",
+			terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), name, filter, r.gateway)
 	}
 	if f.DeadLetters > 0 {
-		say("%s in %s: caddy webhook events %s --state dead_letter", terminal.Plural(f.DeadLetters, "dead letter", "dead letters"), name, filter)
+		say("%s in %s: caddy webhook events %s --state dead_letter%s", terminal.Plural(f.DeadLetters, "dead letter", "dead letters"), name, filter, r.gateway)
 	}
-	if f.Paused {
-		say("%s is paused, %s: caddy webhook resume %s", name, terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), terminal.Word(targetArg(endpoint, f.Name)))
-	}
-	if c := f.Circuit; c != nil && c.State != queue.CircuitClosed {
-		say("%s has failed%s: %s", name, terminal.When(!f.LastSuccess.IsZero(), ", last success "+terminal.Ago(f.LastSuccess, now)), terminal.Cell(strings.TrimSpace(trouble(f)), 200))
+	target := terminal.Word(terminal.Printable(targetArg(e, f.Name)))
+	lastSuccess := terminal.When(!f.LastSuccess.IsZero(), ", last success "+terminal.Ago(f.LastSuccess, r.Now))
+	switch c := f.Circuit; {
+	case f.Paused:
+		say("%s is paused, %s: caddy webhook resume %s%s", name, terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), target, r.gateway)
+	case c == nil:
+	case c.State == queue.CircuitOpen && f.Waiting > 0:
+		say("%s has failed%s: %s; to try it now: caddy webhook probe %s%s", name, lastSuccess, trouble(f), target, r.gateway)
+	case c.State != queue.CircuitClosed:
+		say("%s has failed%s: %s", name, lastSuccess, trouble(f))
+	case failing(f):
+		say("%s is failing%s: %s", name, lastSuccess, trouble(f))
 	}
 	return lines
 }
 
-// trouble is the error that a person wants to read.
-func trouble(f *adminapi.Forward) string {
-	if f.Circuit.Error != "" {
-		return f.Circuit.Error
+// unsigned are the reasons of requests that scanners make. They need a person only where
+// nothing was accepted yet.
+var unsigned = []string{"missing_signature", "method_not_allowed", "body_too_large"}
+
+// refusedLately returns a line about the requests to an endpoint that were refused in the
+// last hour; empty: no person is needed.
+func (r *statusReport) refusedLately(e *adminapi.Endpoint) string {
+	counts := maps.Clone(e.Requests.RefusedLately)
+	if !e.Requests.LastAccepted.IsZero() {
+		maps.DeleteFunc(counts, func(reason string, _ int64) bool { return slices.Contains(unsigned, reason) })
 	}
-	return f.LastError
+	if len(counts) == 0 {
+		return ""
+	}
+	verb := "refused"
+	if e.Mode == "observe" {
+		verb = "would be refused"
+	}
+	return fmt.Sprintf("%s to %s %s in the last hour, %s: caddy webhook refused --endpoint %s%s", terminal.Plural(total(counts), "request", "requests"),
+		terminal.Printable(e.Name), verb, terminal.Printable(strings.Join(byCount(counts), ", ")), terminal.Word(terminal.Printable(e.Name)), r.gateway)
 }
 
-// targetArg is a forward as pause and resume take it.
-func targetArg(endpoint, forward string) string { return endpoint + "/" + forward }
+// trouble returns the error that opened the circuit, or else the last one.
+func trouble(f *adminapi.Forward) string {
+	text := f.LastError
+	if f.Circuit.State != queue.CircuitClosed && f.Circuit.Error != "" {
+		text = f.Circuit.Error
+	}
+	return terminal.Cell(strings.TrimSpace(text), 200)
+}
+
+// targetArg is a forward as pause, resume and probe take it. The endpoint alone is enough
+// where it has no other forward.
+func targetArg(e *adminapi.Endpoint, forward string) string {
+	if forward == "" && len(e.Forwards) == 1 {
+		return e.Name
+	}
+	return e.Name + "/" + forward
+}

@@ -7,9 +7,11 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"net/http"
 	"net/url"
 	"os"
+	"slices"
 	"strings"
 	"time"
 
@@ -23,11 +25,11 @@ import (
 func tailCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "tail [--endpoint E] [--forward F] [--outcome O] [--json]",
-		Short: "Shows what happens, as it happens",
+		Short: "Shows requests and attempts as they end",
 		Long: `
 Shows each request and each attempt as it ends, one a line, until it is
-interrupted. It connects again after a reload or a restart. Where more happens
-than it can show, it says how much was left out; the gateway never waits for it.`,
+interrupted. It connects again after a reload or a restart. If it is too slow,
+it prints how many were left out; the gateway never waits for it.`,
 		Example: `  caddy webhook tail --endpoint github
   caddy webhook tail --outcome refused,dead_letter --json`,
 		Args: terminal.NoArgs,
@@ -35,11 +37,12 @@ than it can show, it says how much was left out; the gateway never waits for it.
 	}
 	clientFlags(cmd)
 	f := cmd.Flags()
-	f.StringP("endpoint", "e", "", "of this endpoint")
+	f.StringP("endpoint", "e", "", "of this endpoint; or ENDPOINT/FORWARD")
 	f.StringP("forward", "f", "", "attempts of this forward; '' is the one without a name")
 	f.StringSlice("outcome", nil, "accepted, duplicate, refused, … of requests; delivered, retry, dead_letter, … of attempts")
 	f.Bool("json", false, "print an object a line")
-	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
+	cmd.RegisterFlagCompletionFunc("endpoint", completeTargets)
+	cmd.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(adminapi.Outcomes, cobra.ShellCompDirectiveNoFileComp))
 	return cmd
 }
 
@@ -51,11 +54,12 @@ const (
 
 func tail(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	query := make(url.Values)
-	if fl.Changed("endpoint") {
-		query.Set("endpoint", fl.String("endpoint"))
+	target := flagTarget(fl)
+	if target.Endpoint != "" {
+		query.Set("endpoint", target.Endpoint)
 	}
-	if fl.Changed("forward") {
-		query.Set("forward", fl.String("forward"))
+	if target.Forward != nil {
+		query.Set("forward", *target.Forward)
 	}
 	if outcomes := terminal.List(fl.FlagSet, "outcome"); len(outcomes) > 0 {
 		query.Set("outcome", strings.Join(outcomes, ","))
@@ -70,9 +74,13 @@ func tail(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 				fmt.Fprintln(os.Stderr, "connected again")
 			}
 			connected, pause = true, reconnectSoon
-			err = follow(os.Stdout, resp.Body, fl.Bool("json"))
+			var last string
+			last, err = follow(os.Stdout, resp.Body, fl.Bool("json"))
 			resp.Body.Close()
-			if err != nil { // nobody reads this any more
+			if last != "" {
+				query.Set("after", last)
+			}
+			if err != nil { // the output is closed
 				return err
 			}
 			if ctx.Err() == nil {
@@ -90,12 +98,32 @@ func tail(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	}
 }
 
-// follow prints the events of a stream until it ends. The error is that of
-// printing.
-func follow(w io.Writer, stream io.Reader, asJSON bool) error {
+// follow prints the events of a stream until it ends, and returns the ID of the last one.
+// The error is that of printing.
+func follow(w io.Writer, stream io.Reader, asJSON bool) (last string, err error) {
+	lines := liner{out: w}
+	err = eachEvent(stream, func(e streamed) error {
+		if e.id != "" {
+			last = e.id
+		}
+		if !asJSON || e.name == "lost" || e.name == "gap" {
+			return lines.print(e.name, e.data)
+		}
+		return terminal.PrintJSON(w, json.RawMessage(e.data), "")
+	})
+	return last, err
+}
+
+// streamed is one server-sent event.
+type streamed struct {
+	name, id string
+	data     []byte
+}
+
+// eachEvent calls f for each event of a stream, until it ends or f fails.
+func eachEvent(stream io.Reader, f func(streamed) error) error {
 	lines := bufio.NewReader(stream)
-	var event string
-	var data []byte
+	var e streamed
 	for {
 		line, err := lines.ReadString('\n')
 		if err != nil {
@@ -106,52 +134,78 @@ func follow(w io.Writer, stream io.Reader, asJSON bool) error {
 		value = strings.TrimPrefix(value, " ")
 		switch {
 		case line == "":
-			if len(data) > 0 {
-				if err := printEvent(w, event, data, asJSON); err != nil {
+			if len(e.data) > 0 {
+				if err := f(e); err != nil {
 					return err
 				}
 			}
-			event, data = "", nil
+			e = streamed{}
 		case name == "event":
-			event = value
+			e.name = value
+		case name == "id":
+			e.id = value
 		case name == "data":
-			data = append(data, value...)
+			e.data = append(e.data, value...)
 		}
 	}
 }
 
-func printEvent(w io.Writer, event string, data []byte, asJSON bool) error {
-	if event == "lost" {
+func (l *liner) print(event string, data []byte) error {
+	switch event {
+	case "gap":
+		printGap(data)
+		return nil
+	case "lost":
 		var lost adminapi.Lost
 		if err := json.Unmarshal(data, &lost); err == nil {
 			fmt.Fprintf(os.Stderr, "too much at once: %s left out\n", terminal.Plural(lost.Lost, "event was", "events were"))
 		}
 		return nil
 	}
-	if asJSON {
-		return terminal.PrintJSON(w, json.RawMessage(data), "")
-	}
 	var e adminapi.Event
 	if err := json.Unmarshal(data, &e); err != nil {
 		return nil // of a newer gateway
 	}
-	_, err := fmt.Fprintln(w, lineOf(&e))
+	_, err := fmt.Fprintln(l.out, l.lineOf(&e))
 	return err
 }
 
-// lineOf is what a person sees of an event.
-func lineOf(e *adminapi.Event) string {
-	where := e.Endpoint
+// whereOf is the endpoint or destination of an event.
+func whereOf(e *adminapi.Event) string {
 	if e.Forward != nil && *e.Forward != "" {
-		where += "/" + *e.Forward
+		return e.Endpoint + "/" + *e.Forward
 	}
-	var words []string
+	return e.Endpoint
+}
+
+// minWhere is the narrowest column of endpoints and forwards. It grows with their names.
+const minWhere = 20
+
+// liner makes lines of events, whose columns stay aligned.
+type liner struct {
+	out   io.Writer
+	where int // width of the column of endpoints and forwards
+}
+
+// lineOf returns an event as one line of text.
+func (l *liner) lineOf(e *adminapi.Event) string {
+	where := terminal.Printable(whereOf(e))
+	l.where = max(l.where, minWhere, min(terminal.Width(where), 2*minWhere))
+	outcome, state, isCircuit := strings.Cut(e.Outcome, "circuit_")
+	if isCircuit {
+		outcome = "circuit"
+	}
+	return fmt.Sprintf("%s %s %s %s", terminal.Clock(e.At, e.At), terminal.Pad(where, l.where), terminal.Colour(l.out, terminal.Pad(terminal.Printable(outcome), 11)),
+		strings.TrimSpace(strings.Join(wordsOf(e, state), ", ")+" "+e.MessageID))
+}
+
+// wordsOf says the rest of an event. state is the new one of a circuit.
+func wordsOf(e *adminapi.Event, state string) (words []string) {
 	add := func(format string, a ...any) { words = append(words, fmt.Sprintf(format, a...)) }
-	if e.EventType != "" {
-		add("%s", terminal.Printable(e.EventType))
-	}
-	if e.EventID != "" {
-		add("%s", terminal.Printable(e.EventID))
+	for _, text := range []string{strings.ReplaceAll(state, "_", " "), e.EventType, e.EventID} {
+		if text != "" {
+			add("%s", terminal.Printable(text))
+		}
 	}
 	if e.Attempt > 0 {
 		add("attempt %d", e.Attempt)
@@ -165,17 +219,36 @@ func lineOf(e *adminapi.Event) string {
 	if e.Attempt > 0 && e.Duration > 0 { // of requests it is in the access log
 		add("in %s", terminal.Short(time.Duration(e.Duration*float64(time.Second))))
 	}
-	if !e.Next.IsZero() {
-		add("again %s", terminal.Ago(e.Next, e.At))
+	switch wait := e.Next.Sub(e.At); {
+	case e.Next.IsZero():
+	case state != "":
+		add("probe in %s", terminal.Short(wait))
+	case wait < time.Second:
+		add("again soon")
+	default:
+		add("again in %s", terminal.Short(wait))
 	}
-	for _, text := range []string{e.Reason, e.Error} {
-		if text != "" {
-			add("%s", terminal.Cell(text, 200))
-		}
+	if e.Reason != "" {
+		add("%s", terminal.Cell(e.Reason, 200))
+	}
+	if e.Detail != "" {
+		add("%s", terminal.Cell(e.Detail, 200))
+	}
+	if e.URI != "" {
+		add("%s %s", terminal.Printable(e.Method), terminal.Cell(e.URI, 60))
+	}
+	if e.Error != "" && e.Status == 0 { // else the status says it
+		add("%s", terminal.Cell(e.Error, 200))
 	}
 	if e.Reason != "" && e.ClientIP != "" {
 		add("from %s", terminal.Printable(e.ClientIP))
 	}
-	return fmt.Sprintf("%s %-20s %-11s %s", e.At.Local().Format(time.TimeOnly), terminal.Printable(where), terminal.Printable(e.Outcome),
-		strings.TrimSpace(strings.Join(words, ", ")+" "+e.MessageID))
+	if e.RefusedID != "" {
+		add("caddy webhook refused show %s", terminal.Printable(e.RefusedID))
+	}
+	for _, d := range slices.Sorted(maps.Keys(e.Held)) {
+		why := e.Held[d]
+		add("waits for %s, %s", terminal.Printable(d), whyWords(&why, e.At))
+	}
+	return words
 }

@@ -2,11 +2,11 @@
 //
 // Start with [Window.Do], which lets one of many simultaneous identical events
 // through and makes the others wait for its outcome, and with [Rule.Keys],
-// which says what makes two requests the same event.
+// which makes the key by which two requests are the same event.
 //
-// The package remembers nothing that matters. Its cache only ever says "seen",
-// for what a durable store has confirmed; all else is the store's decision,
-// taken in the commit that makes the event durable.
+// The package is not the memory of events: that is the store, which decides in the
+// commit that makes an event durable. The cache here only says "seen", and only of keys
+// that the store has confirmed.
 package dedupe
 
 import (
@@ -17,40 +17,82 @@ import (
 	"time"
 
 	"github.com/dgraph-io/ristretto/v2"
+	"github.com/hookwicket/hookwicket/queue"
 )
 
-// cacheEntries bounds the cache: about 16 MB. Duplicates come in bursts, soon
-// after the first; those that come later are found in the store.
+// cacheEntries bounds the cache: about 16 MB. Most duplicates come soon after the first.
+// Later ones are found in the store.
 const cacheEntries = 1 << 17
 
-// Window joins simultaneous twins and remembers, in bounded memory, what was
-// recently confirmed as accepted.
+// Window joins simultaneous twins and caches the keys of recently accepted events, in
+// bounded memory.
 type Window struct {
 	cache *ristretto.Cache[uint64, entry]
 
-	mu      sync.Mutex
-	flights map[Key]*flight
+	mu    sync.Mutex
+	turns map[queue.Key]*Turn // acceptances under way
 
 	cached, joined atomic.Uint64
 	waiting        atomic.Int64
 }
 
-// entry is a cached confirmation. The cache finds it by half of the key, so the
-// whole key stands beside it.
+// entry is a cached key. The cache finds it by half of the key, so the entry has the
+// whole.
 type entry struct {
-	key     Key
+	key     queue.Key
 	expires time.Time
 }
 
-// flight is an acceptance under way. Its err may be read once done is closed.
-type flight struct {
-	done chan struct{}
-	err  error
+// Turn is the acceptance of the first of several simultaneous twins. A nil Turn is one
+// without a key, and without twins.
+type Turn struct {
+	window  *Window
+	key     queue.Key
+	expires time.Time     // of the key in the cache
+	holds   atomic.Int32  // accept, and the calls of Extend that have not ended
+	done    chan struct{} // closed at the end; made by the first twin, under the lock of window
+
+	// Set before the end, and read after it.
+	isNew bool
+	err   error
 }
 
-// ErrAborted is what accept returns, possibly wrapped, when it ended without an
-// outcome that its twins could share, as when its own client went away. One of
-// the twins then takes its place.
+// Extend keeps the twins waiting until end is called, even if accept returns before.
+// The caller of Do does not wait. accept must call Extend before it returns, and end
+// must be called once.
+func (t *Turn) Extend() (end func()) {
+	if t == nil {
+		return func() {}
+	}
+	t.holds.Add(1)
+	return t.end
+}
+
+func (t *Turn) end() {
+	if t.holds.Add(-1) == 0 {
+		t.land()
+	}
+}
+
+// land ends the turn. A confirmed key goes to the cache before. A twin that comes too late
+// for the turn therefore usually finds the key there.
+func (t *Turn) land() {
+	w := t.window
+	if t.isNew {
+		w.cache.Set(half(t.key), entry{t.key, t.expires}, 1)
+	}
+	w.mu.Lock()
+	delete(w.turns, t.key)
+	done := t.done
+	w.mu.Unlock()
+	if done != nil {
+		close(done)
+	}
+}
+
+// ErrAborted, possibly wrapped, is the error of an accept whose outcome its twins cannot
+// share, for example because its own client went away. One of the twins then takes its
+// place.
 var ErrAborted = errors.New("aborted before there was an outcome")
 
 // NewWindow returns an empty Window. Close releases its goroutine.
@@ -64,97 +106,94 @@ func NewWindow() (*Window, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Window{cache: cache, flights: make(map[Key]*flight)}, nil
+	return &Window{cache: cache, turns: make(map[queue.Key]*Turn)}, nil
 }
 
-// Close releases what the Window holds. It must not be used afterwards.
+// Close ends the cache. The Window must not be used afterwards.
 func (w *Window) Close() { w.cache.Close() }
 
 // Do calls accept for the first of several simultaneous calls with one key and
-// reports whether the event is a duplicate. The others wait for its outcome: if
-// it succeeded they are duplicates, if it failed they share its error. For a key
-// that was confirmed within the first half of its window, accept is not called at
-// all. In the second half it is, because the store renews the windows of events
-// that are repeated.
+// reports whether the event is a duplicate. The others wait for its outcome. If it
+// succeeded they are duplicates; if it failed they share its error.
 //
-// accept itself reports a duplicate when the store knows the key. When it
-// returns without an error, the key is in the store until now plus window.
-func (w *Window) Do(ctx context.Context, key Key, now time.Time, window time.Duration,
-	accept func() (duplicate bool, err error),
+// accept is not called for a key that was confirmed within the first half of its window.
+// In the second half it is, because the store renews the windows of repeated events.
+//
+// accept itself reports a duplicate when the store knows the key. When it has
+// returned without an error and its turn has ended, the key is in the store until now
+// plus window.
+func (w *Window) Do(ctx context.Context, key queue.Key, now time.Time, window time.Duration,
+	accept func(*Turn) (duplicate bool, err error),
 ) (duplicate bool, err error) {
-	if key == (Key{}) {
-		return accept()
+	if key == (queue.Key{}) {
+		return accept(nil)
 	}
 	for {
 		if w.confirmed(key, now) {
 			w.cached.Add(1)
 			return true, nil
 		}
-		f, first := w.board(key)
-		if first {
-			return w.lead(key, f, now.Add(window/2), accept)
+		t, done := w.join(key)
+		if done == nil {
+			t.expires = now.Add(window / 2)
+			return t.lead(accept)
 		}
-		if err := w.wait(ctx, f); err != nil {
+		if err := w.wait(ctx, done); err != nil {
 			return false, err
 		}
-		if !errors.Is(f.err, ErrAborted) {
+		if !errors.Is(t.err, ErrAborted) {
 			w.joined.Add(1)
-			return f.err == nil, f.err
+			return t.err == nil, t.err
 		}
 	}
 }
 
-// wait returns when the flight has landed, or with an error when ctx is done.
-func (w *Window) wait(ctx context.Context, f *flight) error {
+// wait returns when a turn has ended, or with an error when ctx is done.
+func (w *Window) wait(ctx context.Context, done <-chan struct{}) error {
 	w.waiting.Add(1)
 	defer w.waiting.Add(-1)
 	select {
-	case <-f.done:
+	case <-done:
 		return nil
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
 }
 
-// board joins the flight for key, or starts one.
-func (w *Window) board(key Key) (f *flight, first bool) {
+// join returns the turn of key and a channel that is closed at its end. Without a turn
+// under way it begins one, and there is no channel.
+func (w *Window) join(key queue.Key) (*Turn, <-chan struct{}) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
-	if f, ok := w.flights[key]; ok {
-		return f, false
+	if t, ok := w.turns[key]; ok {
+		if t.done == nil {
+			t.done = make(chan struct{})
+		}
+		return t, t.done
 	}
-	f = &flight{done: make(chan struct{}), err: ErrAborted}
-	w.flights[key] = f
-	return f, true
+	t := &Turn{window: w, key: key, err: ErrAborted}
+	t.holds.Store(1)
+	w.turns[key] = t
+	return t, nil
 }
 
-// lead runs accept and lands the flight, also when accept panics. A confirmed
-// key goes to the cache before the flight ends, so that a twin that comes too
-// late for the one will usually find the other.
-func (w *Window) lead(key Key, f *flight, expires time.Time, accept func() (bool, error)) (duplicate bool, err error) {
-	defer func() {
-		w.mu.Lock()
-		delete(w.flights, key)
-		w.mu.Unlock()
-		close(f.done)
-	}()
-	duplicate, err = accept()
-	f.err = err
-	if err == nil && !duplicate {
-		w.cache.Set(key.half(), entry{key, expires}, 1)
-	}
+// lead runs accept and gives up its hold on the turn, also when accept panics.
+func (t *Turn) lead(accept func(*Turn) (bool, error)) (duplicate bool, err error) {
+	defer t.end()
+	duplicate, err = accept(t)
+	t.err, t.isNew = err, err == nil && !duplicate
 	return duplicate, err
 }
 
-// confirmed tells whether the cache knows that key was accepted. False proves
-// nothing: the cache drops entries as it sees fit.
-func (w *Window) confirmed(key Key, now time.Time) bool {
-	e, ok := w.cache.Get(key.half())
+// confirmed reports whether the cache has the key. False proves nothing: the cache may
+// drop any entry at any time.
+func (w *Window) confirmed(key queue.Key, now time.Time) bool {
+	e, ok := w.cache.Get(half(key))
 	return ok && e.key == key && now.Before(e.expires)
 }
 
-// Forget drops a key from the cache, once the store has forgotten it.
-func (w *Window) Forget(key Key) { w.cache.Del(key.half()) }
+// Forget removes a key from the cache. Call it after the store has removed the key.
+func (w *Window) Forget(key queue.Key) { w.cache.Del(half(key)) }
 
 // Waiting returns how many calls wait for a twin's outcome.
 func (w *Window) Waiting() int64 { return w.waiting.Load() }

@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"testing"
 	"time"
+
+	"github.com/hookwicket/hookwicket/queue"
 )
 
 var noon = time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)
@@ -21,7 +23,7 @@ func newWindow(t *testing.T) *Window {
 	return w
 }
 
-func isNew() (bool, error) { return false, nil }
+func isNew(*Turn) (bool, error) { return false, nil }
 
 // TestTwins sends many identical events at once. The first ends only when all
 // the others wait for it: then one was accepted, and the rest are duplicates.
@@ -38,7 +40,7 @@ func TestTwins(t *testing.T) {
 					close(finish)
 				}
 			})
-			dup, err := w.Do(ctx, Key{1}, noon, time.Hour, func() (bool, error) {
+			dup, err := w.Do(ctx, queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
 				accepted.Add(1)
 				<-finish
 				return false, nil
@@ -65,14 +67,14 @@ func TestTwinsShareFailure(t *testing.T) {
 	w := newWindow(t)
 	full := errors.New("disk full")
 	started, finish, joined := make(chan struct{}), make(chan struct{}), make(chan error)
-	go w.Do(context.Background(), Key{1}, noon, time.Hour, func() (bool, error) {
+	go w.Do(context.Background(), queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
 		close(started)
 		<-finish
 		return false, full
 	})
 	<-started
 	go func() {
-		_, err := w.Do(whenWaiting(func() { close(finish) }), Key{1}, noon, time.Hour, func() (bool, error) {
+		_, err := w.Do(whenWaiting(func() { close(finish) }), queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
 			t.Error("a twin was accepted while the first was under way")
 			return false, nil
 		})
@@ -81,7 +83,7 @@ func TestTwinsShareFailure(t *testing.T) {
 	if err := <-joined; !errors.Is(err, full) {
 		t.Fatalf("got %v, want %v", err, full)
 	}
-	if dup, err := w.Do(context.Background(), Key{1}, noon, time.Hour, isNew); dup || err != nil {
+	if dup, err := w.Do(context.Background(), queue.Key{1}, noon, time.Hour, isNew); dup || err != nil {
 		t.Fatalf("the failure took the key: %v, %v", dup, err)
 	}
 }
@@ -114,7 +116,7 @@ func TestAbortedFirst(t *testing.T) {
 			started, finish := make(chan struct{}), make(chan struct{})
 			go func() {
 				defer func() { recover() }()
-				w.Do(context.Background(), Key{1}, noon, time.Hour, func() (bool, error) {
+				w.Do(context.Background(), queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
 					close(started)
 					<-finish
 					return abort()
@@ -122,7 +124,7 @@ func TestAbortedFirst(t *testing.T) {
 			}()
 			<-started
 			took := false
-			dup, err := w.Do(whenWaiting(func() { close(finish) }), Key{1}, noon, time.Hour, func() (bool, error) {
+			dup, err := w.Do(whenWaiting(func() { close(finish) }), queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
 				took = true
 				return false, nil
 			})
@@ -137,7 +139,7 @@ func TestWaitingEndsWithContext(t *testing.T) {
 	w := newWindow(t)
 	started, finish := make(chan struct{}), make(chan struct{})
 	defer close(finish)
-	go w.Do(context.Background(), Key{1}, noon, time.Hour, func() (bool, error) {
+	go w.Do(context.Background(), queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
 		close(started)
 		<-finish
 		return false, nil
@@ -145,7 +147,7 @@ func TestWaitingEndsWithContext(t *testing.T) {
 	<-started
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
-	if _, err := w.Do(ctx, Key{1}, noon, time.Hour, isNew); !errors.Is(err, context.Canceled) {
+	if _, err := w.Do(ctx, queue.Key{1}, noon, time.Hour, isNew); !errors.Is(err, context.Canceled) {
 		t.Fatalf("got %v", err)
 	}
 }
@@ -155,13 +157,13 @@ func TestWaitingEndsWithContext(t *testing.T) {
 // is asked, so that it can renew the window.
 func TestCache(t *testing.T) {
 	w := newWindow(t)
-	key, neighbour := Key{1, 15: 1}, Key{1, 15: 2}
+	key, neighbour := queue.Key{1, 15: 1}, queue.Key{1, 15: 2}
 	if dup, err := w.Do(context.Background(), key, noon, time.Hour, isNew); dup || err != nil {
 		t.Fatal(dup, err)
 	}
 	w.cache.Wait()
-	asked := func(k Key, now time.Time) (asked bool) {
-		if _, err := w.Do(context.Background(), k, now, 0, func() (bool, error) { asked = true; return true, nil }); err != nil {
+	asked := func(k queue.Key, now time.Time) (asked bool) {
+		if _, err := w.Do(context.Background(), k, now, 0, func(*Turn) (bool, error) { asked = true; return true, nil }); err != nil {
 			t.Fatal(err)
 		}
 		return asked
@@ -187,7 +189,7 @@ func TestCache(t *testing.T) {
 func TestNoKey(t *testing.T) {
 	w := newWindow(t)
 	for range 2 {
-		if dup, err := w.Do(context.Background(), Key{}, noon, time.Hour, isNew); dup || err != nil {
+		if dup, err := w.Do(context.Background(), queue.Key{}, noon, time.Hour, isNew); dup || err != nil {
 			t.Fatal("the zero key was remembered")
 		}
 	}
@@ -206,7 +208,7 @@ func TestKeys(t *testing.T) {
 			t.Errorf("%s: same key %v, want %v", what, k == key, want)
 		}
 	}
-	if key == (Key{}) || digest != (Key{}) {
+	if key == (queue.Key{}) || digest != (queue.Key{}) {
 		t.Fatal("a signed ID is all that counts")
 	}
 	same("other content", Rule{}, with(signed, func(e *Evidence) { e.Content = []byte("y") }), true)
@@ -214,12 +216,12 @@ func TestKeys(t *testing.T) {
 	same("other endpoint", Rule{}, with(signed, func(e *Evidence) { e.Endpoint = "b" }), false)
 	same("moved boundary", Rule{}, with(signed, func(e *Evidence) { e.Endpoint, e.ID = "a1", "" }), false)
 
-	if k, d := (Rule{SignedToo: true}).Keys(signed); k != key || d == (Key{}) {
+	if k, d := (Rule{SignedToo: true}).Keys(signed); k != key || d == (queue.Key{}) {
 		t.Error("a signed ID stays the key, and the digest stands beside it")
 	}
 
 	key, digest = Rule{}.Keys(unsigned)
-	if key == (Key{}) || digest == (Key{}) {
+	if key == (queue.Key{}) || digest == (queue.Key{}) {
 		t.Fatal("an unsigned ID is bound to the content, whose digest is kept beside it")
 	}
 	same("unsigned, other content", Rule{}, with(unsigned, func(e *Evidence) { e.Content = []byte("y") }), false)
@@ -227,7 +229,7 @@ func TestKeys(t *testing.T) {
 	if k, _ := unique.Keys(with(unsigned, func(e *Evidence) { e.ID = "" })); k != digest {
 		t.Error("unique content without an ID has to be known again under an ID")
 	}
-	if k, d := (Rule{}).Keys(with(unsigned, func(e *Evidence) { e.ID = "" })); k != (Key{}) || d != (Key{}) {
+	if k, d := (Rule{}).Keys(with(unsigned, func(e *Evidence) { e.ID = "" })); k != (queue.Key{}) || d != (queue.Key{}) {
 		t.Error("there is nothing to go by, and yet there is a key")
 	}
 	if k, _ := (Rule{DigestOnly: true}).Keys(signed); k != digest {
@@ -244,7 +246,7 @@ func BenchmarkDo(b *testing.B) {
 	ctx := context.Background()
 	b.Run("new", func(b *testing.B) {
 		b.ReportAllocs()
-		var k Key
+		var k queue.Key
 		for i := 0; b.Loop(); i++ {
 			k[0], k[1], k[2], k[3], k[4] = 1, byte(i), byte(i>>8), byte(i>>16), byte(i>>24)
 			w.Do(ctx, k, noon, time.Hour, isNew)
@@ -252,10 +254,10 @@ func BenchmarkDo(b *testing.B) {
 	})
 	b.Run("duplicate", func(b *testing.B) {
 		b.ReportAllocs()
-		w.Do(ctx, Key{9}, noon, time.Hour, isNew)
+		w.Do(ctx, queue.Key{9}, noon, time.Hour, isNew)
 		w.cache.Wait()
 		for b.Loop() {
-			w.Do(ctx, Key{9}, noon, time.Hour, isNew)
+			w.Do(ctx, queue.Key{9}, noon, time.Hour, isNew)
 		}
 	})
 	b.Run("keys", func(b *testing.B) {
@@ -265,4 +267,35 @@ func BenchmarkDo(b *testing.B) {
 			Rule{}.Keys(e)
 		}
 	})
+}
+
+// TestExtended: a caller whose turn is extended does not wait, and its twins do.
+func TestExtended(t *testing.T) {
+	w := newWindow(t)
+	var end func()
+	if dup, err := w.Do(context.Background(), queue.Key{1}, noon, time.Hour, func(turn *Turn) (bool, error) {
+		end = turn.Extend()
+		return false, nil
+	}); dup || err != nil {
+		t.Fatal(dup, err)
+	}
+	answered := make(chan bool, 1)
+	landed := false
+	_, err := w.Do(whenWaiting(func() { landed = true; end() }), queue.Key{1}, noon, time.Hour, func(*Turn) (bool, error) {
+		answered <- true
+		return false, nil
+	})
+	if err != nil || !landed || len(answered) > 0 {
+		t.Errorf("%v; waited: %v; accepted again: %v", err, landed, len(answered) > 0)
+	}
+
+	// A turn that ends while accept runs, and one without a key, change nothing.
+	for _, key := range []queue.Key{{2}, {}} {
+		if dup, err := w.Do(context.Background(), key, noon, time.Hour, func(turn *Turn) (bool, error) {
+			turn.Extend()()
+			return false, nil
+		}); dup || err != nil {
+			t.Error(dup, err)
+		}
+	}
 }

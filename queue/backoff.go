@@ -61,7 +61,7 @@ func (b Backoff) withDefaults() Backoff {
 func (b Backoff) Delay(attempts int) time.Duration {
 	b = b.withDefaults()
 	limit := b.Cap
-	// In floating point, as the power may exceed what a Duration can hold.
+	// In floating point, as the power may be too large for a Duration.
 	if grown := float64(b.Base) * math.Pow(b.Factor, float64(attempts-1)); grown < float64(b.Cap) {
 		limit = time.Duration(grown)
 	}

@@ -25,7 +25,7 @@ func newBacklog(n int) *backlog {
 	return &backlog{left: n, more: make(chan struct{}, 1), outcomes: make(map[Outcome]int)}
 }
 
-func (s *backlog) Claim(ctx context.Context, _ string) (Claim, error) {
+func (s *backlog) Claim(ctx context.Context, _ Destination) (Claim, error) {
 	for {
 		s.mu.Lock()
 		if s.left > 0 {
@@ -45,7 +45,7 @@ func (s *backlog) Claim(ctx context.Context, _ string) (Claim, error) {
 
 // held is a claim as Accept hands it out.
 func (s *backlog) held() Claim {
-	return &backlogClaim{s, &Delivery{Message: &Message{ReceivedAt: time.Now()}, Destination: "a"}}
+	return &backlogClaim{s, &Delivery{Message: &Message{ReceivedAt: time.Now()}, Destination: dest("a")}}
 }
 
 func (s *backlog) add(n int) {
@@ -96,7 +96,7 @@ func (c *backlogClaim) Release() error                 { return c.end(Released) 
 // runs starts a worker in the bubble; stop ends it, and cuts off what is in flight.
 func runs(t *testing.T, w *Worker) (stop func()) {
 	t.Helper()
-	w.Destination = "a"
+	w.Destination = dest("a")
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan struct{})
 	go func() { defer close(ended); w.Run(ctx, ctx) }()
@@ -184,7 +184,7 @@ func TestCircuitDead(t *testing.T) {
 		if got, want := s.counts(), fmt.Sprintf("%d claims, 0 delivered, %[1]d retried, 0 dead, 0 released", len(want)); got != want {
 			t.Errorf("%s, want %s", got, want)
 		}
-		if h.Circuit != CircuitOpen || h.Allowed != 0 || h.Last != "status: HTTP status 503" || !h.Probe.After(time.Now().Add(-time.Minute)) {
+		if h.Circuit != CircuitOpen || h.Allowed != 0 || h.Last != "HTTP status 503" || !h.Probe.After(time.Now().Add(-time.Minute)) {
 			t.Errorf("%+v", h)
 		}
 		for i, s := range told {
@@ -223,6 +223,56 @@ func TestCircuitRecovers(t *testing.T) {
 			if _, most := u.times(); most != want {
 				t.Errorf("second %d: %d at once, want %d", i, most, want)
 			}
+		}
+	})
+}
+
+// TestCircuitProbedNow: a person need not wait for the end of a pause. Only an open
+// circuit is probed.
+func TestCircuitProbedNow(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, u := newBacklog(1e6), newUpstream(errDown)
+		w := &Worker{Store: s, Attempt: u.attempt, Policy: Policy{Concurrency: 1}}
+		if w.Probe() {
+			t.Error("a closed circuit was probed")
+		}
+		stop := runs(t, w)
+		defer stop()
+		time.Sleep(30 * time.Second) // the next probe is at 47 s
+		u.times()
+		for _, err := range []error{errDown, nil} {
+			u.set(err)
+			if !w.Probe() {
+				t.Fatal("an open circuit was not probed")
+			}
+			synctest.Wait()
+			if at, _ := u.times(); len(at) != 1 || at[0] != time.Since(u.began) {
+				t.Fatalf("attempts at %v, want one at %v", at, time.Since(u.began))
+			}
+			if w.Probe() {
+				t.Error("a circuit was probed twice at once")
+			}
+			time.Sleep(1500 * time.Millisecond)
+		}
+		if h := w.Health(); h.Circuit != CircuitClosed {
+			t.Errorf("%+v", h)
+		}
+	})
+}
+
+// TestHealthOfRate: the health says when the rate allows the next attempt.
+func TestHealthOfRate(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s, u := newBacklog(2), newUpstream(nil)
+		w := &Worker{Store: s, Attempt: u.attempt, Policy: Policy{Rate: Rate{Events: 1, Per: time.Minute}}}
+		if h := w.Health(); !h.Rate.IsZero() {
+			t.Errorf("before the first attempt: %+v", h)
+		}
+		stop := runs(t, w)
+		defer stop()
+		time.Sleep(20 * time.Second)
+		if h := w.Health(); h.Rate.Sub(u.began).Round(time.Second) != time.Minute {
+			t.Errorf("the next attempt may go at %v, want a minute", h.Rate.Sub(u.began))
 		}
 	})
 }

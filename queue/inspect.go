@@ -58,15 +58,18 @@ type Inspector interface {
 	// anew. Dedupe keys play no part in it. A message that has no delivery to that
 	// destination gets one.
 	Redeliver(ctx context.Context, id ID, to Route, only ...State) error
+	// Reroute gives an unrouted message its deliveries, all or none of them. ErrState: it
+	// is not unrouted.
+	Reroute(ctx context.Context, id ID, to ...Route) error
 	// Cancel ends a waiting delivery; Bury makes it a dead letter.
-	Cancel(ctx context.Context, id ID, destination string, only ...State) error
-	Bury(ctx context.Context, id ID, destination string, only ...State) error
+	Cancel(ctx context.Context, id ID, destination Destination, only ...State) error
+	Bury(ctx context.Context, id ID, destination Destination, only ...State) error
 	// Purge removes a delivery in any state, and its message with its last one.
-	Purge(ctx context.Context, id ID, destination string, only ...State) error
+	Purge(ctx context.Context, id ID, destination Destination, only ...State) error
 
 	// Pause keeps deliveries to a destination waiting until it is resumed; attempts
 	// under way end. It is durable.
-	Pause(ctx context.Context, destination string, paused bool) error
+	Pause(ctx context.Context, destination Destination, paused bool) error
 	// ForgetKey removes a dedupe key, so that its event is accepted once more. It
 	// reports whether there was one.
 	ForgetKey(ctx context.Context, key Key) (bool, error)
@@ -91,7 +94,7 @@ type Cursor string
 // Filter selects deliveries and messages. Empty fields select all.
 type Filter struct {
 	Endpoint    string
-	Destination string // of an endpoint's forwards
+	Destination Destination // zero: any
 	States      []State
 	EventType   string    // a glob: * stands for any text, as in payment.*
 	EventID     string    // exact
@@ -117,12 +120,13 @@ type Summary struct {
 
 // DeliveryState is the state of one delivery.
 type DeliveryState struct {
-	Destination string
+	Destination Destination
 	State       State
 	Claimed     bool // an attempt is under way
 	Attempts    int  // counted ones
 	Last        *Attempt
 	Next        time.Time // when a waiting one is due
+	Behind      ID        // the waiting delivery of the same order key that goes first; zero: none. Only Look sets it
 	Ended       time.Time // when it was delivered, cancelled or given up
 	Redelivered time.Time // by a person; zero: never
 	Err         error     // the record is damaged

@@ -78,14 +78,36 @@ func (w *Worker) gate() (wait time.Duration, ok bool) {
 	if wait, ok := w.breaker.admits(now, w.inFlight); !ok {
 		return wait, false
 	}
+	wait = w.rateLocked(now)
+	return wait, wait == 0
+}
+
+// rateLocked returns the time until the rate allows an attempt; 0: now.
+func (w *Worker) rateLocked(now time.Time) time.Duration {
 	if w.limiter == nil {
-		return 0, true
+		return 0
 	}
 	missing := 1 - w.limiter.TokensAt(now)
 	if missing <= 0 {
-		return 0, true
+		return 0
 	}
-	return time.Duration(math.Ceil(missing / float64(w.limiter.Limit()) * float64(time.Second))), false
+	return time.Duration(math.Ceil(missing / float64(w.limiter.Limit()) * float64(time.Second)))
+}
+
+// Probe ends the pause of an open circuit: the next due delivery is attempted at once.
+// It reports whether the circuit is open.
+func (w *Worker) Probe() bool {
+	w.init()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.breaker.state != CircuitOpen {
+		return false
+	}
+	if now := w.now(); now.Before(w.breaker.probe) {
+		w.breaker.probe = now
+	}
+	w.nudge()
+	return true
 }
 
 // enter begins an attempt if it may begin now.
@@ -111,13 +133,18 @@ func (w *Worker) enter() (turn int, ok bool) {
 // learn passes the result of an attempt to the circuit.
 func (w *Worker) learn(turn int, a Attempt) {
 	reason := a.Error
-	if a.Failure != "" {
+	if a.Failure != "" && a.Failure != Status { // whose error has the word
 		reason = fmt.Sprintf("%s: %s", a.Failure, a.Error)
 	}
 	w.mu.Lock()
 	defer w.unlock()
-	w.turnedLocked(w.breaker.end(w.now(), turn, evidenceOf(a), reason))
-	w.nudge()
+	b := &w.breaker
+	state, allowed, probes := b.state, b.allowed, b.probing+b.passed
+	w.turnedLocked(b.end(w.now(), turn, evidenceOf(a), reason))
+	// Otherwise no attempt can begin before this one exits, and waking ready is in vain.
+	if b.state != state || b.allowed != allowed || b.probing+b.passed != probes {
+		w.nudge()
+	}
 }
 
 // exit ends an attempt.
@@ -175,8 +202,13 @@ func (w *Worker) Health() Health {
 
 func (w *Worker) healthLocked() Health {
 	b := &w.breaker
-	return Health{
+	h := Health{
 		Circuit: b.state, Since: b.since, Probe: b.probe,
 		InFlight: w.inFlight, Allowed: b.allowed, Last: b.last,
 	}
+	now := w.now()
+	if wait := w.rateLocked(now); wait > 0 {
+		h.Rate = now.Add(wait)
+	}
+	return h
 }

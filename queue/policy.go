@@ -12,6 +12,18 @@ type Policy struct {
 	Circuit     Circuit
 }
 
+// WithDefaults returns the policy with the default of each field that is zero.
+func (p Policy) WithDefaults() Policy {
+	p.Backoff, p.Circuit = p.Backoff.withDefaults(), p.Circuit.withDefaults()
+	if p.Concurrency <= 0 {
+		p.Concurrency = DefaultConcurrency
+	}
+	if p.Timeout == 0 {
+		p.Timeout = DefaultTimeout
+	}
+	return p
+}
+
 // Rate limits attempts to Events in each Per. The zero Rate is no limit.
 type Rate struct {
 	Events int
@@ -48,6 +60,7 @@ type Health struct {
 	Since    time.Time // of the circuit's state
 	Probe    time.Time // while open: when the next probe may go
 	InFlight int
-	Allowed  int    // attempts at once now; fewer while a backlog drains after an outage
-	Last     string // the error that opened the circuit
+	Allowed  int       // attempts at once now; fewer while a backlog drains after an outage
+	Rate     time.Time // when the rate allows the next attempt; zero: now
+	Last     string    // the error that opened the circuit
 }

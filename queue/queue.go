@@ -43,7 +43,7 @@ type Store interface {
 	//
 	// A delivery is due at once. Routes with the same destination make one delivery; the
 	// first counts. Without a route the message is kept for the retention of its
-	// endpoint, as [StateUnrouted] with the endpoint's name as destination. Without a
+	// endpoint, as [StateUnrouted] with its endpoint as destination. Without a
 	// retention it is not kept, but id is recorded.
 	//
 	// If id.Key was recorded before and its window is not over, the verdict is
@@ -78,14 +78,18 @@ type Store interface {
 	// A claim has no lifetime. It ends by one of its methods, or with the process; the
 	// delivery is then due at once. A message that cannot be read must not be returned:
 	// a damaged one becomes a dead letter, one without its key waits.
-	Claim(ctx context.Context, destination string) (Claim, error)
+	Claim(ctx context.Context, destination Destination) (Claim, error)
 
-	// Retain sets the retention of a destination: how long delivered, cancelled and
-	// unrouted deliveries stay there with their attempts. 0 or less: not at all. It also
-	// applies to the ended deliveries that are already there. Default:
-	// [DefaultRetention]. A store may remove the oldest ones earlier to limit their
-	// bytes. Dead letters have no retention.
-	Retain(destination string, age time.Duration)
+	// Configure exchanges the settings that the store was opened with. The error wraps
+	// [ErrUnavailable] if the encryption keys cannot be exchanged now; the other settings
+	// then apply all the same.
+	Configure(Settings) error
+
+	// Retain sets the retention of a destination in place of Settings.Retention: how long
+	// delivered, cancelled and unrouted deliveries stay there with their attempts. 0: not
+	// at all. It also applies to the ended deliveries that are already there. A store may
+	// remove the oldest ones earlier to limit their bytes. Dead letters have no retention.
+	Retain(destination Destination, age time.Duration)
 
 	// Stats counts the deliveries by destination. It must be cheap enough for every
 	// scrape of the metrics, so it must not read the disk.
@@ -93,7 +97,7 @@ type Store interface {
 
 	// Backlog returns the bytes of waiting deliveries and dead letters in the given
 	// destinations together. It must be cheap enough to be called for every message.
-	Backlog(destinations ...string) int64
+	Backlog(destinations ...Destination) int64
 
 	// Close waits for commits under way and releases the files. Deliveries that are
 	// still claimed are due when the store is opened again. Afterwards every method
@@ -103,8 +107,8 @@ type Store interface {
 
 // A Claim is a delivery held by one worker. Done, Retry, Release or Bury ends it. When one
 // of them returns an error, the claim is still held, and any of them may be called again;
-// after an error that wraps [ErrUnavailable] the same call may succeed later. A claim that
-// has ended returns an error.
+// after an error that wraps [ErrUnavailable] the same call may succeed later. After one that
+// wraps [ErrLost] the claim has ended. A claim that has ended returns an error.
 //
 // Done, Retry and Bury are durable soon after they return. A crash before that repeats
 // the attempt.
@@ -123,12 +127,32 @@ type Claim interface {
 	Bury(Attempt) error
 }
 
-// DefaultRetention is how long ended deliveries are kept: 24 hours.
-const DefaultRetention = 24 * time.Hour
+// Settings are the limits and the encryption keys of a store.
+type Settings struct {
+	// MaxBacklog limits the bytes of waiting deliveries and dead letters. Beyond it
+	// Accept returns [ErrFull]. 0: no limit.
+	MaxBacklog int64
+	// MaxRetained limits the bytes of ended deliveries. Beyond it the oldest are
+	// removed. 0: no limit.
+	MaxRetained int64
+	// Retention is the retention of destinations without a call of [Store.Retain]. 0:
+	// ended deliveries are not kept.
+	Retention time.Duration
+	// Keys encrypt messages, the texts of attempts and learnt secrets. Each has 32
+	// bytes. The first seals, all open. None: nothing is encrypted. Names of
+	// endpoints, event IDs and types, sizes and times stay readable.
+	Keys [][]byte
+}
+
+// DefaultSettings returns the settings of a gateway that sets none: 10 GiB of backlog,
+// 1 GiB of ended deliveries, 24 hours of retention, and no encryption.
+func DefaultSettings() Settings {
+	return Settings{MaxBacklog: 10 << 30, MaxRetained: 1 << 30, Retention: 24 * time.Hour}
+}
 
 // Route is where a message is to be delivered, and how.
 type Route struct {
-	Destination string
+	Destination Destination
 	// Ordered delays the delivery until all deliveries that were received before it have
 	// ended, with the same destination and the same OrderKey. Ended means delivered,
 	// cancelled, buried or purged.
@@ -144,7 +168,7 @@ type Route struct {
 }
 
 // To makes plain routes to destinations.
-func To(destinations ...string) []Route {
+func To(destinations ...Destination) []Route {
 	routes := make([]Route, len(destinations))
 	for i, d := range destinations {
 		routes[i].Destination = d
@@ -165,11 +189,15 @@ var (
 	ErrFull = errors.New("the backlog is full")
 	// ErrUnavailable: the disk is full or faulty, or the store is closed.
 	ErrUnavailable = errors.New("the store is unavailable")
+	// ErrLost: another node has changed the delivery of a claim, and the claim has ended. Only
+	// a store of several nodes returns it.
+	ErrLost = errors.New("the claim is lost")
 	// ErrLocked: another process holds the store.
 	ErrLocked = errors.New("the store is in use by another process")
 )
 
-// Key is a digest under which an event is remembered. The zero Key is no key.
+// Key is a digest under which an event of one endpoint is remembered: half of a SHA-256
+// digest, so no two events share one. The zero Key is no key.
 type Key [16]byte
 
 // Identity contains the keys by which an event is recognised.
@@ -204,7 +232,7 @@ func (v Verdict) String() string {
 // Delivery is one message on its way to one destination, as a claim returns it.
 type Delivery struct {
 	Message     *Message // shared: not to be changed
-	Destination string
+	Destination Destination
 	Attempts    int       // counted since the receipt or the last redelivery, before this one
 	Last        *Attempt  // the attempt before, without its excerpt; nil: there was none
 	Redelivered time.Time // by a person; the age counts from it; zero: never
@@ -230,7 +258,7 @@ type Stats struct {
 	Needed       int64  // while Full: the free bytes at which events are accepted again
 	Keys         int64  // dedupe keys remembered, approximately; -1: unknown
 	Damaged      int64  // records set aside because they cannot be read
-	Destinations map[string]DestinationStats
+	Destinations map[Destination]DestinationStats
 }
 
 // DestinationStats counts the deliveries of one destination.

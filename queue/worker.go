@@ -30,7 +30,7 @@ var ErrAborted = errors.New("the attempt was cut off")
 // when it is zero. telling is taken before mu.
 type Worker struct {
 	Store       Store
-	Destination string
+	Destination Destination
 	// Attempt makes one attempt; without an error the upstream has accepted the message.
 	// Its context ends with the attempting one of Run, and after the policy's Timeout. A
 	// panic counts as an error.
@@ -80,7 +80,7 @@ func (o Outcome) String() string {
 
 // Attempted describes one attempt.
 type Attempted struct {
-	Destination string
+	Destination Destination
 	Delivery    *Delivery // Attempts is without this one
 	Outcome     Outcome
 	Attempt     Attempt   // as it is kept
@@ -197,13 +197,7 @@ func (w *Worker) stop() {
 // init applies the defaults of the policy. Every exported method calls it.
 func (w *Worker) init() {
 	w.once.Do(func() {
-		w.policy = w.Policy
-		if w.policy.Concurrency <= 0 {
-			w.policy.Concurrency = DefaultConcurrency
-		}
-		if w.policy.Timeout == 0 {
-			w.policy.Timeout = DefaultTimeout
-		}
+		w.policy = w.Policy.WithDefaults()
 		w.limiter = w.policy.Rate.limiter()
 		w.breaker = newBreaker(w.policy.Circuit, w.policy.Concurrency, w.now())
 		w.freed = make(chan struct{}, 1)

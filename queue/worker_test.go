@@ -24,7 +24,7 @@ type fakeStore struct {
 func newFakeStore(bodies ...string) *fakeStore {
 	s := &fakeStore{due: make(chan *Delivery, 1000)}
 	for _, b := range bodies {
-		s.due <- &Delivery{Message: &Message{ReceivedAt: time.Now(), Body: []byte(b)}, Destination: "a"}
+		s.due <- &Delivery{Message: &Message{ReceivedAt: time.Now(), Body: []byte(b)}, Destination: dest("a")}
 	}
 	return s
 }
@@ -36,7 +36,7 @@ func (s *fakeStore) fail() error {
 	return nil
 }
 
-func (s *fakeStore) Claim(ctx context.Context, _ string) (Claim, error) {
+func (s *fakeStore) Claim(ctx context.Context, _ Destination) (Claim, error) {
 	if err := s.fail(); err != nil {
 		return nil, err
 	}
@@ -83,7 +83,7 @@ func (c *fakeClaim) Bury(a Attempt) error {
 func runWorker(t *testing.T, w *Worker, s *fakeStore) (seen []Attempted) {
 	t.Helper()
 	var mu sync.Mutex
-	w.Store, w.Destination = s, "a"
+	w.Store, w.Destination = s, dest("a")
 	w.Observe = func(a Attempted) {
 		mu.Lock()
 		defer mu.Unlock()
@@ -175,7 +175,7 @@ func TestWorkerStops(t *testing.T) {
 		s := newFakeStore("x")
 		claiming, stopClaiming := context.WithCancel(t.Context())
 		attempting, stopAttempting := context.WithCancel(t.Context())
-		w := &Worker{Store: s, Destination: "a", Attempt: func(ctx context.Context, _ *Delivery) (Answer, error) {
+		w := &Worker{Store: s, Destination: dest("a"), Attempt: func(ctx context.Context, _ *Delivery) (Answer, error) {
 			<-ctx.Done()
 			return Answer{}, ctx.Err()
 		}, Policy: Policy{Timeout: -1}}

@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 	"strings"
@@ -19,13 +20,21 @@ const (
 	clockDatetime clock = "datetime"
 )
 
+// defaultClock is the format of a time where the scheme names none.
+const defaultClock = clockUnix
+
 var clocks = []clock{clockUnix, clockUnixMS, clockUnixAuto, clockRFC3339, clockRFC1123, clockDatetime}
 
+// TimeFormats returns the formats of [Timestamp], the default first.
+func TimeFormats() (names []string) {
+	for _, c := range clocks {
+		names = append(names, string(c))
+	}
+	return names
+}
+
 func clockOf(format string) (clock, error) {
-	switch c := clock(format); {
-	case format == "":
-		return clockUnix, nil
-	case slices.Contains(clocks, c):
+	if c := clock(cmp.Or(format, string(defaultClock))); slices.Contains(clocks, c) {
 		return c, nil
 	}
 	return "", fmt.Errorf("unknown format %q: want one of %s", format, clocks)
@@ -74,8 +83,8 @@ func (c clock) parse(text string) (time.Time, bool) {
 	return t, err == nil && t.Unix() > 0 && t.Unix() <= lastSecond
 }
 
-// whole tells whether a number has as many digits as every time from the year 2001
-// to 2286 has, so that none was taken from it or added.
+// whole reports whether a number has as many digits as every time from the year 2001 to
+// 2286. Then no digit was moved from or to it.
 func (c clock) whole(text string) bool {
 	switch c {
 	case clockUnix:

@@ -7,11 +7,30 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/tidwall/gjson"
 )
 
-// maxCompared bounds a text that is compared with values or with an expression,
-// in bytes. A longer one is not what any condition wants, and matching it would
-// take a stranger's measure of time.
+// Condition is a requirement on a part of a request. With nothing but Of it holds if
+// that part is present.
+type Condition struct {
+	Of   string   `json:"of"`             // a template
+	Is   []string `json:"is,omitempty"`   // any of these; "{option:NAME}" is any value of that option
+	Like string   `json:"like,omitempty"` // a regular expression that all of it has to match
+
+	// Begins is the text that it has to begin with, after white space. On a whole body
+	// this is cheap, where an expression would read all of it.
+	Begins string `json:"begins,omitempty"`
+
+	// Absent makes it hold where nothing is there.
+	Absent bool `json:"absent,omitempty"`
+	// Fold ignores the case of letters.
+	Fold bool `json:"fold,omitempty"`
+}
+
+// maxCompared limits the bytes of a text that is compared with values or an expression.
+// No condition accepts a longer one, and matching it would take as long as a stranger
+// likes.
 const maxCompared = 64 << 10
 
 // condition is a compiled [Condition]: of Facts.Require and Facts.Addressee, and
@@ -24,8 +43,8 @@ type condition struct {
 	absent bool
 	fold   bool
 
-	// ungiven: what it compares with are options that the endpoint does not give.
-	// An addressee that nobody named is anybody; a token that nobody set is nobody's.
+	// ungiven: the condition compares with options that the endpoint does not give.
+	// Without them an addressee is skipped, and a token never matches.
 	ungiven bool
 }
 
@@ -44,7 +63,7 @@ func (c Condition) compile(options map[string]string) (*condition, error) {
 	}
 	switch {
 	case c.Absent && ways > 0:
-		return nil, fmt.Errorf("condition on %s: what is absent cannot be compared", of)
+		return nil, fmt.Errorf("condition on %s: an absent part cannot be compared", of)
 	case ways > 1:
 		return nil, fmt.Errorf("condition on %s: values, an expression and a beginning exclude each other", of)
 	case c.Fold && c.Begins != "":
@@ -99,8 +118,8 @@ func optionName(text string) (string, bool) {
 	return name[:len(name)-1], true
 }
 
-// holds tells whether the request meets the condition. One that compares with
-// options that are not given is not met; see ungiven.
+// holds reports whether the request meets the condition. A condition on options that
+// are not given is not met; see ungiven.
 func (c *condition) holds(in *reading) bool {
 	in.repeated = false
 	text, ok := c.of.in(in)
@@ -110,7 +129,7 @@ func (c *condition) holds(in *reading) bool {
 	return ok && c.accepts(text)
 }
 
-// accepts tells whether a text is what the condition wants.
+// accepts reports whether a text meets the condition.
 func (c *condition) accepts(text string) bool {
 	switch {
 	case len(c.is) > 0 && len(text) > maxCompared:
@@ -138,13 +157,13 @@ func (c *condition) digest(text string) [sha256.Size]byte {
 	return sha256.Sum256(bytesOf(text))
 }
 
-// allHold tells whether a request meets all of the conditions.
+// allHold reports whether a request meets all of the conditions.
 func allHold(conditions []*condition, in *reading) bool {
 	return !slices.ContainsFunc(conditions, func(c *condition) bool { return !c.holds(in) })
 }
 
-// Unaddressed returns the options by which an endpoint could name itself as the
-// addressee and does not, so that it takes events that were meant for others.
+// Unaddressed returns the options that would name the endpoint as the addressee and are
+// not given. Without them it accepts events that were meant for others.
 func (f Facts) Unaddressed() (names []string) {
 	for _, c := range f.Addressee {
 		for _, is := range c.Is {
@@ -154,4 +173,41 @@ func (f Facts) Unaddressed() (names []string) {
 		}
 	}
 	return names
+}
+
+// holdsFor is holds, except that a claim that is a list meets the condition if one of
+// its items does.
+func (c *condition) holdsFor(in *reading) bool {
+	if len(c.of.parts) == 1 && c.of.parts[0].name == "claim" && !c.absent {
+		if found := gjson.Get(in.claims, c.of.parts[0].arg); found.IsArray() {
+			accepted := false
+			found.ForEach(func(_, item gjson.Result) bool {
+				accepted = item.Type == gjson.String && c.accepts(item.Str)
+				return !accepted
+			})
+			return accepted
+		}
+	}
+	return c.holds(in)
+}
+
+// wanted returns the claim that a condition looks at, and a value that meets it: the
+// event ID if any value does.
+func (c Condition) wanted(options map[string]string, id string) (path, value string, ok bool) {
+	of, err := ParseTemplate(c.Of)
+	if err != nil || c.Absent || c.Like != "" {
+		return "", "", false
+	}
+	if path, ok = of.claim(); !ok || len(c.Is) == 0 {
+		return path, id, ok
+	}
+	value = c.Is[0]
+	if name, isOption := optionName(value); isOption {
+		values := strings.Fields(options[name])
+		if len(values) == 0 {
+			return "", "", false
+		}
+		value = values[0]
+	}
+	return path, value, true
 }

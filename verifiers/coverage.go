@@ -2,7 +2,7 @@ package verifiers
 
 import "slices"
 
-// coverage is what a signature covers.
+// coverage describes the parts of a request under its signature.
 type coverage struct {
 	everything bool
 	body, url  bool
@@ -13,8 +13,8 @@ type coverage struct {
 	single     map[[2]string]bool // tokens of which only they are covered: name and argument
 }
 
-// coverageOf reads a coverage off the signed content. Where the content has
-// {timestamp} or {id}, the places they come from are covered too.
+// coverageOf derives the coverage from the signed content. Where the content has
+// {timestamp} or {id}, it also covers the places they come from.
 func coverageOf(content *Template, f *facts) coverage {
 	c := coverage{single: map[[2]string]bool{}}
 	c.add(content, f)
@@ -40,7 +40,7 @@ func (c coverage) with(documents []*Template) coverage {
 	return c
 }
 
-// add covers what a template inserts.
+// add covers the parts that a template inserts.
 func (c *coverage) add(t *Template, f *facts) {
 	for _, p := range t.parts {
 		switch {
@@ -50,7 +50,7 @@ func (c *coverage) add(t *Template, f *facts) {
 		case p.kind.from == fromDocument:
 			c.document = true
 		case p.name == "url.decoded":
-			c.url = true // but an escape and what it stands for look alike
+			c.url = true // although an escape and its character look alike
 		case p.kind.from == fromURL:
 			c.url, c.query, c.path = true, true, true
 		case p.kind.from == fromQuery && p.arg == "":
@@ -64,7 +64,7 @@ func (c *coverage) add(t *Template, f *facts) {
 	}
 }
 
-// covers tells whether all of a template's parts are covered.
+// covers reports whether all of a template's parts are covered.
 func (c coverage) covers(t *Template) bool {
 	return c.everything || !slices.ContainsFunc(t.parts, func(p part) bool { return !c.coversPart(p) })
 }

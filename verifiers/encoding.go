@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/hex"
 	"fmt"
@@ -18,25 +19,25 @@ const (
 	encBase64Hex encoding = "base64_hex"
 )
 
+// defaultEncoding is that of a signature, a hash in a claim and a proof.
+const defaultEncoding = encHex
+
 func encodingOf(name string) (encoding, error) {
-	switch e := encoding(name); e {
-	case "":
-		return encHex, nil
+	switch e := encoding(cmp.Or(name, string(defaultEncoding))); e {
 	case encHex, encHexUpper, encBase64, encBase64URL, encBase64Hex:
 		return e, nil
 	}
 	return "", fmt.Errorf("unknown encoding %q: want hex, hex_upper, base64, base64url or base64_hex", name)
 }
 
-// Strict, so that a signature has one spelling but for its padding and case.
+// Strict: a signature has one spelling but for its padding and case.
 var (
 	strictStd = base64.RawStdEncoding.Strict()
 	strictURL = base64.RawURLEncoding.Strict()
 )
 
-// decode appends what text stands for to dst.
+// decode appends the decoded bytes of text to dst.
 func (e encoding) decode(dst []byte, text string) ([]byte, bool) {
-	start := len(dst)
 	switch e {
 	case encHex, encHexUpper:
 		dst, err := hex.AppendDecode(dst, bytesOf(text))
@@ -48,22 +49,34 @@ func (e encoding) decode(dst []byte, text string) ([]byte, bool) {
 		}
 		return encHex.decode(dst, stringOf(plain))
 	}
-	if strings.ContainsAny(text, "\r\n") { // which the decoder would skip
-		return dst, false
-	}
-	text = strings.TrimRight(text, "=")
 	enc := strictStd
 	if e == encBase64URL {
 		enc = strictURL
 	}
-	dst, err := enc.AppendDecode(dst, bytesOf(text))
-	if err != nil {
-		return dst[:start], false
-	}
-	return dst, true
+	return decodeBase64(dst, enc, strings.TrimRight(text, "="))
 }
 
-// encode writes bytes as providers do: hex in lower case where not said
+// decodeBase64 appends the bytes of a text to dst. Unlike package base64 it does not
+// skip line ends.
+func decodeBase64(dst []byte, enc *base64.Encoding, text string) ([]byte, bool) {
+	if strings.ContainsAny(text, "\r\n") {
+		return dst, false
+	}
+	decoded, err := enc.AppendDecode(dst, bytesOf(text))
+	if err != nil {
+		return dst, false
+	}
+	return decoded, true
+}
+
+// decodePasted decodes base64 that a person pasted: either alphabet, padded or not, on
+// one line or several, without a line end after it.
+func decodePasted(text string) ([]byte, error) {
+	text = strings.NewReplacer("-", "+", "_", "/").Replace(text)
+	return base64.RawStdEncoding.DecodeString(strings.TrimRight(text, "="))
+}
+
+// encode writes bytes as providers do: hex in lower case unless the encoding says
 // otherwise, base64 padded, base64url without padding.
 func (e encoding) encode(b []byte) string {
 	switch e {

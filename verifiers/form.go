@@ -1,10 +1,12 @@
 package verifiers
 
 import (
+	"errors"
 	"mime"
 	"net/url"
 	"slices"
 	"strings"
+	"unsafe"
 )
 
 // Limits on forms, queries and multipart bodies. A field that is looked for by
@@ -17,10 +19,10 @@ const (
 	maxMediaType = 1 << 10 // bytes of a Content-Type; longer ones are no form's
 )
 
-// isForm tells whether the body is a form. The Content-Type alone does not
-// decide, since it is hardly ever signed: an old request under another type
-// would have lost its ID and so pass for a new event. No form starts with a
-// bracket, which it would have to escape.
+// isForm reports whether the body is a form. The Content-Type alone does not decide,
+// since it is hardly ever signed: an old request with another type would lose its ID
+// and pass for a new event. No form starts with a bracket, which it would have to
+// escape.
 func (in *reading) isForm() bool {
 	if in.form == 0 {
 		in.form = -1
@@ -42,10 +44,10 @@ func isFormType(contentType string) bool {
 	return kind == "application/x-www-form-urlencoded" || kind == "multipart/form-data"
 }
 
-// mayBeForm tells whether the body does not look like JSON.
+// mayBeForm reports whether the body does not look like JSON.
 func (in *reading) mayBeForm() bool {
 	i := skipSpace(in.r.Body, 0)
-	return i == len(in.r.Body) || in.r.Body[i] != '{' && in.r.Body[i] != '['
+	return i == uint(len(in.r.Body)) || in.r.Body[i] != '{' && in.r.Body[i] != '['
 }
 
 // formField returns a field of a form. It does not ask for the Content-Type, for
@@ -134,7 +136,7 @@ func (in *reading) sortedForm() (string, bool) {
 	return text.String(), true
 }
 
-// isMultipart tells whether the body starts with a boundary. In an urlencoded
+// isMultipart reports whether the body starts with a boundary. In an urlencoded
 // form that would be a field's name with a line end in it.
 func (in *reading) isMultipart() bool {
 	return strings.HasPrefix(in.body, "--") && strings.IndexByte(in.body, '\n') >= 0
@@ -150,12 +152,11 @@ func (in *reading) multipart() []param {
 	return *in.parts
 }
 
-// field finds name in a urlencoded text and counts how often it is there, up to
-// two, also as other readers count: some part pairs at a semicolon too, some leave
-// an escape of nothing as it is, and PHP takes other names for this one. The value
-// is returned as it stands there.
+// field finds name in a urlencoded text and counts its occurrences, up to two. It also
+// counts as other readers do: some split at a semicolon, some keep a malformed escape,
+// and PHP changes names. The value is returned as it is spelled.
 //
-// It passes over the text once and copies nothing: the text is a stranger's.
+// It passes over the text once and copies nothing, because the text is a stranger's.
 func field(encoded, name string) (raw string, n int) {
 	for rest, more := encoded, true; more && n < 2; {
 		var pair string
@@ -183,7 +184,7 @@ func field(encoded, name string) (raw string, n int) {
 	return raw, min(n, 2)
 }
 
-// countAlike returns 1 if a pair's name is, or may be taken for, the name, else 0.
+// countAlike returns 1 if some reader takes a pair's name for the name, else 0.
 func countAlike(pair, name string) int {
 	key, _, _ := strings.Cut(pair, "=")
 	if _, alike := isName(key, name); alike {
@@ -192,9 +193,9 @@ func countAlike(pair, name string) int {
 	return 0
 }
 
-// isName tells whether a pair's key is a name, and whether PHP would take it for
-// that: it strips space before a key, ends it at a null byte, and writes an
-// underscore for a dot or a space in it. A key that cannot be decoded is neither.
+// isName reports whether a pair's key is a name, and whether PHP would read it as that
+// name. PHP strips space before a key, ends it at a null byte, and writes an underscore
+// for a dot or a space in it. A key that cannot be decoded is neither.
 func isName(key, name string) (is, alike bool) {
 	switch {
 	case key == name:
@@ -251,4 +252,79 @@ func unhex(c byte) byte {
 		return c - '0'
 	}
 	return c | 0x20 - 'a' + 10
+}
+
+// Pair is a name and a value, decoded.
+type Pair struct{ Name, Value string }
+
+// FormOf returns the fields of an urlencoded body, in their order. It ignores the
+// Content-Type, which is hardly ever signed. A body that another reader might not take
+// for a form is a [MalformedBody], and so is one with more than [MaxFields] fields.
+func FormOf(r *Request) ([]Pair, error) {
+	if i := skipSpace(r.Body, 0); i < uint(len(r.Body)) && (r.Body[i] == '{' || r.Body[i] == '[') || strings.HasPrefix(stringOf(r.Body), "--") {
+		return nil, refuse(MalformedBody, "it is not an urlencoded form")
+	}
+	pairs, err := pairsOf(stringOf(r.Body), r.grow)
+	if err == errPairs {
+		err = refuse(MalformedBody, "it is not an urlencoded form")
+	}
+	return pairs, err
+}
+
+// QueryOf returns the parameters of a URL, in their order. One that cannot be decoded
+// is a [MalformedSignature], since only signed parameters are asked for. There may be
+// [MaxFields] of them.
+func QueryOf(rawURL string) ([]Pair, error) {
+	pairs, err := pairsOf(queryOf(rawURL), func(int) error { return nil })
+	if err != nil {
+		return nil, refuse(MalformedSignature, "the URL's query cannot be decoded, or has more than %d parameters", MaxFields)
+	}
+	return pairs, nil
+}
+
+// errPairs is the error of a text that readers decode in different ways.
+var errPairs = errors.New("not every reader decodes it alike")
+
+// pairsOf decodes an urlencoded text. It fails on text that readers decode in different
+// ways. These are a semicolon that is not escaped, which some take for a separator, a
+// malformed escape, and a name that starts with space or has a null byte, which PHP
+// changes. It asks grow for the memory of names and values with escapes.
+func pairsOf(encoded string, grow func(n int) error) ([]Pair, error) {
+	if strings.IndexByte(encoded, ';') >= 0 {
+		return nil, errPairs
+	}
+	most := min(strings.Count(encoded, "&")+1, MaxFields)
+	if err := grow(most*int(unsafe.Sizeof(Pair{})) + escapedSize(encoded)); err != nil {
+		return nil, err
+	}
+	pairs := make([]Pair, 0, most)
+	for pair := range strings.SplitSeq(encoded, "&") {
+		if pair == "" {
+			continue
+		}
+		if len(pairs) == MaxFields {
+			return nil, refuse(MalformedBody, "it has more than %d fields", MaxFields)
+		}
+		name, value, _ := strings.Cut(pair, "=")
+		name, err := url.QueryUnescape(name)
+		if err != nil {
+			return nil, errPairs
+		}
+		if value, err = url.QueryUnescape(value); err != nil {
+			return nil, errPairs
+		}
+		if strings.HasPrefix(name, " ") || strings.IndexByte(name, 0) >= 0 {
+			return nil, errPairs
+		}
+		pairs = append(pairs, Pair{name, value})
+	}
+	return pairs, nil
+}
+
+// escapedSize is an upper limit of the memory that decoding a text takes.
+func escapedSize(text string) int {
+	if !hasEscapes(text) {
+		return 0
+	}
+	return len(text)
 }

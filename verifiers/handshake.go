@@ -10,20 +10,20 @@ import (
 	"sync"
 )
 
-// Handshake is a request by which a provider makes sure of an endpoint, and its
-// answer. It is data: conditions and templates (see [Template]).
+// Handshake is a request with which a provider tests an endpoint, and its answer. It is
+// data: conditions and templates (see [Template]).
 type Handshake struct {
 	Name   string      // for logs and metrics, such as "url_verification"
 	Method string      // "": POST
 	When   []Condition // all of them make a request this handshake
 
-	// Verified: the request is signed as events are, and is verified like one
-	// before it is answered.
+	// Verified: the request is signed like an event, and is verified before it is
+	// answered.
 	Verified bool
 
-	// Guard has what must hold as well before it is answered: a token that only
-	// the provider knows, the alphabet and the length of what the answer
-	// repeats. Otherwise the answer is Denied.
+	// Guard are conditions for answering: a token that only the provider has, the
+	// alphabet and the length of a text that the answer repeats. If one does not hold,
+	// the answer is Denied.
 	Guard  []Condition
 	Denied int // a status; 0: 403
 
@@ -32,22 +32,22 @@ type Handshake struct {
 
 	Status int               // 0: 200
 	Type   string            // the answer's media type; "": text/plain if there is a body
-	Body   string            // a template; in JSON what tokens insert is escaped as part of a string
+	Body   string            // a template; in JSON the text of tokens is escaped as part of a string
 	Header map[string]string // templates
 
-	// Enrols is a template for a secret that the request hands over. It is kept
-	// in the store, and only while the endpoint says `enrol`; otherwise the
-	// request is refused.
+	// Enrols is a template for a secret that the request hands over. The store keeps
+	// it, and only while the endpoint has the line `enrol`. Otherwise the request is
+	// refused.
 	Enrols string
 
-	// Confirm is a template for a URL that has to be called once, and Pin has
-	// regular expressions, one of which the whole of it has to match.
+	// Confirm is a template for a URL that has to be called once. Pin has regular
+	// expressions, one of which the whole URL has to match.
 	Confirm string
 	Pin     []string
 }
 
-// Proof is a keyed or a plain hash by which an answer shows knowledge of the
-// secret.
+// Proof is a keyed or a plain hash with which an answer proves that the endpoint has
+// the secret.
 type Proof struct {
 	Hash     string       // sha256 is the default
 	Digest   bool         // a plain hash: Content has {secret}
@@ -137,14 +137,14 @@ func (h *Handshakes) Methods() (methods []string) {
 	return methods
 }
 
-// Verified tells whether a request of this method may be a handshake that has to
-// be verified first.
+// Verified reports whether a request of this method may be a handshake that is verified
+// before it is answered.
 func (h *Handshakes) Verified(method string) bool {
 	return h != nil && slices.ContainsFunc(h.all, func(c *handshake) bool { return c.verified && c.method == method })
 }
 
-// Answer answers r if it is a handshake: before verification one that precedes
-// it, and one that has to be signed for a request that was verified.
+// Answer answers r if it is a handshake. Handshakes with Verified are answered only for
+// a request that was verified, the others before.
 func (h *Handshakes) Answer(r *Request, verified bool) (reply HandshakeReply, ok bool) {
 	for _, c := range h.all {
 		if c.verified != verified || c.method != r.Method {
@@ -183,10 +183,10 @@ func (h *handshake) answer(in *reading) (HandshakeReply, bool) {
 
 var errGuard = errors.New("its token or challenge is not one that the endpoint expects")
 
-// checkProof makes sure that nobody can have any text signed by asking for a
-// handshake. Where the request is not signed itself, all that goes into a proof
-// with the secret has to be held by a condition to characters of which neither
-// JSON, nor XML, nor a content with a time and a separator can be made.
+// checkProof refuses a proof by which anybody could have any text signed. If the
+// request is not signed itself, a condition has to limit everything that goes into a
+// proof with the secret: to characters of which neither JSON, nor XML, nor a content
+// with a time and a separator can be made.
 func (h Handshake) checkProof(p *proof, conditions []*condition) error {
 	if p == nil || h.Verified || h.Proof.Digest && !p.content.has("secret") {
 		return nil
@@ -209,8 +209,8 @@ func (h Handshake) checkProof(p *proof, conditions []*condition) error {
 	return nil
 }
 
-// harmless tells whether an expression matches nothing but short texts of
-// letters, digits and the characters of base64.
+// harmless reports whether an expression matches only short texts of letters, digits
+// and the characters of base64.
 func harmless(expression string) bool {
 	re, err := syntax.Parse(expression, syntax.Perl)
 	return expression != "" && err == nil && tame(re.Simplify(), 0)

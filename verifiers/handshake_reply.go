@@ -12,11 +12,11 @@ import (
 	"strings"
 )
 
-// maxReply bounds what an answer may repeat of a request. The longest challenge
-// known has some hundred bytes.
+// maxReply limits the bytes of a request that an answer may repeat. The longest known
+// challenge has some hundred bytes.
 const maxReply = 8 << 10
 
-// HandshakeReply is what becomes of a request that is a [Handshake].
+// HandshakeReply is the answer to a request that is a [Handshake].
 type HandshakeReply struct {
 	Name   string // of the handshake
 	Status int
@@ -24,8 +24,8 @@ type HandshakeReply struct {
 	Header http.Header
 	Body   []byte
 
-	// Denied says why a guard refused it: the answer is Status and nothing else.
-	// It is for logs and has nothing of the request.
+	// Denied is why a guard refused the request. The answer is then Status and nothing
+	// else. The text is for logs and contains nothing of the request.
 	Denied string
 
 	// Enrol is a secret to be kept before the answer is given.
@@ -37,10 +37,10 @@ type HandshakeReply struct {
 	Pin     []string
 }
 
-// A Handshaker is a [Verifier] that answers handshakes which data cannot
-// describe. It is asked before a request is verified, for any method, and
-// returns false for what is no handshake. An error means that the gateway could
-// not answer and that the sender had better try again.
+// A Handshaker is a [Verifier] that answers handshakes which data cannot describe. It
+// is called before a request is verified, for any method, and returns false for any
+// other request. An error means that the gateway could not answer and that the sender
+// should try again.
 type Handshaker interface {
 	Handshake(r *Request) (reply HandshakeReply, ok bool, err error)
 }
@@ -59,8 +59,8 @@ type reply struct {
 	pins    []*regexp.Regexp
 }
 
-// replyTemplate parses a template of an answer. The proof, which an answer has
-// besides the request, is handed to it as a parameter.
+// replyTemplate parses a template of an answer. An answer also has the proof, as a
+// parameter.
 func replyTemplate(text string) (*Template, error) {
 	return ParseTemplate(strings.ReplaceAll(text, "{proof}", "{param:proof}"))
 }
@@ -84,7 +84,7 @@ func (h Handshake) compileReply(options map[string]string, secrets []string) (*r
 		}
 		c.json = kind == "application/json" || strings.HasSuffix(kind, "+json")
 		if !c.json && kind != "text/plain" && !c.body.constant() {
-			return nil, fmt.Errorf("type %q: what repeats a request is plain text or JSON", c.kind)
+			return nil, fmt.Errorf("type %q: an answer that repeats a request is plain text or JSON", c.kind)
 		}
 	}
 	c.header = make(map[string]*Template)
@@ -121,7 +121,7 @@ func (h Handshake) compileReply(options map[string]string, secrets []string) (*r
 	return c, nil
 }
 
-// fill makes the answer to a request. The error says what is wrong with it.
+// fill makes the answer to a request. Its error is the reason to deny it.
 func (c *reply) fill(in *reading, to *HandshakeReply) error {
 	if c.proof != nil {
 		text, err := c.proof.of(in)
@@ -132,7 +132,7 @@ func (c *reply) fill(in *reading, to *HandshakeReply) error {
 	}
 	body, ok := render(c.body, in, c.json)
 	if !ok {
-		return errors.New("it lacks what the answer repeats")
+		return errors.New("it lacks a text that the answer repeats")
 	}
 	to.Status, to.Type, to.Body, to.Header = c.status, c.kind, []byte(body), make(http.Header)
 	size := len(body)
@@ -175,8 +175,8 @@ func (c *reply) pinned(url string) bool {
 	return false
 }
 
-// render writes a template, of which it keeps nothing of the request's memory.
-// In JSON what tokens insert becomes part of a string.
+// render writes a template. The text shares no memory with the request. In JSON the
+// text of tokens becomes part of a string.
 func render(t *Template, in *reading, escaped bool) (string, bool) {
 	var b strings.Builder
 	for i := range t.parts {
@@ -203,30 +203,26 @@ func render(t *Template, in *reading, escaped bool) (string, bool) {
 
 // proof is a compiled [Proof].
 type proof struct {
-	new     func() hash.Hash
-	key     []byte // nil for a plain hash
-	secret  string // for {secret}
-	content *Template
-	encode  string
-	unable  bool // no secret is known yet
+	new      func() hash.Hash
+	key      []byte // nil for a plain hash
+	secret   string // for {secret}
+	content  *Template
+	encoding encoding
+	unable   bool // no secret is known yet
 }
 
 func (p Proof) compile(secrets []string) (*proof, error) {
 	if p.Content == "" {
 		return nil, nil
 	}
-	name := p.Hash
-	if name == "" {
-		name = "sha256"
-	}
-	c := &proof{new: hashes[name], encode: p.Encoding}
-	if c.new == nil {
-		return nil, fmt.Errorf("unknown hash %q", name)
-	}
-	if _, err := encodingOf(p.Encoding); err != nil {
+	c := &proof{}
+	var err error
+	if c.new, err = hashOf(p.Hash); err != nil {
 		return nil, err
 	}
-	var err error
+	if c.encoding, err = encodingOf(p.Encoding); err != nil {
+		return nil, err
+	}
 	if c.content, err = replyTemplate(p.Content); err != nil {
 		return nil, err
 	}
@@ -263,9 +259,5 @@ func (p *proof) of(in *reading) (string, error) {
 	if absent != nil {
 		return "", errors.New("it lacks the challenge")
 	}
-	e, err := encodingOf(p.encode)
-	if err != nil {
-		return "", err
-	}
-	return e.encode(h.Sum(nil)), nil
+	return p.encoding.encode(h.Sum(nil)), nil
 }

@@ -280,7 +280,7 @@ func TestProofIsNoOracle(t *testing.T) {
 	}
 }
 
-// TestHandshakeErrors holds what a row cannot say.
+// TestHandshakeErrors: rows that contradict themselves are refused.
 func TestHandshakeErrors(t *testing.T) {
 	for want, h := range map[string]Handshake{
 		"without a condition": {},

@@ -1,20 +1,40 @@
 package verifiers
 
-// HMAC is the scheme of most providers: a keyed hash over some of the request,
-// found in a header or elsewhere. It is data throughout, so that a provider is
-// a literal of this type and an endpoint can override any field of it.
+import (
+	"cmp"
+	"context"
+	"crypto/hmac"
+	"crypto/md5"
+	"crypto/sha1"
+	"crypto/sha256"
+	"crypto/sha512"
+	"errors"
+	"fmt"
+	"hash"
+	"maps"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"golang.org/x/crypto/sha3"
+)
+
+// HMAC is the scheme of most providers: a keyed hash over parts of the request, in a
+// header or elsewhere. It is data throughout: a provider is a literal of this type, and
+// an endpoint can override any field of it.
 //
-// The zero value of each field is the commonest case. Content and
-// Signature.Names have no default.
+// The zero value of each field is the commonest case. Content and Signature.Names have
+// no default.
 type HMAC struct {
-	// Hash names the hash function: sha256 (the default), sha1, sha384, sha512,
-	// md5 or, for a digest, keccak256. Several names, separated by commas, allow
-	// the sender to choose one of them where the signature's prefix is "{hash}="
-	// or HashFrom tells.
+	// Hash is the hash function: sha256 (the default), sha1, sha384, sha512, md5 or,
+	// for a digest, keccak256. Of several names, separated by commas, the sender
+	// chooses one, either in the signature's prefix as "{hash}=" or at the place
+	// HashFrom.
 	Hash string `json:"hash,omitempty"`
 
-	// HashFrom is where a sender that may choose names the hash: a template, and
-	// what each name stands for.
+	// HashFrom is the place where a sender names the hash that it chose, and the
+	// meaning of each name.
 	HashFrom HashChoice `json:"hash_from,omitzero"`
 
 	// Digest makes it a plain hash without a key: Content then has to contain
@@ -41,155 +61,327 @@ type HMAC struct {
 	Variants []string `json:"variants,omitempty"`
 }
 
-var (
-	_ Scheme = HMAC{}
-	_ Signer = HMAC{}
-)
-
-// HashChoice tells where the sender names the hash it used.
+// HashChoice is the place of the name of the hash, and the hash for each name.
 type HashChoice struct {
 	From  string            `json:"from,omitempty"`  // a template
 	Names map[string]string `json:"names,omitempty"` // the sender's word: sha1, sha256, …
 }
 
-// Signature tells where a signature stands and how it is written.
-type Signature struct {
-	// From is header (the default), query, form or json.
-	From string `json:"from,omitempty"`
+var (
+	_ Scheme      = HMAC{}
+	_ Credentials = HMAC{}
+	_ Described   = HMAC{}
+	_ Signer      = HMAC{}
+)
 
-	// Names are the header's names, or the query's, the form's, or JSON paths.
-	// The first that is present counts.
-	Names []string `json:"names,omitempty"`
-
-	// All makes every name count that is present: any of their signatures may
-	// match.
-	All bool `json:"all,omitempty"`
-
-	// Groups parts a value into several, each of which is a whole signature with
-	// a list of its own; any may match. Empty: there is one.
-	Groups string `json:"groups,omitempty"`
-
-	// Prefix stands before the signature, such as "sha256=", or before the whole
-	// of a list. A signature without it is malformed. "{hash}" in it stands for
-	// the hash that the sender chose.
-	Prefix string `json:"prefix,omitempty"`
-
-	// OptionalPrefix accepts a signature without the prefix as well.
-	OptionalPrefix bool `json:"optional_prefix,omitempty"`
-
-	// Separator parts the items of a list, such as "," or " ". Space around
-	// items is ignored, and so are empty items. Empty: the value is one item.
-	Separator string `json:"separator,omitempty"`
-
-	// Assign parts an item's key from its value at its first occurrence, such as
-	// "=". Empty with a separator: items are known by position, "0" first.
-	Assign string `json:"assign,omitempty"`
-
-	// Keys are the items that hold signatures, such as "v1"; "*" is all of them.
-	// Others are left to the template as {param:KEY}. Any of several signatures
-	// may match.
-	Keys []string `json:"keys,omitempty"`
-
-	// Encoding is hex (the default, upper or lower case; hex_upper is the same but
-	// for signing), base64 (padded or not), base64url (padded or not), or
-	// base64_hex (the base64 of the hex).
-	Encoding string `json:"encoding,omitempty"`
-
-	// Repeated allows the header to occur more than once; any may match.
-	// Otherwise a repeated header is malformed.
-	Repeated bool `json:"repeated,omitempty"`
-
-	// Layout is how the provider writes the value, for [HMAC.Sign]: a text with
-	// {timestamp}, {id} and {signature}, such as "t={timestamp}, v1={signature}".
-	// Default: prefix, then the time and the ID where they are items of the
-	// list, then the first of Keys, joined by Separator.
-	Layout string `json:"layout,omitempty"`
+// Verifier compiles the scheme with an endpoint's secrets.
+func (h HMAC) Verifier(secrets ...string) (Verifier, error) {
+	return compileVariants(h.Variants, func(start string) (variant, error) {
+		v, err := h.variant(start).compile(secrets)
+		if err != nil {
+			return nil, err
+		}
+		return v, nil
+	})
 }
 
-// SecretFormat tells how the key is made from what the user pastes.
-type SecretFormat struct {
-	// Prefixes are cut off where present, in order, such as "whsec_".
-	Prefixes []string `json:"prefixes,omitempty"`
-	// Encoding is utf8 (the default), base64 (any alphabet, padded or not) or hex.
-	Encoding string `json:"encoding,omitempty"`
-	// Unprefixed is the encoding of a secret that bears none of the prefixes.
-	// Default: as Encoding.
-	Unprefixed string `json:"unprefixed,omitempty"`
-	// Normalise is "nfkd" where the text is brought into Unicode's normal form
-	// KD first.
-	Normalise string `json:"normalise,omitempty"`
-	// Hash makes the key a hash of all this, such as sha1.
-	Hash string `json:"hash,omitempty"`
-	// Named: the secret is written as NAME:SECRET and the part before the colon
-	// is the name of the key, for KeyID.
-	Named bool `json:"named,omitempty"`
-	// Suffix is added to the key.
-	Suffix string `json:"suffix,omitempty"`
+// variant puts the beginning of header names in its place.
+func (h HMAC) variant(start string) HMAC {
+	if len(h.Variants) == 0 {
+		return h
+	}
+	h.Variants = nil
+	h.Signature.Names = startNames(start, h.Signature.Names)
+	h.Content = startTokens(start, h.Content)
+	h.KeyID = startTokens(start, h.KeyID)
+	h.HashFrom.From = startTokens(start, h.HashFrom.From)
+	h.Facts = h.Facts.variant(start)
+	return h
 }
 
-// Facts tell where a request states its event's time, ID and type. All are
-// templates (see [Template]), so a place is "{header:X-Id}" or "{json:data.id}"
-// and a composite is "{json:event}:{json:task.id}". In an event's ID the
-// separator after a part is escaped within it, so that no two lists of parts make
-// the same text: "a:b" and "c" are "a%3Ab:c". Of several templates the first whose
-// every token is present counts.
-type Facts struct {
-	Timestamp Timestamp `json:"timestamp,omitzero"`
-	EventID   []string  `json:"event_id,omitempty"`
-	EventType []string  `json:"event_type,omitempty"`
-
-	// Document is a template for where the JSON document stands, if it is not the
-	// body itself: "{form:payload}". Of several the first that is present counts,
-	// and the body where none is.
-	Document []string `json:"document,omitempty"`
-
-	// Inflate unpacks a body that came with Content-Encoding: gzip before anything
-	// is made of it, for senders that sign what they then compress.
-	Inflate bool `json:"inflate,omitempty"`
-
-	// Require has what must hold or the signature means something else, such as
-	// a header with its version. Otherwise the signature is malformed.
-	Require []Condition `json:"require,omitempty"`
-
-	// Addressee has what must hold or the event is somebody else's, where one
-	// key signs for everybody. Otherwise the audience is wrong. A condition on an
-	// option that the endpoint does not give, holds.
-	Addressee []Condition `json:"addressee,omitempty"`
-
-	// Options are what the endpoint gives for the provider's options.
-	Options map[string]string `json:"options,omitempty"`
+func (h HMAC) compile(secrets []string) (*hmacVerifier, error) {
+	v := &hmacVerifier{digest: h.Digest}
+	names, err := h.hashNames()
+	if err != nil {
+		return nil, err
+	}
+	for _, name := range names {
+		v.hashes = append(v.hashes, hashes[name])
+	}
+	if v.choice, err = h.HashFrom.compile(names); err != nil {
+		return nil, err
+	}
+	if err := h.Secret.check(); err != nil {
+		return nil, err
+	}
+	if v.keys, err = keysOf(secrets, h.Secret.pasted); err != nil {
+		return nil, err
+	}
+	given := make([]string, len(secrets))
+	for i, secret := range secrets {
+		given[i], _ = h.Secret.splitName(secret)
+	}
+	if v.names, err = compileKeyNames(h.KeyID, given, h.Options["key"]); err != nil {
+		return nil, err
+	}
+	besides := v.names.templates()
+	if v.choice != nil {
+		names, besides = names[:1], append(besides, v.choice.place)
+	}
+	sig, err := h.Signature.compile(names)
+	if err != nil {
+		return nil, err
+	}
+	if err := v.signed.compile(sig, h.Content, h.Facts, besides); err != nil {
+		return nil, err
+	}
+	if h.Digest && !v.content.has("secret") {
+		return nil, errors.New("signed content: a digest has no key, so the content has to contain {secret}")
+	}
+	v.pool.New = func() any {
+		return &hmacState{v: v, macs: make([]hash.Hash, len(v.hashes)*len(v.keys)), sum: make([]byte, 0, 64)}
+	}
+	return v, nil
 }
 
-// Condition is something that a request says, and what it has to be. With
-// nothing but Of it holds where that is present.
-type Condition struct {
-	Of   string   `json:"of"`             // a template
-	Is   []string `json:"is,omitempty"`   // any of these; "{option:NAME}" is any value of that option
-	Like string   `json:"like,omitempty"` // a regular expression that all of it has to match
-
-	// Begins is what it has to begin with, after white space: of a whole body this
-	// is cheap to tell, where an expression would read all of it.
-	Begins string `json:"begins,omitempty"`
-
-	// Absent makes it hold where nothing is there.
-	Absent bool `json:"absent,omitempty"`
-	// Fold ignores the case of letters.
-	Fold bool `json:"fold,omitempty"`
+// hashNames checks the names of the hash functions.
+func (h HMAC) hashNames() ([]string, error) {
+	names := strings.Split(h.Hash, ",")
+	switch {
+	case h.Hash == "" && len(h.HashFrom.Names) > 0:
+		names = slices.Compact(slices.Sorted(maps.Values(h.HashFrom.Names)))
+	case h.Hash == "":
+		return []string{defaultHash}, nil
+	}
+	for i, name := range names {
+		names[i] = strings.TrimSpace(name)
+		switch {
+		case hashes[names[i]] == nil:
+			return nil, fmt.Errorf("unknown hash %q: want sha256, sha1, sha384, sha512, md5 or, for a digest, keccak256", names[i])
+		case names[i] == "keccak256" && !h.Digest:
+			return nil, errors.New("the hash keccak256 is for digests")
+		}
+	}
+	return names, nil
 }
 
-// Timed tells whether requests are said to carry a time.
-func (f Facts) Timed() bool { return f.Timestamp.From != "" }
-
-// Identified tells whether requests are said to carry an event ID.
-func (f Facts) Identified() bool { return len(f.EventID) > 0 }
-
-// Timestamp tells where the time stands and how it is written.
-type Timestamp struct {
-	// From is a template, such as "{header:X-Timestamp}" or, for an item of the
-	// signature, "{param:t}".
-	From string `json:"from,omitempty"`
-	// Format is unix (seconds, the default), unix_ms, unix_auto (seconds or
-	// milliseconds, by size), rfc3339, rfc1123 or datetime (2006-01-02 15:04:05,
-	// UTC).
-	Format string `json:"format,omitempty"`
+// hashes are the hash functions that a scheme may name.
+var hashes = map[string]func() hash.Hash{
+	"sha256":    sha256.New,
+	"sha1":      sha1.New,
+	"sha384":    sha512.New384,
+	"sha512":    sha512.New,
+	"md5":       md5.New,
+	"keccak256": sha3.NewLegacyKeccak256,
 }
+
+// defaultHash is the hash of a signature, a claim or a proof that names none.
+const defaultHash = "sha256"
+
+// hashOf returns the hash function of a name.
+func hashOf(name string) (func() hash.Hash, error) {
+	h := hashes[cmp.Or(name, defaultHash)]
+	if h == nil {
+		return nil, fmt.Errorf("unknown hash %q", name)
+	}
+	return h, nil
+}
+
+// hmacVerifier is a compiled [HMAC] with an endpoint's keys.
+type hmacVerifier struct {
+	signed
+	digest bool
+	hashes []func() hash.Hash
+	choice *hashChoice // nil: the signature's prefix names the hash, or there is one
+	keys   [][]byte
+	names  keyNames
+	pool   sync.Pool // of *hmacState
+}
+
+// hmacState is the memory for verifying one request. The keyed states of the hash are
+// the costly part: Reset keeps the key.
+type hmacState struct {
+	signedState
+	v    *hmacVerifier
+	macs []hash.Hash // hash functions × keys, each made on first use
+	sum  []byte
+}
+
+// Verify checks a request.
+func (v *hmacVerifier) Verify(ctx context.Context, r *Request) (Event, error) {
+	st := v.pool.Get().(*hmacState)
+	st.in.start(r)
+	ev, err := v.verify(ctx, &st.signedState, st)
+	st.in.stop()
+	v.pool.Put(st)
+	return ev, err
+}
+
+// match compares every signature with that of every secret.
+func (st *hmacState) match(ctx context.Context) error {
+	v := st.v
+	if err := v.choice.choose(&st.signedState); err != nil {
+		return err
+	}
+	name, err := v.names.used(&st.in)
+	if err != nil {
+		return err
+	}
+	for h := range v.hashes {
+		if !slices.ContainsFunc(st.found.list, func(c candidate) bool { return c.hash == h }) {
+			continue
+		}
+		for k := range v.keys {
+			if !v.names.allow(k, name) {
+				continue
+			}
+			if err := ctx.Err(); err != nil { // hashing a large body takes a while
+				return err
+			}
+			if err := st.compute(h, k); err != nil {
+				return err
+			}
+			for _, c := range st.found.list {
+				if c.hash == h && hmac.Equal(st.found.bytes[c.start:c.end], st.sum) {
+					return nil
+				}
+			}
+		}
+	}
+	return refuse(WrongSignature, "no secret made the signature")
+}
+
+// compute leaves in st.sum the signature of the request.
+func (st *hmacState) compute(h, k int) error {
+	v := st.v
+	mac := st.macs[h*len(v.keys)+k]
+	if mac == nil {
+		if v.digest {
+			mac = v.hashes[h]()
+		} else {
+			mac = hmac.New(v.hashes[h], v.keys[k])
+		}
+		st.macs[h*len(v.keys)+k] = mac
+	}
+	mac.Reset()
+	st.in.secret = stringOf(v.keys[k])
+	st.in.repeated = false
+	if absent := v.content.writeTo(mac, &st.in); absent != nil {
+		return absence(&st.in, absent)
+	}
+	st.sum = mac.Sum(st.sum[:0])
+	return nil
+}
+
+// Sign signs a request as the provider would. It writes the time and the ID where
+// headers, the query or the signature's list hold them, and then the signature. It
+// keeps an event ID that the request already has. A time or an ID in the body has to be
+// there before.
+func (h HMAC) Sign(r *Request, secret string, now time.Time, id string) error {
+	if len(h.Variants) > 0 {
+		h = h.variant(h.Variants[0])
+	}
+	h.Options = firstKey(h.Options)
+	v, err := h.compile([]string{secret})
+	if err != nil {
+		return err
+	}
+	st := v.pool.Get().(*hmacState)
+	w := writing{r: r, now: now, id: id}
+	if err := w.fillOnce(v.names.place, v.names.first()); err != nil {
+		return fmt.Errorf("writing the key ID: %w", err)
+	}
+	hash, err := v.choice.write(&w)
+	if err != nil {
+		return err
+	}
+	return v.sign(&w, h.Facts, &st.in, func() ([]byte, error) {
+		err := st.compute(hash, 0)
+		return st.sum, err
+	})
+}
+
+// hashChoice is a compiled [HashChoice].
+type hashChoice struct {
+	place *Template
+	names map[string]int // the sender's word: the index of the hash
+}
+
+// compile returns nil if the sender has no choice, or names the hash in the prefix.
+func (c HashChoice) compile(allowed []string) (*hashChoice, error) {
+	if c.From == "" && len(c.Names) == 0 {
+		return nil, nil
+	}
+	if c.From == "" || len(c.Names) == 0 {
+		return nil, errors.New("hash: both the place of its name and the names are needed")
+	}
+	t, err := factTemplate(c.From, "")
+	if err != nil {
+		return nil, fmt.Errorf("hash: %w", err)
+	}
+	compiled := &hashChoice{t, map[string]int{}}
+	for word, name := range c.Names {
+		i := slices.Index(allowed, name)
+		if i < 0 {
+			return nil, fmt.Errorf("hash: %q stands for %q, which is not among those allowed", word, name)
+		}
+		compiled.names[word] = i
+	}
+	return compiled, nil
+}
+
+// choose sets the hash of the signatures to the one that the sender names.
+func (c *hashChoice) choose(st *signedState) error {
+	if c == nil {
+		return nil
+	}
+	word, ok := c.place.in(&st.in)
+	if !ok {
+		return refuse(MalformedSignature, "no %s, which names the hash", c.place)
+	}
+	hash, ok := c.names[word]
+	if !ok {
+		return refuse(MalformedSignature, "%s names a hash that is not allowed", c.place)
+	}
+	for i := range st.found.list {
+		st.found.list[i].hash = hash
+	}
+	return nil
+}
+
+// write names the hash in a request that does not name one, and returns the hash that
+// the request names.
+func (c *hashChoice) write(w *writing) (hash int, err error) {
+	if c == nil {
+		return 0, nil
+	}
+	for _, word := range slices.Sorted(maps.Keys(c.names)) {
+		if c.names[word] == 0 {
+			err = w.fillOnce(c.place, word)
+			break
+		}
+	}
+	in := reading{}
+	in.start(w.r)
+	in.params = w.params
+	word, _ := c.place.in(&in)
+	return c.names[word], err
+}
+
+// Credentials implements [Credentials].
+func (h HMAC) Credentials() []Place {
+	return placesOf(h.Signature.From, h.Signature.Names, h.Variants)
+}
+
+// Description implements [Described].
+func (h HMAC) Description() Description {
+	d := Description{Kind: "hmac", Content: h.Content, Shared: true}
+	if h.Digest {
+		d.Kind = "digest"
+	}
+	d.Headers = headersOf(h.Credentials(), h.Facts, h.Variants, h.Content, h.KeyID, h.HashFrom.From)
+	d.Body, d.URL = coversWhole(h.Content, h.Facts)
+	return d
+}
+
+func (h HMAC) claims(r *Request) (id, eventType string) { return h.claimsUnder(h.Variants, r) }

@@ -122,7 +122,7 @@ func TestSecretFormats(t *testing.T) {
 	}
 }
 
-// TestLimits sends what would be costly, and wants it refused as malformed.
+// TestLimits sends costly requests, which have to be refused as malformed.
 func TestLimits(t *testing.T) {
 	list := Signature{Names: []string{"X-Sig"}, Separator: ",", Assign: "=", Keys: []string{"v1"}}
 	for name, value := range map[string]string{

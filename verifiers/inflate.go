@@ -8,17 +8,16 @@ import (
 	"strings"
 )
 
-// Limits on what a packed body may become, since it is unpacked before anybody
-// is known to have sent it: a size, and a ratio that text with many repetitions
-// stays below and a bomb does not.
+// Limits on an unpacked body, since it is unpacked before its sender is known: a size,
+// and a ratio above that of repetitive text and below that of a bomb.
 const (
 	maxInflated  = 10 << 20
 	maxRatio     = 100
 	inflatedFree = 64 << 10 // which a small body may become at any ratio
 )
 
-// inflate unpacks a body that came packed. From then on the unpacked bytes are
-// the request's body.
+// inflate unpacks a packed body. From then on the unpacked bytes are the request's
+// body.
 func (in *reading) inflate(ctx context.Context) error {
 	values := in.r.Header["Content-Encoding"]
 	switch {
@@ -37,9 +36,9 @@ func (in *reading) inflate(ctx context.Context) error {
 	return nil
 }
 
-// gunzip unpacks a body. It asks grow for each piece of memory before it takes
-// it, also for those that a larger piece replaces: they stay until the garbage
-// collector runs.
+// gunzip unpacks a body. It asks grow for each piece of memory before it allocates it,
+// also for the pieces that a larger one replaces: they stay until the garbage collector
+// runs.
 func gunzip(ctx context.Context, packed []byte, grow func(n int) error) ([]byte, error) {
 	reader, err := gzip.NewReader(bytes.NewReader(packed))
 	if err != nil {

@@ -147,6 +147,17 @@ func TestJWTForms(t *testing.T) {
 		{"a key ID that injects", hs256(`{"alg":"HS256","kid":"x' UNION SELECT 'AAAA"}`, `{"a":1}`, "AAAA"), "wrong_signature"},
 		{"a URL of keys", hs256(`{"alg":"HS256","jku":"https://evil.example/"}`, `{"a":1}`, jwtSecretText), "accepted"},
 		{"a key of its own", hs256(`{"alg":"HS256","jwk":{"kty":"oct","k":"QUFBQQ"}}`, `{"a":1}`, "AAAA"), "wrong_signature"},
+		{"a public key of its own", hs256(`{"alg":"HS256","jwk":{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"}}`, `{"a":1}`, jwtSecretText), "accepted"},
+		{"a private key of its own", hs256(`{"alg":"HS256","jwk":{"kty":"OKP","crv":"Ed25519","x":"11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo","d":"nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A"}}`, `{"a":1}`, jwtSecretText), "malformed_signature"},
+		{"certificates that are none", hs256(`{"alg":"HS256","x5c":["AAAA"]}`, `{"a":1}`, jwtSecretText), "malformed_signature"},
+		{"a key ID that is a number", hs256(`{"alg":"HS256","kid":1}`, `{"a":1}`, jwtSecretText), "malformed_signature"},
+		{"a key ID that is null", hs256(`{"alg":"HS256","kid":null}`, `{"a":1}`, jwtSecretText), "accepted"},
+		{"an escaped algorithm", hs256(`{"alg":"\u0048S256"}`, `{"a":1}`, jwtSecretText), "accepted"},
+		{"a header that is there twice, deep down", hs256(`{"alg":"HS256","x":[{"a":1,"a":1}]}`, `{"a":1}`, jwtSecretText), "malformed_signature"},
+		{"a header that is a list", hs256(`[{"alg":"HS256"}]`, `{"a":1}`, jwtSecretText), "malformed_signature"},
+		{"a claim that is there twice, deep down", hs256(jwtHeader, `{"a":[{"b":1,"b":2}]}`, jwtSecretText), "malformed_signature"},
+		{"a number that is too large", hs256(jwtHeader, `{"a":1e400}`, jwtSecretText), "malformed_signature"},
+		{"two names that are no text", hs256(jwtHeader, `{"\ud800":1,"\ud801":2}`, jwtSecretText), "malformed_signature"},
 		{"another type", hs256(`{"alg":"HS256","typ":"anything"}`, `{"a":1}`, jwtSecretText), "accepted"},
 	} {
 		if _, got := ask(t, v, test.token, `{}`); got != test.want && !(got == "malformed_signature" && test.want == "wrong_signature") {
@@ -275,7 +286,7 @@ func TestJWTSignsAndVerifies(t *testing.T) {
 	}
 }
 
-// FuzzJWT sends anything for a token. What is accepted bears the signature that
+// FuzzJWT sends anything for a token. An accepted one bears the signature that
 // another implementation makes of it.
 func FuzzJWT(f *testing.F) {
 	_, public := pair(f, edKey(f))

@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// keyNames are the names of an endpoint's keys, by one of which a request says
-// with which it was signed. The zero value lets every key count.
+// keyNames are the names of an endpoint's keys. A request names the key that signed it.
+// With the zero value every key counts.
 type keyNames struct {
 	place *Template
 	names []string // one for each key
@@ -36,8 +36,8 @@ func compileKeyNames(place string, given []string, option string) (keyNames, err
 	return keyNames{t, given}, nil
 }
 
-// used returns the name that the request gives. A name that is none of the
-// endpoint's is the end of it: nothing is computed for strangers.
+// used returns the name that the request gives. With a name that is none of the
+// endpoint's the request is refused at once, before anything is computed.
 func (n keyNames) used(in *reading) (string, error) {
 	if n.place == nil {
 		return "", nil
@@ -55,7 +55,7 @@ func (n keyNames) used(in *reading) (string, error) {
 	return name, nil
 }
 
-// allow tells whether the key with this index has the name.
+// allow reports whether the key with this index has the name.
 func (n keyNames) allow(key int, name string) bool {
 	return n.place == nil || n.names[key] == name
 }
@@ -80,7 +80,7 @@ func firstKey(options map[string]string) map[string]string {
 	return options
 }
 
-// templates are what has to be read before a signature can be matched.
+// templates are the templates that are read before a signature can be matched.
 func (n keyNames) templates() []*Template {
 	if n.place == nil {
 		return nil

@@ -15,7 +15,7 @@ func TestLife(t *testing.T) {
 		event Event
 		want  time.Duration
 	}{
-		{"a token", Freshness{}, ends, 48*time.Hour + tokenLeeway},
+		{"a token", Freshness{}, ends, 48*time.Hour + DefaultLeeway},
 		{"with a leeway of its own", Freshness{Leeway: time.Hour}, ends, 49 * time.Hour},
 		{"whose end is not enforced", Freshness{Leeway: -1}, ends, 0},
 		{"without an end", Freshness{}, Event{}, 0},

@@ -5,17 +5,15 @@ import (
 	"strings"
 )
 
-// maxPartHeader bounds the headers of a part, in bytes. There are few and short
-// ones; a longer one would be a stranger's.
+// maxPartHeader limits the headers of a part, in bytes. Genuine ones are few and short.
 const maxPartHeader = 8 << 10
 
-// multipartFields returns the fields of a multipart body (RFC 7578): the parts
-// that are no files, in their order. It has none if it is malformed. Names aside,
-// nothing is copied.
+// multipartFields returns the fields of a multipart body (RFC 7578): the parts that are
+// no files, in their order. A malformed body has none. Only names are copied.
 //
-// It takes the boundary from the first line. What it accepts the standard library
-// reads in the same way; it refuses more: folded headers, a part with two headers
-// that name it, and headers of any length.
+// It takes the boundary from the first line. It reads every body that it accepts as the
+// standard library does, and refuses more: folded headers, a part with two headers that
+// name it, and headers of any length.
 func multipartFields(body string) []param {
 	line, rest, found := strings.Cut(body, "\n")
 	newline := "\n"
@@ -94,7 +92,7 @@ func dispositionOf(value string) (name string, isFile bool) {
 	return name, params["filename"] != ""
 }
 
-// partBody returns a part's body, and what follows the boundary after it.
+// partBody returns a part's body, and the text after the boundary that ends it.
 func partBody(text, newline, boundary string) (value, rest string, ok bool) {
 	if rest, ok = strings.CutPrefix(text, boundary); ok && endsBoundary(rest) {
 		return "", rest, true // the empty line before it is the boundary's too
@@ -111,8 +109,8 @@ func partBody(text, newline, boundary string) (value, rest string, ok bool) {
 	}
 }
 
-// endsBoundary tells whether a boundary's line may go on like this. With other
-// characters it is a line of the body.
+// endsBoundary reports whether the text can follow a boundary. With other characters
+// the line belongs to the body.
 func endsBoundary(rest string) bool {
 	return rest == "" || strings.IndexByte(" \t\r\n", rest[0]) >= 0 || strings.HasPrefix(rest, "--")
 }

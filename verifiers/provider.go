@@ -1,10 +1,13 @@
 package verifiers
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/rand"
+	"encoding/json"
 	"fmt"
 	"net/http"
+	"reflect"
 	"strconv"
 	"strings"
 	"time"
@@ -13,23 +16,23 @@ import (
 // Provider is a row of the catalogue: a sender, how it signs, and how it
 // behaves. Its fields are data; every one can be overridden at an endpoint.
 type Provider struct {
-	Name  string   // the slug: what stands in a Caddyfile
-	Title string   // the name people know
+	Name  string   // the slug, as in a Caddyfile
+	Title string   // the usual name
 	Docs  []string // where the facts come from
-	Why   string   // the reasons for what is not obvious in the row
+	Why   string   // the reasons for everything in the row that is not obvious
 
 	Scheme    Scheme
 	Confirmed bool // by the vendor's own source, documents or vector
 
-	Secret  SecretInfo // what to paste
-	Options []Option   // what the scheme needs besides
+	Secret  SecretInfo
+	Options []Option // further values that the scheme needs
 
-	// Handshakes are the requests by which the provider makes sure of the
-	// endpoint. They are answered here and are no events.
+	// Handshakes are the requests with which the provider tests the endpoint. They are
+	// answered here and are no events.
 	Handshakes []Handshake
 
-	// Synchronous says why the answer has to be the app's own, as with a command
-	// that a person waits for: such an endpoint cannot forward after the answer.
+	// Synchronous is the reason why the app itself has to answer, as with a command
+	// that a person waits for. Such an endpoint cannot forward after the answer.
 	Synchronous string
 
 	Freshness Freshness
@@ -44,29 +47,46 @@ type Provider struct {
 	Sample Sample
 }
 
-// SecretInfo tells a person what the secret is.
+// SecretInfo describes the secret to a person.
 type SecretInfo struct {
 	Name  string // the provider's own word for it, such as "signing secret"
 	Where string // where to copy it from, such as "Developers > Webhooks > the endpoint"
 
-	// Optional: requests can be verified without one, with keys that the row has
-	// or fetches. A secret given all the same takes their place.
+	// Optional: requests can be verified without a secret, with keys that the row has
+	// or fetches. A secret, if given, replaces them.
 	Optional bool
 
-	// Learnt: the provider hands it over in a handshake that enrols. Until then
+	// Learnt: the provider hands the secret over in a handshake that enrols. Until then
 	// an endpoint without a secret refuses every event.
 	Learnt bool
 
-	// Prefix is what every secret of the provider begins with; another one is
-	// probably the wrong value. Empty: there is none.
+	// Prefix begins every secret of the provider; a secret without it is probably the
+	// wrong value. Empty: there is none.
 	Prefix string
 }
 
-// Option is a value that a scheme needs besides secrets, as {option:NAME}. It is
-// given by a subdirective of its name.
+// SecretName describes the secret in the provider's words, for a sentence.
+func (p Provider) SecretName() string {
+	s, title := p.Secret, p.Title
+	if len(p.Docs) == 0 { // any sender
+		title = "the sender"
+	}
+	switch {
+	case s.Name == "" && s.Where == "":
+		return "what " + title + " shows for this webhook"
+	case s.Name == "":
+		return "what " + title + " shows under " + s.Where
+	case s.Where == "":
+		return "the " + s.Name + " of " + title
+	}
+	return "the " + s.Name + " of " + title + " (" + s.Where + ")"
+}
+
+// Option is a further value that a scheme needs, as {option:NAME}. A subdirective of
+// its name gives it.
 type Option struct {
 	Name string // such as "webhook_id"
-	What string // what it is and where the provider shows it: the text of the error when it is missing
+	What string // its meaning and where the provider shows it: the text of the error if it is missing
 
 	Required bool
 	Fetching bool   // needed only to fetch keys: not where the endpoint has a secret
@@ -77,26 +97,24 @@ type Option struct {
 	Example  string // a value of this form
 }
 
-// Freshness says whose time a request carries, and how old it may be.
+// Freshness describes whose time a request carries, and how old it may be.
 type Freshness struct {
 	Origin    Origin
 	Tolerance Tolerance     // zero where the time is not enforced
-	Leeway    time.Duration // for how long a token is taken after it expired, and before it is valid; 0: a minute; negative: for ever
+	Leeway    time.Duration // how long a token is accepted after it expired and before it is valid; 0: [DefaultLeeway]; negative: for ever
 	Optional  bool          // some genuine requests carry no time: they are let through
-	Unsigned  bool          // enforce a time outside the signature too, though anybody could renew it
+	Unsigned  bool          // enforce a time outside the signature too, although anybody could renew it
 	Why       string
 }
 
-// tokenLeeway is the leeway where a row gives none: as much as two clocks may
-// differ.
-const tokenLeeway = time.Minute
+// DefaultLeeway is the leeway where a row gives none. Two clocks may differ by as much.
+const DefaultLeeway = time.Minute
 
-// Check holds the time that an event gives against the time of its receipt, and
-// so it does with the life of the token that vouches for it. The token comes
-// first: an expired one vouches for nothing, not for the time either. Its life
-// is judged whether or not a time is enforced, unless Leeway is negative. The
-// error wraps [ExpiredToken], [StaleTimestamp], [MissingTimestamp],
-// [MalformedTimestamp] or, also for a token that is not valid yet, [FutureTimestamp].
+// Check compares the event's time with the time of its receipt. Before that it checks
+// the life of the token: an expired one vouches for nothing, also not for the time. The
+// life counts even if no time is enforced, unless Leeway is negative. The error wraps
+// [ExpiredToken], [StaleTimestamp], [MissingTimestamp], [MalformedTimestamp] or, also
+// for a token that is not valid yet, [FutureTimestamp].
 func (f Freshness) Check(e Event, received time.Time) error {
 	if err := f.checkToken(e, received); err != nil {
 		return err
@@ -116,10 +134,10 @@ func (f Freshness) Check(e Event, received time.Time) error {
 	return f.Tolerance.Check(e.Timestamp, received)
 }
 
-// Life returns for how long after its receipt the token of an event is accepted;
-// 0: it has no end that is enforced.
+// Life returns how long after its receipt the token of an event is accepted; 0: no end
+// is enforced.
 func (f Freshness) Life(e Event, received time.Time) time.Duration {
-	leeway := cmp.Or(f.Leeway, tokenLeeway)
+	leeway := cmp.Or(f.Leeway, DefaultLeeway)
 	if e.Expires.IsZero() || leeway < 0 {
 		return 0
 	}
@@ -129,7 +147,7 @@ func (f Freshness) Life(e Event, received time.Time) time.Duration {
 // checkToken judges the life of a token. At the very moment of its end it is
 // over (RFC 7519, section 4.1.4).
 func (f Freshness) checkToken(e Event, received time.Time) error {
-	leeway := cmp.Or(f.Leeway, tokenLeeway)
+	leeway := cmp.Or(f.Leeway, DefaultLeeway)
 	switch {
 	case leeway < 0:
 		return nil
@@ -141,7 +159,7 @@ func (f Freshness) checkToken(e Event, received time.Time) error {
 	return nil
 }
 
-// Origin tells what moment a timestamp names.
+// Origin names the moment of a timestamp.
 type Origin string
 
 // The origins of a timestamp.
@@ -151,7 +169,7 @@ const (
 	EventTime   Origin = "event"   // unchanged on a retry: must outlast the retry schedule
 )
 
-// Dedupe says how two deliveries of one event are recognised.
+// Dedupe describes how two deliveries of one event are recognised.
 type Dedupe struct {
 	By     DedupeBy
 	Window time.Duration // how long an event is remembered: the retry horizon at least
@@ -164,23 +182,23 @@ type Dedupe struct {
 	Why string
 }
 
-// DedupeBy names what an event is recognised by.
+// DedupeBy names the key of an event.
 type DedupeBy string
 
 // The ways to recognise an event.
 const (
-	// ByID uses the event's ID. Where the ID is outside the signature it is
-	// bound to a digest of what is inside; where it is missing, the digest
-	// alone serves if bodies are unique.
+	// ByID uses the event's ID. An ID outside the signature is bound to a digest of the
+	// signed content. If the ID is missing, the digest alone serves if bodies are
+	// unique.
 	ByID DedupeBy = "id"
 	// ByDigest uses a digest of the signed content alone.
 	ByDigest DedupeBy = "digest"
-	// ByNothing forwards everything: the row says why nothing can be trusted.
+	// ByNothing forwards everything: the row states why nothing can be trusted.
 	ByNothing DedupeBy = "nothing"
 )
 
-// Answers are what the provider wants to hear. Zero fields mean the gateway's
-// own answers: 200 for success, 401 for a refused signature, empty bodies.
+// Answers are the answers that the provider expects. Zero fields mean the gateway's
+// own: 200 for success, 401 for a refused signature, empty bodies.
 type Answers struct {
 	Success Answer // accepted, and also a duplicate
 	Refused Answer // any fault of the signature, malformed ones included, and a stale time
@@ -201,10 +219,13 @@ type Retries struct {
 	Horizon  time.Duration // from the first attempt to the last; 0: unknown
 }
 
-// Sample is what `caddy webhook sign` and `send` send when no body is given. In
-// Body and in the values of Header, {id} is a fresh event ID, {uuid} a fresh
-// UUID, {time} the time in RFC 3339, {unix} in seconds and {formtime} as forms
-// spell it: 2006-01-02+15:04:05 in UTC.
+// Sample is the request that `caddy webhook sign` and `send` make if no body is given.
+// Body and the values of Header may contain:
+//
+//   - {id}: a fresh event ID
+//   - {uuid}: a fresh UUID
+//   - {time}, {unix}: the time in RFC 3339, and in seconds
+//   - {formtime}: the time as in forms, 2006-01-02+15:04:05 in UTC
 type Sample struct {
 	IDPrefix string // of a fresh event ID, such as "evt_"; "": the ID is a UUID
 	Type     string // the body's media type; "": application/json
@@ -244,4 +265,23 @@ func newUUID() string {
 	rand.Read(b[:]) // never fails
 	b[6], b[8] = b[6]&0x0f|0x40, b[8]&0x3f|0x80
 	return fmt.Sprintf("%x-%x-%x-%x-%x", b[:4], b[4:6], b[6:8], b[8:10], b[10:])
+}
+
+// Override returns a copy of scheme in which a JSON object sets some fields anew, under
+// the names of the fields' tags. An unknown field is an error. The copy shares nothing
+// with the given scheme.
+func Override(scheme Scheme, fields json.RawMessage) (Scheme, error) {
+	original, err := json.Marshal(scheme)
+	if err != nil {
+		return nil, fmt.Errorf("copying a scheme: %w", err)
+	}
+	copied := reflect.New(reflect.TypeOf(scheme))
+	for _, object := range []json.RawMessage{original, fields} {
+		decoder := json.NewDecoder(bytes.NewReader(object))
+		decoder.DisallowUnknownFields()
+		if err := decoder.Decode(copied.Interface()); err != nil {
+			return nil, fmt.Errorf("setting a scheme's fields: %w", err)
+		}
+	}
+	return copied.Elem().Interface().(Scheme), nil
 }

@@ -9,40 +9,44 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// reading is one request while it is read: the request, and what has been
-// found in it so far. Tokens of a template are answered from it.
+// reading is one request while it is verified, and everything found in it so far. The
+// tokens of a template are read from it.
 type reading struct {
 	r    *Request
 	body string // r.Body, seen as a string
 
-	unpacked Request // what r is then, if the body came packed
+	unpacked Request // r with its body unpacked, if it came packed
 
-	secret    string            // what {secret} stands for
-	timestamp string            // what {timestamp} stands for: the sender's own spelling
-	id        string            // what {id} stands for
-	claims    string            // what {claim:…} looks at: the JSON of a verified token's claims
+	secret    string            // for {secret}
+	timestamp string            // for {timestamp}: the sender's own spelling
+	id        string            // for {id}
+	claims    string            // for {claim:…}: the JSON of a verified token's claims
 	params    []param           // the items of the signature's list
 	options   map[string]string // the endpoint's
 
-	// pieces: what is signed are values out of a JSON document, not the whole of it,
-	// so that each has to be the only one of its name.
+	// pieces: values of a JSON document are signed, not the whole of it. Each has to be
+	// the only one of its name.
 	pieces bool
 
-	// repeated notes that something asked for was there more than once, so
-	// that it counts as absent: two parties could each read another one.
+	// repeated: a part that was asked for occurs more than once. It counts as absent,
+	// because two parties could each read another one.
 	repeated bool
 
-	// fault ends the verification, whatever else comes of it: there was no memory
-	// for a copy, or the request exceeds a limit.
+	// fault ends the verification, whatever its result: there was no memory for a copy,
+	// or the request exceeds a limit.
 	fault error
 
 	form  int8     // whether the body is a form: 0 not yet known, 1 yes, -1 no
 	parts *[]param // of a multipart body; nil: not yet known
 
-	// strict: the document is checked when a fact is first looked for in it. Where
-	// this request has its facts elsewhere, it need not be JSON.
+	// strict: the document is checked when a fact is first looked for in it. If this
+	// request has its facts elsewhere, it need not be JSON.
 	strict bool
 	broken bool // it was looked into and is not JSON
+
+	paths   *jsonPaths  // what will be looked for in the document; nil: nothing known
+	found   []jsonFound // the values of paths, once scanned
+	scanned bool        // the document was checked, and is JSON
 
 	documents []*Template // where the document may stand, if it is not the body
 	doc       string      // the document
@@ -53,15 +57,16 @@ type reading struct {
 // param is one item of a signature's list.
 type param struct{ key, value string }
 
-// start makes ready for r. What was read of an earlier request is forgotten.
+// start prepares for r and forgets the earlier request.
 func (in *reading) start(r *Request) {
-	*in = reading{r: r, body: stringOf(r.Body), params: in.params[:0]}
+	*in = reading{r: r, body: stringOf(r.Body), params: in.params[:0], found: in.found[:0]}
 }
 
-// stop lets go of the request, so that a pooled reading does not hold it.
+// stop releases the request, so that a pooled reading does not hold it.
 func (in *reading) stop() {
 	clear(in.params)
-	*in = reading{params: in.params[:0]}
+	clear(in.found)
+	*in = reading{params: in.params[:0], found: in.found[:0]}
 }
 
 // fail ends the verification with an error. The first one stays.
@@ -71,7 +76,7 @@ func (in *reading) fail(err error) {
 	}
 }
 
-// grow asks for n bytes of memory, and notes the error if there are none.
+// grow asks for n bytes of memory, and stores the error if there are none.
 func (in *reading) grow(n int) bool {
 	err := in.r.grow(n)
 	if err != nil {
@@ -80,8 +85,8 @@ func (in *reading) grow(n int) bool {
 	return err == nil
 }
 
-// one reports the only value. Absent and empty are the same; so is what is
-// there more than once, which is noted.
+// one returns the only value. An empty value counts as absent, and so does one of
+// several, which sets repeated.
 func (in *reading) one(value string, n int) (string, bool) {
 	if n > 1 {
 		in.repeated = true
@@ -110,8 +115,7 @@ func (in *reading) param(key string) (string, bool) {
 	return in.one(value, n)
 }
 
-// json returns what stands in the document. A form that holds no document has
-// no JSON.
+// json returns a value of the document. A form without a document has none.
 func (in *reading) json(path string) (string, bool) {
 	if in.strict {
 		in.strict, in.broken = false, !in.validJSON()
@@ -126,6 +130,16 @@ func (in *reading) json(path string) (string, bool) {
 	if !in.docFound && in.isForm() {
 		return "", false
 	}
+	if in.scanned {
+		if i := in.paths.index(path); i >= 0 {
+			found := in.found[i]
+			if in.pieces && found.repeated {
+				in.repeated = true
+				return "", false
+			}
+			return in.text(found.raw)
+		}
+	}
 	if in.pieces && repeatedMember(doc, path) {
 		in.repeated = true
 		return "", false
@@ -137,11 +151,29 @@ func (in *reading) json(path string) (string, bool) {
 	return textOf(found)
 }
 
-// repeatedMember tells whether a JSON path passes a name that an object has more
-// than once, or also in other letters, which some parsers take for the same. Who
-// may add to a body could so have one value verified and another one read.
+// text is textOf for a value as it is spelled.
+func (in *reading) text(raw string) (string, bool) {
+	switch {
+	case raw == "" || raw[0] == 'n' || raw[0] == '{' || raw[0] == '[':
+		return "", false
+	case raw[0] != '"':
+		return raw, true
+	}
+	text := raw[1 : len(raw)-1]
+	if strings.IndexByte(text, '\\') >= 0 {
+		if len(raw) > maxFact && !in.grow(len(raw)) {
+			return "", false
+		}
+		text = stringOf(appendUnescaped(make([]byte, 0, len(raw)), text))
+	}
+	return text, text != ""
+}
+
+// repeatedMember reports whether a JSON path passes a name that an object has more than
+// once, also in other letters, which some parsers take for the same. Otherwise somebody
+// who can add to a body could have one value verified and another one read.
 func repeatedMember(value, path string) bool {
-	name, rest, more := cutPath(path)
+	name, rest, more := CutPath(path)
 	next, n := "", 0
 	start := skipSpace(bytesOf(value), 0)
 	switch {
@@ -170,8 +202,7 @@ func repeatedMember(value, path string) bool {
 	return n > 1 || more && next != "" && repeatedMember(next, rest)
 }
 
-// namesMember tells whether a member's name, in its quotes, is a name, in whatever
-// letters.
+// namesMember reports whether a member's name, in its quotes, is a name, ignoring case.
 func namesMember(quoted, name string) bool {
 	inner := quoted[1 : len(quoted)-1]
 	switch {
@@ -183,24 +214,7 @@ func namesMember(quoted, name string) bool {
 	return strings.EqualFold(gjson.Parse(quoted).Str, name)
 }
 
-// cutPath parts the first name of a JSON path from the rest.
-func cutPath(path string) (name, rest string, more bool) {
-	var b strings.Builder
-	for i := 0; i < len(path); i++ {
-		switch c := path[i]; {
-		case c == '\\' && i+1 < len(path):
-			i++
-			b.WriteByte(path[i])
-		case c == '.' || c == '|':
-			return b.String(), path[i+1:], true
-		default:
-			b.WriteByte(c)
-		}
-	}
-	return b.String(), "", false
-}
-
-// claim returns what stands in a token's claims.
+// claim returns a value of a token's claims.
 func (in *reading) claim(path string) (string, bool) { return jsonValue(in.claims, path) }
 
 // option returns one of the endpoint's options.
@@ -209,14 +223,14 @@ func (in *reading) option(name string) (string, bool) {
 	return value, value != ""
 }
 
-// jsonValue returns a string unescaped, and a number or a boolean as it is
-// spelled. Null, objects and arrays are no values.
+// jsonValue returns a string unescaped, and a number or a boolean as it is spelled.
+// Null, objects and lists are no values.
 func jsonValue(text, path string) (string, bool) { return textOf(gjson.Get(text, path)) }
 
 func textOf(result gjson.Result) (string, bool) {
 	switch result.Type {
 	case gjson.String:
-		return jsonText(result), result.Str != ""
+		return jsonString(result), result.Str != ""
 	case gjson.Number, gjson.True, gjson.False:
 		return result.Raw, true
 	}
@@ -239,8 +253,7 @@ func (in *reading) document() string {
 	return in.doc
 }
 
-// sound returns the error of a document that was looked into and is not JSON, else
-// err.
+// sound returns the error of a document that is not JSON if one was read, else err.
 func (in *reading) sound(err error) error {
 	if in.broken {
 		return refuse(MalformedBody, "it is not JSON")
@@ -248,16 +261,26 @@ func (in *reading) sound(err error) error {
 	return err
 }
 
-// validJSON tells whether what was read from the document as JSON can be trusted
-// to be what any other reader finds there. It holds for a form that has none, and
-// for a GET without a body.
+// validJSON reports whether every other reader finds the same values in the document.
+// It is also true of a form without a document, and of a GET without a body. The pass that
+// checks the document finds the values of in.paths too.
 func (in *reading) validJSON() bool {
 	if len(in.documents) > 0 {
 		if doc := in.document(); in.docFound {
-			return validJSON(doc)
+			return in.scan(doc)
 		}
 	}
-	return in.isForm() || in.body == "" && in.r.Method == "GET" || validJSON(in.body)
+	return in.isForm() || in.body == "" && in.r.Method == "GET" || in.scan(in.body)
+}
+
+// scan checks the document, and finds the values of in.paths.
+func (in *reading) scan(doc string) bool {
+	if in.paths == nil {
+		return validJSON(doc)
+	}
+	in.found = append(in.found[:0], make([]jsonFound, len(in.paths.paths))...)
+	in.scanned = in.paths.find(doc, in.found)
+	return in.scanned
 }
 
 // query returns a parameter of the URL.
@@ -268,10 +291,17 @@ func (in *reading) query(name string) (string, bool) {
 // canonical returns the spelling under which [net/http.Header] keeps a name.
 func canonical(name string) string { return textproto.CanonicalMIMEHeaderKey(name) }
 
-// stringOf sees bytes as a string without copying them. What is kept beyond the
-// request has to be cloned, since the bytes may be reused.
+// stringOf returns bytes as a string without copying them. Clone a text that is kept
+// beyond the request, since the bytes may be reused.
 func stringOf(b []byte) string { return unsafe.String(unsafe.SliceData(b), len(b)) }
 
-// bytesOf sees a string as bytes without copying it, for functions that promise
-// not to write to them.
+// bytesOf returns a string as bytes without copying it, for functions that do not write
+// to them.
 func bytesOf(s string) []byte { return unsafe.Slice(unsafe.StringData(s), len(s)) }
+
+func outsideBody(from string) bool { return from == "header" || from == "query" }
+
+// withoutBody is the part of a request that has arrived before its body.
+func withoutBody(r *Request) *Request {
+	return &Request{Method: r.Method, URL: r.URL, Header: r.Header}
+}

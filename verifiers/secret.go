@@ -2,7 +2,6 @@ package verifiers
 
 import (
 	"bytes"
-	"encoding/base64"
 	"encoding/hex"
 	"errors"
 	"fmt"
@@ -11,11 +10,32 @@ import (
 	"golang.org/x/text/unicode/norm"
 )
 
-// errNoSecret is what a scheme without a secret fails with.
+// SecretFormat describes how the key is made from the pasted secret.
+type SecretFormat struct {
+	// Prefixes are cut off where present, in order, such as "whsec_".
+	Prefixes []string `json:"prefixes,omitempty"`
+	// Encoding is utf8 (the default), base64 (any alphabet, padded or not) or hex.
+	Encoding string `json:"encoding,omitempty"`
+	// Unprefixed is the encoding of a secret that bears none of the prefixes.
+	// Default: as Encoding.
+	Unprefixed string `json:"unprefixed,omitempty"`
+	// Normalise is "nfkd" where the text is brought into Unicode's normal form
+	// KD first.
+	Normalise string `json:"normalise,omitempty"`
+	// Hash makes the key a hash of all this, such as sha1.
+	Hash string `json:"hash,omitempty"`
+	// Named: the secret is written as NAME:SECRET and the part before the colon
+	// is the name of the key, for KeyID.
+	Named bool `json:"named,omitempty"`
+	// Suffix is added to the key.
+	Suffix string `json:"suffix,omitempty"`
+}
+
+// errNoSecret is the error of a scheme without a secret.
 var errNoSecret = errors.New("no secret: give at least one; an endpoint without a secret would have to refuse every request")
 
-// keysOf turns each of the secrets into a key, and names the one that fails by
-// its number. Errors never contain a secret or a part of one.
+// keysOf makes a key of each secret. Its error names the secret that failed by its
+// number, and never contains a part of one.
 func keysOf(secrets []string, key func(secret string) ([]byte, error)) ([][]byte, error) {
 	if len(secrets) == 0 {
 		return nil, errNoSecret
@@ -40,7 +60,7 @@ func keysOf(secrets []string, key func(secret string) ([]byte, error)) ([][]byte
 	return keys, nil
 }
 
-// weakKey fails on a key that anybody can guess: one without content.
+// weakKey fails on a key that anybody can guess: one of zeros or white space.
 func weakKey(key []byte) error {
 	switch {
 	case len(bytes.Trim(key, "\x00")) == 0:
@@ -74,7 +94,7 @@ func (f SecretFormat) check() error {
 	return nil
 }
 
-// pasted makes the key from what the user pasted, with its name if it has one.
+// pasted makes the key from a pasted secret, without its name if it has one.
 func (f SecretFormat) pasted(secret string) ([]byte, error) {
 	name, rest := f.splitName(secret)
 	if f.Named && (name == "" || rest == "") {
@@ -111,9 +131,7 @@ func (f SecretFormat) key(secret string) ([]byte, error) {
 	var err error
 	switch encoding {
 	case "base64":
-		// Any alphabet, padded or not: people paste what their library took.
-		secret = strings.TrimRight(strings.NewReplacer("-", "+", "_", "/").Replace(secret), "=")
-		if key, err = base64.RawStdEncoding.DecodeString(secret); err != nil {
+		if key, err = decodePasted(secret); err != nil {
 			return nil, errors.New("it is not base64; paste it as the provider shows it, without white space around it")
 		}
 	case "hex":

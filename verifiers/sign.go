@@ -14,37 +14,9 @@ import (
 	"github.com/tidwall/gjson"
 )
 
-// Sign signs a request as the provider would: it writes the time and the ID
-// where headers, the query or the signature's list hold them, and then the
-// signature. An event ID that the request already has is left. A time or an ID
-// that belongs in the body has to be there.
-func (h HMAC) Sign(r *Request, secret string, now time.Time, id string) error {
-	if len(h.Variants) > 0 {
-		h = h.variant(h.Variants[0])
-	}
-	h.Options = firstKey(h.Options)
-	v, err := h.compile([]string{secret})
-	if err != nil {
-		return err
-	}
-	st := v.pool.Get().(*hmacState)
-	w := writing{r: r}
-	if err := w.fillOnce(v.names.place, v.names.first()); err != nil {
-		return fmt.Errorf("writing the key ID: %w", err)
-	}
-	hash, err := v.choice.write(&w)
-	if err != nil {
-		return err
-	}
-	return v.sign(&w, &st.in, h.Facts, now, id, func() ([]byte, error) {
-		err := st.compute(hash, 0)
-		return st.sum, err
-	})
-}
-
-// sign writes what belongs beside a signature, has it made, and writes it.
-func (s *signed) sign(w *writing, in *reading, f Facts, now time.Time, id string, make func() ([]byte, error)) error {
-	if err := w.facts(f, now, id); err != nil {
+// sign writes the facts, then the signature that make returns.
+func (s *signed) sign(w *writing, f Facts, in *reading, make func() ([]byte, error)) error {
+	if err := w.facts(f); err != nil {
 		return err
 	}
 	in.start(w.r)
@@ -107,11 +79,13 @@ func (s *signature) pair(key, value string) string {
 // writing is a request while it is signed.
 type writing struct {
 	r      *Request
+	now    time.Time
+	id     string  // of the event
 	params []param // for the signature's list, in the order they were written
 }
 
 // facts writes the time, and the ID unless it is there already.
-func (w *writing) facts(f Facts, now time.Time, id string) error {
+func (w *writing) facts(f Facts) error {
 	c, err := f.compile()
 	if err != nil {
 		return err
@@ -122,7 +96,7 @@ func (w *writing) facts(f Facts, now time.Time, id string) error {
 		}
 	}
 	if c.time != nil {
-		if err := w.fill(c.time.Template, c.clock.format(now)); err != nil {
+		if err := w.fill(c.time.Template, c.clock.format(w.now)); err != nil {
 			return fmt.Errorf("writing the timestamp: %w", err)
 		}
 	}
@@ -138,7 +112,7 @@ func (w *writing) facts(f Facts, now time.Time, id string) error {
 	}
 	for _, p := range c.ids {
 		if len(p.parts) == 1 && p.kindOf() != fromJSON && p.kindOf() != fromField {
-			if err := w.fill(p.Template, id); err != nil {
+			if err := w.fill(p.Template, w.id); err != nil {
 				return fmt.Errorf("writing the event ID: %w", err)
 			}
 			return nil
@@ -147,7 +121,7 @@ func (w *writing) facts(f Facts, now time.Time, id string) error {
 	return nil
 }
 
-// meet writes what a condition wants where the request has nothing there.
+// meet writes a value that meets a condition if the request has nothing there.
 func (w *writing) meet(c Condition, options map[string]string) error {
 	if c.Absent || len(c.Is) == 0 {
 		return nil
@@ -163,8 +137,8 @@ func (w *writing) meet(c Condition, options map[string]string) error {
 	return w.fillOnce(t, value)
 }
 
-// fillOnce makes a template stand for value unless it stands for something, or
-// there is no template or no value.
+// fillOnce writes value to the place of a template unless something is there, or there
+// is no template or no value.
 func (w *writing) fillOnce(t *Template, value string) error {
 	if t == nil || value == "" {
 		return nil
@@ -178,7 +152,7 @@ func (w *writing) fillOnce(t *Template, value string) error {
 	return w.fill(t, value)
 }
 
-// kindOf returns what the only part of a template looks at.
+// kindOf returns the part of a request that the only token of a template looks at.
 func (t *Template) kindOf() source {
 	if t.parts[0].kind == nil {
 		return fromElsewhere
@@ -186,7 +160,7 @@ func (t *Template) kindOf() source {
 	return t.parts[0].kind.from
 }
 
-// fill makes a template stand for value, if it is a single place outside the
+// fill writes value to the place of a template, if that is a single place outside the
 // body.
 func (w *writing) fill(t *Template, value string) error {
 	if len(t.parts) != 1 {
@@ -201,7 +175,7 @@ func (w *writing) fill(t *Template, value string) error {
 	return nil
 }
 
-// put writes a value to where a scheme looks for it.
+// put writes a value to the place where a scheme looks for it.
 func (w *writing) put(from, name, value string) error {
 	switch from {
 	case "", "header":

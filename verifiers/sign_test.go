@@ -7,7 +7,7 @@ import (
 	"time"
 )
 
-// TestSign compares what a signer writes with what the provider would, to the
+// TestSign compares the request of a signer with that of the provider, to the
 // byte but for the signature itself.
 func TestSign(t *testing.T) {
 	at := time.Unix(1600000000, 0)

@@ -7,7 +7,61 @@ import (
 	"strings"
 )
 
-// Limits on what an unauthenticated sender can make us parse.
+// Signature describes where a signature stands and how it is written.
+type Signature struct {
+	// From is header (the default), query, form or json.
+	From string `json:"from,omitempty"`
+
+	// Names are the header's names, or the query's, the form's, or JSON paths.
+	// The first that is present counts.
+	Names []string `json:"names,omitempty"`
+
+	// All makes every name count that is present: any of their signatures may
+	// match.
+	All bool `json:"all,omitempty"`
+
+	// Groups parts a value into several, each of which is a whole signature with
+	// a list of its own; any may match. Empty: there is one.
+	Groups string `json:"groups,omitempty"`
+
+	// Prefix stands before the signature, such as "sha256=", or before the whole
+	// of a list. A signature without it is malformed. "{hash}" in it stands for
+	// the hash that the sender chose.
+	Prefix string `json:"prefix,omitempty"`
+
+	// OptionalPrefix accepts a signature without the prefix as well.
+	OptionalPrefix bool `json:"optional_prefix,omitempty"`
+
+	// Separator parts the items of a list, such as "," or " ". Space around
+	// items is ignored, and so are empty items. Empty: the value is one item.
+	Separator string `json:"separator,omitempty"`
+
+	// Assign parts an item's key from its value at its first occurrence, such as
+	// "=". Empty with a separator: items are known by position, "0" first.
+	Assign string `json:"assign,omitempty"`
+
+	// Keys are the items that hold signatures, such as "v1"; "*" is all of them.
+	// Others are left to the template as {param:KEY}. Any of several signatures
+	// may match.
+	Keys []string `json:"keys,omitempty"`
+
+	// Encoding is hex (the default), base64, base64url or base64_hex (the base64 of the
+	// hex). Hex is accepted in upper and lower case; hex_upper is hex that Sign writes
+	// in upper case. Base64 is accepted with and without padding.
+	Encoding string `json:"encoding,omitempty"`
+
+	// Repeated allows the header to occur more than once; any may match.
+	// Otherwise a repeated header is malformed.
+	Repeated bool `json:"repeated,omitempty"`
+
+	// Layout is how the provider writes the value, for [HMAC.Sign]: a text with
+	// {timestamp}, {id} and {signature}, such as "t={timestamp}, v1={signature}".
+	// Default: prefix, then the time and the ID where they are items of the
+	// list, then the first of Keys, joined by Separator.
+	Layout string `json:"layout,omitempty"`
+}
+
+// Limits on the parts of an unauthenticated request that are parsed.
 const (
 	maxSignatureValue = 16 << 10 // bytes of one header, field or string
 	maxSignatures     = 128      // candidates in one request
@@ -30,16 +84,17 @@ type signature struct {
 // candidates are the signatures found in a request, decoded.
 type candidates struct {
 	list   []candidate
-	bytes  []byte // what they were decoded into
+	bytes  []byte // the decoded signatures
 	bad    int    // entries that could not be decoded
+	items  int    // of the list that is being parsed
 	groups []group
 }
 
 // group is a part of candidates.list, and of the items beside them.
 type group struct{ first, last, firstParam, lastParam int }
 
-// candidate is a part of candidates.bytes, and the index of the hash that the
-// sender says it made it with.
+// candidate is a part of candidates.bytes, and the index of the hash that the sender
+// names.
 type candidate struct{ start, end, hash int }
 
 func (c *candidates) reset() {
@@ -77,7 +132,7 @@ func (s Signature) compile(hashes []string) (*signature, error) {
 	return c, c.compileFormat()
 }
 
-// compileFormat checks what the value looks like.
+// compileFormat checks the format of the value.
 func (s *signature) compileFormat() error {
 	s.before, s.after, s.hashed = strings.Cut(s.Prefix, "{hash}")
 	switch {
@@ -107,10 +162,10 @@ func (s *signature) compileFormat() error {
 	return nil
 }
 
-// outside tells whether signatures are found without the body.
-func (s *signature) outside() bool { return s.From == "header" || s.From == "query" }
+// outside reports whether signatures are found without the body.
+func (s *signature) outside() bool { return outsideBody(s.From) }
 
-// list tells whether the value has items.
+// list reports whether the value has items.
 func (s *signature) list() bool { return s.Separator != "" || s.Assign != "" }
 
 // find collects the request's signatures, and its list's other items.
@@ -152,7 +207,7 @@ func (s *signature) find(in *reading, found *candidates) error {
 	return s.verdict(first, found)
 }
 
-// present tells whether a header of the signature is there.
+// present reports whether a header of the signature is there.
 func (s *signature) present(r *Request) bool {
 	return slices.ContainsFunc(s.Names, func(name string) bool { return r.Header.Get(name) != "" })
 }
@@ -167,7 +222,16 @@ func (s *signature) elsewhere(in *reading, name string) (string, bool) {
 	return in.json(name)
 }
 
-// verdict says what is wrong when nothing was found.
+// addPaths adds the places of the signature in a JSON document.
+func (s *signature) addPaths(paths *jsonPaths) {
+	if s.From == "json" {
+		for _, name := range s.Names {
+			paths.addPath(name)
+		}
+	}
+}
+
+// verdict returns the error of a request without a signature that could be decoded.
 func (s *signature) verdict(name string, found *candidates) error {
 	switch {
 	case len(found.list) > 0:
@@ -178,7 +242,7 @@ func (s *signature) verdict(name string, found *candidates) error {
 	return refuse(MissingSignature, "the list in the %s %s has no %s", s.From, name, strings.Join(s.Keys, " or "))
 }
 
-// parse takes one value apart.
+// parse parses one value.
 func (s *signature) parse(value string, in *reading, found *candidates) error {
 	if len(value) > maxSignatureValue {
 		return refuse(MalformedSignature, "longer than %d bytes", maxSignatureValue)
@@ -204,7 +268,7 @@ func (s *signature) parse(value string, in *reading, found *candidates) error {
 	return nil
 }
 
-// parseOne takes a value apart that has no groups, or a group.
+// parseOne parses a value without groups, or one group.
 func (s *signature) parseOne(value string, in *reading, found *candidates) error {
 	value, hash, ok := s.cutPrefix(value)
 	if !ok {
@@ -213,7 +277,8 @@ func (s *signature) parseOne(value string, in *reading, found *candidates) error
 	if !s.list() {
 		return s.add(value, hash, found)
 	}
-	for rest, more, i := value, true, 0; more; {
+	found.items = 0
+	for rest, more := value, true; more; {
 		item := rest
 		if s.Separator == "" {
 			more = false
@@ -223,22 +288,22 @@ func (s *signature) parseOne(value string, in *reading, found *candidates) error
 		if item = strings.TrimSpace(item); item == "" {
 			continue
 		}
-		if err := s.item(item, i, hash, in, found); err != nil {
+		if err := s.item(item, hash, in, found); err != nil {
 			return err
 		}
-		i++
+		found.items++
 	}
 	return nil
 }
 
-// item takes one item of a list: a signature, a parameter, or one to ignore.
-func (s *signature) item(item string, i, hash int, in *reading, found *candidates) error {
-	if i >= maxItems || len(in.params) >= maxItems {
+// item parses one item of a list: a signature, a parameter, or one to ignore.
+func (s *signature) item(item string, hash int, in *reading, found *candidates) error {
+	if found.items >= maxItems || len(in.params) >= maxItems {
 		return refuse(MalformedSignature, "a list of more than %d items", maxItems)
 	}
 	key, value := "", item
 	if s.Assign == "" {
-		key = strconv.Itoa(i)
+		key = strconv.Itoa(found.items)
 	} else {
 		var ok bool
 		if key, value, ok = strings.Cut(item, s.Assign); !ok {
@@ -267,8 +332,8 @@ func (s *signature) cutPrefix(value string) (rest string, hash int, ok bool) {
 	return "", 0, false
 }
 
-// add decodes a signature. One that cannot be decoded is counted and skipped:
-// beside a good one it does no harm.
+// add decodes a signature. It counts one that cannot be decoded and skips it: beside a
+// good one it does no harm.
 func (s *signature) add(value string, hash int, found *candidates) error {
 	if len(found.list)+found.bad >= s.most {
 		return refuse(MalformedSignature, "more than %d signatures", s.most)

@@ -7,9 +7,9 @@ import (
 	"slices"
 )
 
-// signed is what schemes with a signature over part of a request have in common,
-// compiled: where the signature stands, what is under it, and what the request
-// says about its event. How signatures are made is the scheme's own.
+// signed is the compiled part that schemes with a signature over parts of a request
+// have in common: the place of the signature, the signed content, and the facts. Each
+// scheme makes its signatures in its own way.
 type signed struct {
 	signature *signature
 	content   *Template
@@ -29,25 +29,22 @@ type signed struct {
 	needs       []string // headers without which there can be no signature
 }
 
-// signedState is what verifying one request needs besides the request.
+// signedState is the memory for verifying one request.
 type signedState struct {
 	in    reading
 	found candidates
 }
 
-// matcher tells whether one of the signatures that were found is right. The
-// error of a wrong one wraps [WrongSignature].
+// matcher checks the signatures that were found. The error of a wrong one wraps
+// [WrongSignature].
 type matcher interface {
 	match(ctx context.Context) error
 }
 
-// compile checks the parts. hashes are those that the sender may choose, if the
-// signature's prefix tells. The templates besides are the scheme's own, such as
-// that of the key's ID.
-func (s *signed) compile(sig Signature, hashes []string, content string, f Facts, besides ...*Template) (err error) {
-	if s.signature, err = sig.compile(hashes); err != nil {
-		return err
-	}
+// compile checks the parts. The templates besides are the scheme's own, such as that of
+// the key's ID.
+func (s *signed) compile(sig *signature, content string, f Facts, besides []*Template) (err error) {
+	s.signature = sig
 	if s.facts, err = f.compile(); err != nil {
 		return err
 	}
@@ -58,7 +55,7 @@ func (s *signed) compile(sig Signature, hashes []string, content string, f Facts
 	return nil
 }
 
-// compileContent checks the signed content and derives what it covers.
+// compileContent checks the signed content and derives its coverage.
 func (s *signed) compileContent(text string, besides []*Template) error {
 	content, err := ParseTemplate(text)
 	if err != nil {
@@ -84,10 +81,14 @@ func (s *signed) compileContent(text string, besides []*Template) error {
 	s.contentBody = covered.body
 	s.contentDoc = !covered.body && content.has("document")
 	s.pieces = !covered.body && !s.contentDoc && content.has("json")
+	s.facts.paths.folds = s.pieces
+	s.facts.paths.add(content)
+	s.facts.paths.add(besides...)
+	s.signature.addPaths(s.facts.paths)
 	s.usesID = content.has("id")
 	if s.usesID {
 		for i := range s.facts.ids {
-			s.facts.ids[i].signed = true // whichever is found is what {id} inserts
+			s.facts.ids[i].signed = true // {id} inserts the one that is found
 		}
 	}
 	if s.facts.time != nil {
@@ -101,7 +102,7 @@ func (s *signed) compileContent(text string, besides []*Template) error {
 	return s.checkReads(besides)
 }
 
-// checkReads makes out who reads what.
+// checkReads derives which of the templates read JSON or the body.
 func (s *signed) checkReads(besides []*Template) error {
 	all := append(slices.Clone(besides), s.content)
 	for _, c := range s.facts.required {
@@ -132,7 +133,7 @@ func (s *signed) checkReads(besides []*Template) error {
 	return nil
 }
 
-// verify reads a request, has its signatures matched, and says what it is.
+// verify checks a request and returns its event.
 func (s *signed) verify(ctx context.Context, st *signedState, m matcher) (Event, error) {
 	ev, err := s.verifyAll(ctx, st, m)
 	if st.in.fault != nil {
@@ -141,8 +142,8 @@ func (s *signed) verify(ctx context.Context, st *signedState, m matcher) (Event,
 	return ev, err
 }
 
-// verifyAll does the cheap work first: what the request line and the headers show
-// to be wrong is refused before the body is inflated or parsed.
+// verifyAll does the cheap work first: a request that is wrong in its request line or
+// headers is refused before the body is inflated or parsed.
 func (s *signed) verifyAll(ctx context.Context, st *signedState, m matcher) (Event, error) {
 	in := &st.in
 	s.facts.begin(in)
@@ -176,8 +177,8 @@ func (s *signed) verifyAll(ctx context.Context, st *signedState, m matcher) (Eve
 	return s.verifyFound(ctx, st, m)
 }
 
-// verifyGroups takes each group of signatures, with the items beside them, as if
-// it were the only one.
+// verifyGroups tries each group of signatures, with the items beside them, as if it
+// were the only one.
 func (s *signed) verifyGroups(ctx context.Context, st *signedState, m matcher) (ev Event, err error) {
 	list, params := st.found.list, st.in.params
 	for i, g := range st.found.groups {
@@ -234,8 +235,8 @@ func (s *signed) verifyFound(ctx context.Context, st *signedState, m matcher) (E
 	return ev, nil
 }
 
-// touches tells whether another token stands right beside the time in the signed
-// content: digits could then be moved from one to the other without changing it.
+// touches reports whether another token stands right beside the time in the signed
+// content. Digits could then move from one to the other without changing it.
 func touches(content, time *Template) bool {
 	for i := range len(content.parts) - 1 {
 		a, b := content.parts[i], content.parts[i+1]
@@ -249,8 +250,8 @@ func touches(content, time *Template) bool {
 	return false
 }
 
-// prepare finds the time and the ID that the content needs, each in the
-// sender's own spelling.
+// prepare finds the time and the ID that the content needs, each in the sender's
+// spelling.
 func (s *signed) prepare(in *reading, ev *Event) error {
 	if s.usesTime {
 		if err := s.readSignedTime(in, ev); err != nil {
@@ -302,4 +303,18 @@ func absence(in *reading, absent *part) error {
 		return refuse(MalformedSignature, "the signed {%s} is there more than once", name)
 	}
 	return refuse(MissingSignature, "no {%s}, which is part of the signed content", name)
+}
+
+// Plausible reports whether the headers that the signature needs are there, and
+// whether a signature outside the body can be read.
+func (s *signed) Plausible(r *Request) bool {
+	if s.countHeaders(r) < len(s.needs) {
+		return false
+	}
+	if !outsideBody(s.signature.From) {
+		return true
+	}
+	var st signedState
+	st.in.start(withoutBody(r))
+	return s.signature.find(&st.in, &st.found) == nil
 }

@@ -1,10 +1,16 @@
 package verifiers
 
 import (
+	"crypto/sha256"
+	"crypto/sha512"
+	"encoding/base64"
+	"encoding/hex"
 	"fmt"
+	"hash/crc32"
 	"io"
 	"maps"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -128,34 +134,34 @@ func parseToken(text string) (part, error) {
 // String returns the template as it was written.
 func (t *Template) String() string { return t.text }
 
-// has tells whether the template contains a token of this name.
+// has reports whether the template contains a token of this name.
 func (t *Template) has(name string) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.name == name })
 }
 
-// is tells whether the template is this one token and nothing else.
+// is reports whether the template consists of this one token.
 func (t *Template) is(name string) bool { return len(t.parts) == 1 && t.parts[0].name == name }
 
-// includes tells whether every token of another is a token of the template.
+// includes reports whether every token of another is a token of the template.
 func (t *Template) includes(other *Template) bool {
 	return !slices.ContainsFunc(other.parts, func(want part) bool {
 		return want.kind != nil && !slices.ContainsFunc(t.parts, func(p part) bool { return p.name == want.name && p.arg == want.arg })
 	})
 }
 
-// reads tells whether any of the template's tokens looks there.
+// reads reports whether any token of the template looks there.
 func (t *Template) reads(from source) bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.kind.from == from })
 }
 
-// readsBody tells whether any of the template's tokens needs the body.
+// readsBody reports whether any of the template's tokens needs the body.
 func (t *Template) readsBody() bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool {
 		return p.kind != nil && (p.kind.from >= fromBody && p.kind.from <= fromJSON || p.name == "form.sorted" || p.name == "body.crc32")
 	})
 }
 
-// constant tells whether the template is the same for every request.
+// constant reports whether the template is the same for every request.
 func (t *Template) constant() bool {
 	return !slices.ContainsFunc(t.parts, func(p part) bool { return p.kind != nil && p.kind.from != fromEndpoint })
 }
@@ -195,7 +201,7 @@ func (t *Template) in(in *reading) (string, bool) {
 	return stringOf(text.b), true
 }
 
-// contentBuffer is a text in memory that was asked for.
+// contentBuffer is a text whose memory is counted by [Request.Grow].
 type contentBuffer struct {
 	in *reading
 	b  []byte
@@ -217,7 +223,7 @@ func (c *contentBuffer) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// shares tells whether the text from [Template.in] may share the memory of the
+// shares reports whether the text from [Template.in] may share memory with the
 // request's body.
 func (t *Template) shares() bool {
 	return slices.ContainsFunc(t.parts, func(p part) bool {
@@ -246,7 +252,7 @@ func headerName(arg string) (string, error) {
 	return canonical(arg), nil
 }
 
-// jsonPath refuses what gjson would take for more than a place in a document:
+// jsonPath refuses paths that gjson reads as more than a place in a document:
 // modifiers, literals and multipaths.
 func jsonPath(arg string) (string, error) {
 	if arg == "" {
@@ -264,4 +270,113 @@ func jsonPath(arg string) (string, error) {
 		}
 	}
 	return arg, nil
+}
+
+// tokenKind is the meaning of a token. A new token is a line in tokens.
+type tokenKind struct {
+	read  func(in *reading, arg string) (value string, ok bool)
+	write func(in *reading, w io.Writer)   // the same without a copy; nil: read makes none
+	arg   func(arg string) (string, error) // checks and normalises; nil: the token takes none
+	from  source
+}
+
+// source is the part of a request that a token looks at. A scheme that signs the whole
+// part signs every token that looks at it.
+type source int8
+
+const (
+	fromElsewhere source = iota // covered only where the token itself is signed
+	fromBody                    // all of the body
+	fromDocument                // all of the document
+	fromField                   // something in the body
+	fromJSON                    // something in a document that has to be JSON
+	fromURL                     // all of the URL
+	fromQuery                   // all of the URL's query, or something in it
+	fromPath                    // the URL's path, or more, but not its query
+	fromHost                    // the URL's host
+	fromEndpoint                // nothing of the request
+)
+
+var tokens = map[string]*tokenKind{
+	"body":               {from: fromBody, read: func(in *reading, _ string) (string, bool) { return in.body, true }},
+	"body.base64":        {from: fromBody, read: encodedBody(base64.StdEncoding), write: encodeBody(base64.StdEncoding)},
+	"body.base64url":     {from: fromBody, read: encodedBody(base64.RawURLEncoding), write: encodeBody(base64.RawURLEncoding)},
+	"body.sha256.hex":    {from: fromBody, read: ofBody(func(b []byte) string { return hex.EncodeToString(sum256(b)) })},
+	"body.sha256.base64": {from: fromBody, read: ofBody(func(b []byte) string { return base64.StdEncoding.EncodeToString(sum256(b)) })},
+	"body.sha256.raw":    {from: fromBody, read: ofBody(func(b []byte) string { return string(sum256(b)) })},
+	"body.sha512.base64": {from: fromBody, read: ofBody(func(b []byte) string { return base64.StdEncoding.EncodeToString(sum512(b)) })},
+	"body.crc32":         {read: ofBody(func(b []byte) string { return strconv.FormatUint(uint64(crc32.ChecksumIEEE(b)), 10) })},
+	"document":           {from: fromDocument, read: func(in *reading, _ string) (string, bool) { return in.document(), true }},
+	"timestamp":          {read: func(in *reading, _ string) (string, bool) { return in.timestamp, in.timestamp != "" }},
+	"id":                 {read: func(in *reading, _ string) (string, bool) { return in.id, in.id != "" }},
+	"method":             {read: func(in *reading, _ string) (string, bool) { return in.r.Method, in.r.Method != "" }},
+	"url":                {from: fromURL, read: ofURL(func(url string) string { return url })},
+	"url.base":           {from: fromPath, read: ofURL(baseOf)},
+	"url.decoded":        {from: fromURL, read: ofURL(twelveDecoded.Replace)},
+	"host":               {from: fromHost, read: ofURL(hostOf)},
+	"path":               {from: fromPath, read: func(in *reading, _ string) (string, bool) { return pathOf(in.r.URL), true }},
+	"query":              {from: fromQuery, read: readQuery, arg: optional},
+	"query.sorted":       {from: fromQuery, read: func(in *reading, _ string) (string, bool) { return in.sortedQuery() }},
+	"header":             {read: (*reading).header, arg: headerName},
+	"param":              {read: (*reading).param, arg: anyName},
+	"form":               {from: fromField, read: (*reading).formField, arg: anyName},
+	"form.sorted":        {read: func(in *reading, _ string) (string, bool) { return in.sortedForm() }},
+	"json":               {from: fromJSON, read: (*reading).json, arg: jsonPath},
+	"claim":              {read: (*reading).claim, arg: jsonPath},
+	"option":             {from: fromEndpoint, read: (*reading).option, arg: anyName},
+	"secret":             {from: fromEndpoint, read: func(in *reading, _ string) (string, bool) { return in.secret, true }},
+}
+
+func readQuery(in *reading, name string) (string, bool) {
+	if name == "" {
+		return queryOf(in.r.URL), true
+	}
+	return in.query(name)
+}
+
+func ofBody(write func([]byte) string) func(*reading, string) (string, bool) {
+	return func(in *reading, _ string) (string, bool) { return write(in.r.Body), true }
+}
+
+func encodedBody(encoding *base64.Encoding) func(*reading, string) (string, bool) {
+	return func(in *reading, _ string) (string, bool) {
+		size := encoding.EncodedLen(len(in.body))
+		if !in.grow(size) {
+			return "", false
+		}
+		return stringOf(encoding.AppendEncode(make([]byte, 0, size), in.r.Body)), true
+	}
+}
+
+func encodeBody(encoding *base64.Encoding) func(*reading, io.Writer) {
+	return func(in *reading, w io.Writer) {
+		encoder := base64.NewEncoder(encoding, w)
+		encoder.Write(in.r.Body)
+		encoder.Close()
+	}
+}
+
+func ofURL(part func(url string) string) func(*reading, string) (string, bool) {
+	return func(in *reading, _ string) (string, bool) {
+		text := part(in.r.URL)
+		return text, text != ""
+	}
+}
+
+func sum256(b []byte) []byte {
+	sum := sha256.Sum256(b)
+	return sum[:]
+}
+
+func sum512(b []byte) []byte {
+	sum := sha512.Sum512(b)
+	return sum[:]
+}
+
+// claim returns the path of a claim if the template is that and nothing else.
+func (t *Template) claim() (path string, ok bool) {
+	if len(t.parts) != 1 || t.parts[0].name != "claim" {
+		return "", false
+	}
+	return t.parts[0].arg, true
 }

@@ -13,9 +13,9 @@ import (
 	"time"
 )
 
-// Token is the scheme of providers that do not sign but send the secret itself.
-// Whoever has seen one request can make any other, so a token is worth only as
-// much as the TLS in front of it. It vouches for the whole request it came with.
+// Token is the scheme of providers that do not sign but send the secret itself. Anybody
+// who has seen one request can make any other, so a token is only as safe as the TLS in
+// front of it. It vouches for the whole request that carries it.
 type Token struct {
 	// From is header (the default), bearer (the Authorization header's token),
 	// basic (the secret is "user:password"), query, form or json.
@@ -40,8 +40,10 @@ type Token struct {
 }
 
 var (
-	_ Scheme = Token{}
-	_ Signer = Token{}
+	_ Scheme      = Token{}
+	_ Credentials = Token{}
+	_ Described   = Token{}
+	_ Signer      = Token{}
 )
 
 // tokenVerifier is a compiled [Token] with an endpoint's secrets.
@@ -51,7 +53,7 @@ type tokenVerifier struct {
 	place        *signature // finds the value; nil for bearer and basic
 	sums         [][sha256.Size]byte
 	facts        facts
-	signsJSON    bool // the token, or what is required beside it, cannot be found without JSON
+	signsJSON    bool // the token, or a required condition, cannot be found without JSON
 	readsJSON    bool
 	pool         sync.Pool // of *reading
 }
@@ -82,6 +84,9 @@ func (t Token) Verifier(secrets ...string) (Verifier, error) {
 	if v.facts, err = t.Facts.compile(); err != nil {
 		return nil, err
 	}
+	if v.place != nil {
+		v.place.addPaths(v.facts.paths)
+	}
 	v.facts.cover(coverage{everything: true})
 	v.signsJSON = v.from == "json" || anyReads(v.facts.required, fromJSON)
 	v.readsJSON = v.facts.reads(fromJSON)
@@ -106,7 +111,7 @@ func (t Token) Verifier(secrets ...string) (Verifier, error) {
 	return v, nil
 }
 
-// sent returns what is sent of a secret.
+// sent returns the form in which a secret is sent.
 func (t Token) sent(secret string) string {
 	if t.Hash == "" {
 		return secret
@@ -129,8 +134,7 @@ func (v *tokenVerifier) Verify(ctx context.Context, r *Request) (Event, error) {
 	return ev, err
 }
 
-// verify compares a token that stands outside the body before it inflates or
-// parses that.
+// verify compares a token outside the body before it inflates or parses the body.
 func (v *tokenVerifier) verify(ctx context.Context, in *reading) (Event, error) {
 	v.facts.begin(in)
 	if v.outside() {
@@ -165,7 +169,7 @@ func (v *tokenVerifier) verify(ctx context.Context, in *reading) (Event, error) 
 	return ev, nil
 }
 
-// outside tells whether the token is found without the body.
+// outside reports whether the token is found without the body.
 func (v *tokenVerifier) outside() bool { return v.place == nil || v.place.outside() }
 
 // check finds the token and compares it with the secrets.
@@ -182,8 +186,8 @@ func (v *tokenVerifier) check(in *reading) error {
 	return nil
 }
 
-// match compares digests, so that neither the content nor the length of a
-// secret shows in the time it takes.
+// match compares digests, so that the time it takes shows neither the content nor the
+// length of a secret.
 func (v *tokenVerifier) match(value string) bool {
 	sum, equal := sha256.Sum256(bytesOf(value)), 0
 	for i := range v.sums {
@@ -192,7 +196,7 @@ func (v *tokenVerifier) match(value string) bool {
 	return equal == 1
 }
 
-// find returns what was sent in the secret's place.
+// find returns the text in the place of the secret.
 func (v *tokenVerifier) find(in *reading) (string, error) {
 	if v.place == nil {
 		return v.authorization(in)
@@ -247,8 +251,8 @@ func (v *tokenVerifier) authorization(in *reading) (string, error) {
 	if v.from == "bearer" {
 		return credentials, nil
 	}
-	plain, err := base64.StdEncoding.DecodeString(credentials)
-	if err != nil || strings.ContainsAny(credentials, "\r\n") { // which the decoder skips
+	plain, ok := decodeBase64(nil, base64.StdEncoding, credentials)
+	if !ok {
 		return "", refuse(MalformedSignature, "the credentials are not base64")
 	}
 	return string(plain), nil
@@ -260,8 +264,8 @@ func (t Token) Sign(r *Request, secret string, now time.Time, id string) error {
 		return err
 	}
 	secret = t.sent(secret)
-	w := writing{r: r}
-	if err := w.facts(t.Facts, now, id); err != nil {
+	w := writing{r: r, now: now, id: id}
+	if err := w.facts(t.Facts); err != nil {
 		return err
 	}
 	switch t.From {
@@ -271,4 +275,39 @@ func (t Token) Sign(r *Request, secret string, now time.Time, id string) error {
 		return w.put("header", "Authorization", "Basic "+base64.StdEncoding.EncodeToString([]byte(secret)))
 	}
 	return w.put(t.From, t.Names[0], t.Prefix+secret)
+}
+
+// Credentials implements [Credentials].
+func (t Token) Credentials() []Place {
+	all := placesOf(t.From, t.Names, nil)
+	if t.Query != "" {
+		all = append(all, Place{"query", t.Query})
+	}
+	return all
+}
+
+// Plausible reports whether there is a token.
+func (v *tokenVerifier) Plausible(r *Request) bool {
+	_, known := v.early(r)
+	return known
+}
+
+// early finds the token, unless it stands in the body. It also reports whether the
+// request is plausible so far.
+func (v *tokenVerifier) early(r *Request) (token string, plausible bool) {
+	if v.place != nil && !outsideBody(v.from) {
+		return "", true
+	}
+	var in reading
+	in.start(withoutBody(r))
+	token, err := v.find(&in)
+	return token, err == nil && len(token) <= maxSignatureValue
+}
+
+// Description implements [Described].
+func (t Token) Description() Description {
+	return Description{
+		Kind: "token", Shared: true, SendsSecret: true, Body: true,
+		Headers: headersOf(t.Credentials(), t.Facts, nil),
+	}
 }

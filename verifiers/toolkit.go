@@ -3,36 +3,76 @@ package verifiers
 import (
 	"context"
 	"crypto"
-	"errors"
 	"fmt"
-	"net/url"
-	"strings"
 	"time"
-	"unsafe"
 
 	"github.com/tidwall/gjson"
 )
 
-// This file is for schemes that data cannot describe: a type of one's own that
-// implements [Scheme], here or in somebody else's module. What it exports is what
-// the schemes of this package are made of, so that all of them refuse the same
-// things for the same reasons. A scheme of one's own embeds [Facts], checks the
-// signature itself, and then has a [FactReader] tell the rest of the event.
+// This file is for schemes that data cannot describe: a type of your own that
+// implements [Scheme], here or in another module. It exports the parts of the schemes
+// of this package. With them all schemes refuse the same requests for the same reasons.
+// Such a scheme embeds [Facts], checks the signature itself, and reads the rest of the
+// event with a [FactReader].
 
-// Refuse makes the error of a refused request. The detail is for logs: it may
-// name what was expected, but never what a secret or a signature is.
+// The first interfaces are optional. A scheme that embeds [Facts] implements Timed,
+// Identified and Unaddressed; it needs methods of its own only for facts that it reads
+// by itself.
+
+// Timed is a scheme that reports whether its requests carry a time. For any other
+// scheme a tolerance is kept as it is configured.
+type Timed interface {
+	Timed() bool
+}
+
+// Identified is a scheme that reports whether its requests carry an event ID. For
+// any other scheme it is assumed.
+type Identified interface {
+	Identified() bool
+}
+
+// Unaddressed is a scheme whose key also signs events for other endpoints. The
+// method returns the options that would name this endpoint as the addressee and are
+// not given. Without them the endpoint accepts events that were meant for others.
+type Unaddressed interface {
+	Unaddressed() (options []string)
+}
+
+// Credentials is a scheme that reports where its requests carry their signature or
+// token. Without it the gateway cannot hide them when it shows a request. See
+// [CredentialsOf].
+type Credentials interface {
+	Credentials() []Place
+}
+
+// Plausible is an optional interface of a [Verifier], for a gateway that is short of
+// memory. It reports, from the headers and the URL alone, whether a request can carry a
+// well-formed signature of the scheme. That proves nothing: anybody can send a
+// well-formed signature.
+type Plausible interface {
+	Plausible(r *Request) bool
+}
+
+var _ interface {
+	Timed
+	Identified
+	Unaddressed
+} = Facts{}
+
+// Refuse makes the error of a refused request. The detail is for logs. It may name the
+// expected value, but never a secret or a signature.
 func Refuse(reason Reason, detail string, args ...any) error {
 	return refuse(reason, detail, args...)
 }
 
-// SecretKeys turns each of an endpoint's secrets into a key. It fails, naming the one
-// by its number, where there is none, where one is empty, and where key fails.
-// An error of key must not repeat the secret.
+// SecretKeys makes a key of each of an endpoint's secrets. It fails if there is no
+// secret, if one is empty, and if key fails, and names that secret by its number. An
+// error of key must not repeat the secret.
 func SecretKeys(secrets []string, key func(secret string) ([]byte, error)) ([][]byte, error) {
 	return keysOf(secrets, key)
 }
 
-// Key makes the key from what the user pasted, as [HMAC] would.
+// Key makes the key from a pasted secret, as [HMAC] would.
 func (f SecretFormat) Key(secret string) ([]byte, error) {
 	if err := f.check(); err != nil {
 		return nil, err
@@ -40,9 +80,9 @@ func (f SecretFormat) Key(secret string) ([]byte, error) {
 	return f.pasted(secret)
 }
 
-// PublicKeys reads what a user pastes for a public key: PEM, a certificate, DER in
-// base64, a JWK, or the 32 bytes of an Ed25519 key. There may be several in one
-// text. Keys that nobody should rely on are refused.
+// PublicKeys reads a pasted public key: PEM, a certificate, DER in base64, a JWK, or
+// the 32 bytes of an Ed25519 key. There may be several in one text. Weak keys are
+// refused.
 func PublicKeys(text string) ([]crypto.PublicKey, error) {
 	parsed, err := parsePublicKeys(text)
 	if err != nil {
@@ -55,20 +95,20 @@ func PublicKeys(text string) ([]crypto.PublicKey, error) {
 	return keys, nil
 }
 
-// NamesMember tells whether a member's name, in its quotes as [Members] has it, is a
-// name, also where letters are in another case or written as escapes.
+// NamesMember reports whether a member's name, in its quotes as in [Members], is a
+// name, ignoring case and escapes.
 func NamesMember(quoted, name string) bool { return namesMember(quoted, name) }
 
-// ValidJSON tells whether a body is one JSON value that every parser reads alike:
-// no value may be taken from a body before.
+// ValidJSON reports whether a body is one JSON value that every parser reads alike.
+// Take no value from a body before.
 func ValidJSON(body []byte) bool { return validJSON(stringOf(body)) }
 
-// JSONText returns a JSON string unescaped, so that different strings stay
-// different: half a surrogate pair becomes three bytes, not U+FFFD.
-func JSONText(r gjson.Result) string { return jsonText(r) }
+// JSONText returns a JSON string unescaped. Different strings stay different: half a
+// surrogate pair becomes three bytes, not U+FFFD.
+func JSONText(r gjson.Result) string { return jsonString(r) }
 
-// DecodeText decodes a signature: encoding is hex, base64, base64url or
-// base64_hex, and what is accepted of them is what [Signature] accepts.
+// DecodeText decodes a signature as [Signature] does. The encoding is hex, base64,
+// base64url or base64_hex.
 func DecodeText(encoding, text string) ([]byte, bool) {
 	e, err := encodingOf(encoding)
 	if err != nil || text == "" || len(text) > maxSignatureValue {
@@ -77,9 +117,16 @@ func DecodeText(encoding, text string) ([]byte, bool) {
 	return e.decode(nil, text)
 }
 
-// HeaderOf returns the only value of a header that holds a signature or a part of
-// what is signed. A header that is absent or empty is a [MissingSignature]; one
-// that is there more than once, or is too long, a [MalformedSignature].
+// Inflate unpacks a body in gzip within the limits of [Facts], and asks r.Grow for
+// the memory. Its error wraps [MalformedBody] or [BodyTooLarge], or is that of ctx or
+// of Grow.
+func Inflate(ctx context.Context, r *Request) ([]byte, error) {
+	return gunzip(ctx, r.Body, r.grow)
+}
+
+// HeaderOf returns the only value of a header with a signature or signed content. A
+// header that is absent or empty is a [MissingSignature]; one that is repeated or too
+// long is a [MalformedSignature].
 func HeaderOf(r *Request, name string) (string, error) {
 	values := r.Header[canonical(name)]
 	switch {
@@ -93,90 +140,14 @@ func HeaderOf(r *Request, name string) (string, error) {
 	return values[0], nil
 }
 
-// Pair is a name and a value, decoded.
-type Pair struct{ Name, Value string }
-
-// FormOf returns the fields of an urlencoded body, in their order. It does not ask
-// for the Content-Type, which is hardly ever signed. A body that another reader
-// might take for something else is a [MalformedBody], and so is one with more than
-// [MaxFields] fields.
-func FormOf(r *Request) ([]Pair, error) {
-	if i := skipSpace(r.Body, 0); i < len(r.Body) && (r.Body[i] == '{' || r.Body[i] == '[') || strings.HasPrefix(stringOf(r.Body), "--") {
-		return nil, refuse(MalformedBody, "it is not an urlencoded form")
-	}
-	pairs, err := pairsOf(stringOf(r.Body), r.grow)
-	if err == errPairs {
-		err = refuse(MalformedBody, "it is not an urlencoded form")
-	}
-	return pairs, err
-}
-
-// QueryOf returns the parameters of a URL, in their order. One that cannot be
-// decoded is a [MalformedSignature], since who asks does so for what is signed.
-// There may be [MaxFields] of them.
-func QueryOf(rawURL string) ([]Pair, error) {
-	pairs, err := pairsOf(queryOf(rawURL), func(int) error { return nil })
-	if err != nil {
-		return nil, refuse(MalformedSignature, "the URL's query cannot be decoded, or has more than %d parameters", MaxFields)
-	}
-	return pairs, nil
-}
-
 // PathOf returns the path of a URL in its original spelling.
 func PathOf(rawURL string) string { return pathOf(rawURL) }
 
 // HostOf returns the host of a URL, and its port if it names one.
 func HostOf(rawURL string) string { return hostOf(rawURL) }
 
-// errPairs is the error of a text that not every reader decodes alike.
-var errPairs = errors.New("not every reader decodes it alike")
-
-// pairsOf decodes an urlencoded text. A semicolon that is not escaped, which some
-// readers take for a separator, makes it fail, and so does an escape of nothing, and
-// a name that starts with space or has a null byte, which PHP takes for another.
-// It asks grow for the memory of names and values with escapes.
-func pairsOf(encoded string, grow func(n int) error) ([]Pair, error) {
-	if strings.IndexByte(encoded, ';') >= 0 {
-		return nil, errPairs
-	}
-	most := min(strings.Count(encoded, "&")+1, MaxFields)
-	if err := grow(most*int(unsafe.Sizeof(Pair{})) + escapedSize(encoded)); err != nil {
-		return nil, err
-	}
-	pairs := make([]Pair, 0, most)
-	for pair := range strings.SplitSeq(encoded, "&") {
-		if pair == "" {
-			continue
-		}
-		if len(pairs) == MaxFields {
-			return nil, refuse(MalformedBody, "it has more than %d fields", MaxFields)
-		}
-		name, value, _ := strings.Cut(pair, "=")
-		name, err := url.QueryUnescape(name)
-		if err != nil {
-			return nil, errPairs
-		}
-		if value, err = url.QueryUnescape(value); err != nil {
-			return nil, errPairs
-		}
-		if strings.HasPrefix(name, " ") || strings.IndexByte(name, 0) >= 0 {
-			return nil, errPairs
-		}
-		pairs = append(pairs, Pair{name, value})
-	}
-	return pairs, nil
-}
-
-// escapedSize bounds the memory that a text takes when it is decoded.
-func escapedSize(text string) int {
-	if !hasEscapes(text) {
-		return 0
-	}
-	return len(text)
-}
-
-// Covered tells a [FactReader] what stands under a signature, so that it can tell
-// which of the facts do.
+// Covered describes the parts under a signature, from which a [FactReader] derives the
+// facts that are signed.
 type Covered struct {
 	Body  bool // all of the body
 	URL   bool // all of the URL
@@ -188,7 +159,7 @@ type Covered struct {
 	Places []string
 }
 
-// FactReader reads an event off a request that was found genuine. It is safe for
+// FactReader reads the event from a request that was verified. It is safe for
 // concurrent use.
 type FactReader struct {
 	facts facts
@@ -197,7 +168,7 @@ type FactReader struct {
 	json  bool
 }
 
-// Reader compiles the facts for a scheme whose signature covers so much.
+// Reader compiles the facts for a scheme with this coverage.
 func (f Facts) Reader(covered Covered) (*FactReader, error) {
 	c, err := f.compile()
 	if err != nil {
@@ -249,8 +220,8 @@ func (f *facts) each(visit func(*Template)) {
 	}
 }
 
-// Read fills in the event's time, ID and type, and what of it is signed. It fails
-// where the scheme's conditions do not hold.
+// Read sets the event's time, ID and type, and marks the signed ones. It fails if the
+// scheme's conditions do not hold.
 func (f *FactReader) Read(r *Request, ev *Event) error {
 	var in reading
 	in.start(r)
@@ -277,11 +248,11 @@ func (f *FactReader) read(in *reading, ev *Event) error {
 	return f.facts.readRest(in, ev)
 }
 
-// Write puts the time, and the event ID unless it is there already, to where
-// requests carry them outside the body. Sign calls it before it signs.
+// Write writes the time, and the event ID unless it is there already, to the places
+// outside the body where requests carry them. Sign calls it before it signs.
 func (f Facts) Write(r *Request, now time.Time, id string) error {
-	w := writing{r: r}
-	return w.facts(f, now, id)
+	w := writing{r: r, now: now, id: id}
+	return w.facts(f)
 }
 
 // Put writes a value to where a scheme looks for it: from is header, query, form

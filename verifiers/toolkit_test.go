@@ -8,7 +8,7 @@ import (
 	"time"
 )
 
-// TestPairs reads forms and queries as whoever signs them has to: all of it or
+// TestPairs reads forms and queries as a signature over them needs: all of it or
 // nothing.
 func TestPairs(t *testing.T) {
 	for encoded, want := range map[string][]Pair{
@@ -55,7 +55,7 @@ func TestHeaderOf(t *testing.T) {
 	}
 }
 
-// TestReader wants the facts to be told signed where they are, and only there.
+// TestReader: facts are marked as signed where they are, and only there.
 func TestReader(t *testing.T) {
 	r := &Request{
 		Method: "POST", URL: "https://a.example/x?q=1",

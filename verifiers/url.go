@@ -5,7 +5,7 @@ import (
 	"strings"
 )
 
-// queryOf returns what stands after the URL's question mark.
+// queryOf returns the text after the URL's question mark.
 func queryOf(rawURL string) string {
 	rawURL, _, _ = strings.Cut(rawURL, "#")
 	_, query, _ := strings.Cut(rawURL, "?")

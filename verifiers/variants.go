@@ -35,18 +35,23 @@ func compileVariants(starts []string, compile func(start string) (variant, error
 // Verify checks a request under the first set of names of which it has all.
 // Where none is whole, the one with the signature is judged.
 func (all variants) Verify(ctx context.Context, r *Request) (Event, error) {
+	return all.suiting(r).Verify(ctx, r)
+}
+
+// suiting returns the verifier for the names that a request uses.
+func (all variants) suiting(r *Request) variant {
 	best, most := all[0], 0
 	for _, v := range all {
 		s := v.parts()
 		n := s.countHeaders(r)
 		if n == len(s.needs) {
-			return v.Verify(ctx, r)
+			return v
 		}
 		if n > most && s.signature.present(r) {
 			best, most = v, n
 		}
 	}
-	return best.Verify(ctx, r)
+	return best
 }
 
 func (s *signed) parts() *signed { return s }
@@ -59,20 +64,6 @@ func (s *signed) countHeaders(r *Request) (n int) {
 		}
 	}
 	return n
-}
-
-// variant puts the beginning of header names in its place.
-func (h HMAC) variant(start string) HMAC {
-	if len(h.Variants) == 0 {
-		return h
-	}
-	h.Variants = nil
-	h.Signature.Names = startNames(start, h.Signature.Names)
-	h.Content = startTokens(start, h.Content)
-	h.KeyID = startTokens(start, h.KeyID)
-	h.HashFrom.From = startTokens(start, h.HashFrom.From)
-	h.Facts = h.Facts.variant(start)
-	return h
 }
 
 func (f Facts) variant(start string) Facts {
@@ -96,6 +87,15 @@ func (f Facts) variant(start string) Facts {
 	return f
 }
 
+// startsOf returns the beginnings of header names to go through: the empty one where
+// a scheme has no variants.
+func startsOf(variants []string) []string {
+	if len(variants) == 0 {
+		return []string{""}
+	}
+	return variants
+}
+
 func startNames(start string, names []string) []string {
 	names = slices.Clone(names)
 	for i, n := range names {
@@ -110,7 +110,7 @@ func startTokens(start, text string) string {
 	return strings.ReplaceAll(text, "{header:*", "{header:"+start)
 }
 
-// listNeeds makes out which headers have to be there.
+// listNeeds derives the headers without which there can be no signature.
 func (s *signed) listNeeds() {
 	if s.signature.From == "header" && len(s.signature.Names) == 1 {
 		s.needs = append(s.needs, s.signature.Names[0])
@@ -129,4 +129,14 @@ func (s *signed) listNeeds() {
 			}
 		}
 	}
+}
+
+// Plausible reports whether the request is plausible under one of the sets of names.
+func (all variants) Plausible(r *Request) bool {
+	for _, v := range all {
+		if v.parts().Plausible(r) {
+			return true
+		}
+	}
+	return false
 }

@@ -63,7 +63,7 @@ var acceptable = map[string]bool{
 	"SmallPublicKey": true,
 }
 
-// wants tells whether a vector has to be accepted.
+// wants reports whether a vector has to be accepted.
 func (w wycheproofTest) wants(t *testing.T) bool {
 	if w.Result != "acceptable" {
 		return w.Result == "valid"
@@ -223,7 +223,7 @@ func webSignatures(t *testing.T, jwk json.RawMessage) (attached, detached verifi
 	return attached, detached
 }
 
-// jsonWebKeys has what we decide otherwise than Wycheproof. How good its keys are
+// jsonWebKeys lists the verdicts that differ from Wycheproof's. How good its keys are
 // is the provider's to decide; a gateway that refused them would refuse events.
 var jsonWebKeys = map[int]string{
 	4:  "secrets have no key ID unless the endpoint names them, and any of several may have signed",

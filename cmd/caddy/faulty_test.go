@@ -45,7 +45,7 @@ func (*faultyStore) CaddyModule() caddy.ModuleInfo {
 	return caddy.ModuleInfo{ID: "webhook_gateway.stores.faulty", New: func() caddy.Module { return new(faultyStore) }}
 }
 
-func (s *faultyStore) Open(logger *zap.Logger, settings caddymodule.StoreSettings) (queue.Store, error) {
+func (s *faultyStore) Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error) {
 	var now atomic.Pointer[faults]
 	now.Store(new(faults))
 	if err := os.MkdirAll(syncedDir(s.Path), 0o700); err != nil {
@@ -89,7 +89,7 @@ type steppedStore struct {
 	faults *atomic.Pointer[faults]
 }
 
-func (s *steppedStore) Claim(ctx context.Context, destination string) (queue.Claim, error) {
+func (s *steppedStore) Claim(ctx context.Context, destination queue.Destination) (queue.Claim, error) {
 	c, err := s.Store.Claim(ctx, destination)
 	if err != nil {
 		return nil, err

@@ -19,12 +19,14 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/hookwicket/hookwicket/internal/pgtest"
 )
 
 // TestMain makes the test binary the real `caddy` for scripts and for the
 // gateways that the tests start: a process of its own, to be killed at will.
 func TestMain(m *testing.M) {
-	testscript.Main(m, map[string]func(){"caddy": main})
+	testscript.Main(pgtest.Tests{M: m}, map[string]func(){"caddy": main})
 }
 
 // patience is how long a test waits for what has to happen. It is a limit for
@@ -41,6 +43,7 @@ type gateway struct {
 
 	globals string // further global options
 	limits  string // further lines of the global option webhook_gateway
+	store   string // the line store and its block; empty: a pebble store in the home
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed at the end of the process; nil: none was started
@@ -96,17 +99,21 @@ func tail(s string) string { return s[max(0, len(s)-8000):] }
 // configure writes the Caddyfile. The admin endpoint is a socket in the home, so
 // that gateways do not meet.
 func (g *gateway) configure(sites string) {
+	store := g.store
+	if store == "" {
+		store = "store pebble " + filepath.Join(g.dir, "store")
+	}
 	global := fmt.Sprintf(`{
 	admin "unix/%s"
 	auto_https off
 	grace_period 5s
 	%s
 	webhook_gateway {
-		store pebble %s
+		%s
 		%s
 	}
 }
-`, g.admin(), g.globals, filepath.Join(g.dir, "store"), g.limits)
+`, g.admin(), g.globals, store, g.limits)
 	sites = strings.ReplaceAll(sites, "ADDR", "http://"+g.addr)
 	if err := os.WriteFile(g.caddyfile(), []byte(global+sites), 0o600); err != nil {
 		g.t.Fatal(err)

@@ -17,6 +17,7 @@ type receiver struct {
 	server *http.Server
 
 	mu    sync.Mutex
+	ups   int // how often it has come up or gone away
 	taken map[string][]time.Time
 	order []string // of the first takes
 }
@@ -35,11 +36,24 @@ func (r *receiver) up(t *testing.T) {
 		l, err = net.Listen("tcp", r.addr)
 		return err == nil
 	})
-	r.server = &http.Server{Handler: r}
+	up := r.turn()
+	r.server = &http.Server{Handler: http.HandlerFunc(func(w http.ResponseWriter, q *http.Request) { r.take(w, q, up) })}
 	go r.server.Serve(l)
 }
 
-func (r *receiver) down() { r.server.Close() }
+// down takes nothing any more when it returns: a request that was read before and is
+// handled only then, on a busy machine, could not be answered.
+func (r *receiver) down() {
+	r.turn()
+	r.server.Close()
+}
+
+func (r *receiver) turn() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.ups++
+	return r.ups
+}
 
 func (r *receiver) missing(ids []string) (n int) {
 	r.mu.Lock()
@@ -52,13 +66,17 @@ func (r *receiver) missing(ids []string) (n int) {
 	return n
 }
 
-func (r *receiver) ServeHTTP(w http.ResponseWriter, q *http.Request) {
+// take serves a request of the server that came up as the given one.
+func (r *receiver) take(w http.ResponseWriter, q *http.Request, up int) {
 	if behave := r.behave.Load(); behave != nil && !(*behave)(w, q) {
 		return
 	}
 	id := q.Header.Get("Webhook-Gateway-Event-Id")
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	if up != r.ups {
+		panic(http.ErrAbortHandler)
+	}
 	if len(r.taken[id]) == 0 {
 		r.order = append(r.order, id)
 	}

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"slices"
@@ -36,6 +37,10 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 //	taken N          waits for N different events at the upstream; one too many,
 //	                 or one that came twice, is a failure
 //	logged PATTERN   waits for it in the gateway's log
+//	listen NAME ...  starts `caddy webhook listen` with the other arguments
+//	heard NAME N     waits until it has printed N events; one too many is a failure
+//	hangup NAME      interrupts it; its output is in NAME.out, and $CURSOR is the ID
+//	                 after which to go on
 //	objects KEY...   wants the last output to be JSON, and nothing else: an array
 //	                 of objects that all have these keys
 //
@@ -44,6 +49,16 @@ func TestScripts(t *testing.T) {
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)
+	}
+	scripts, err := filepath.Glob("testdata/*.txtar")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range scripts {
+		// These commands of testscript end a script as passed.
+		if text, err := os.ReadFile(name); err != nil || regexp.MustCompile(`(?m)^(stop|skip)\b`).Match(text) {
+			t.Errorf("%s ends early: halt stops the gateway (%v)", name, err)
+		}
 	}
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
@@ -58,13 +73,16 @@ func TestScripts(t *testing.T) {
 			"upstream": scriptCommand(0, (*script).startUpstream),
 			"gateway":  scriptCommand(1, (*script).startGateway),
 			"answer":   scriptCommand(-1, (*script).answer),
-			"stop":     scriptCommand(0, (*script).stop),
+			"halt":     scriptCommand(0, (*script).halt),
 			"start":    scriptCommand(0, (*script).start),
 			"reload":   scriptCommand(1, (*script).reload),
 			"admin":    scriptCommand(2, (*script).admin),
 			"demo":     scriptCommand(0, (*script).startDemo),
 			"taken":    scriptCommand(1, (*script).taken),
 			"logged":   scriptCommand(1, (*script).logged),
+			"listen":   scriptCommand(-1, (*script).listen),
+			"heard":    scriptCommand(2, (*script).heard),
+			"hangup":   scriptCommand(1, (*script).hangup),
 			"objects":  scriptCommand(-1, (*script).objects),
 		},
 	})
@@ -75,6 +93,8 @@ type script struct {
 	t testing.TB
 	u *upstream
 	g *gateway
+
+	listeners map[string]*listener
 }
 
 // scriptCommand makes a command with so many arguments; -1 is any number.
@@ -121,7 +141,7 @@ func (s *script) answer(ts *testscript.TestScript, args []string) {
 	})
 }
 
-func (s *script) stop(*testscript.TestScript, []string)  { s.g.stop() }
+func (s *script) halt(*testscript.TestScript, []string)  { s.g.stop() }
 func (s *script) start(*testscript.TestScript, []string) { s.g.start() }
 
 func (s *script) reload(ts *testscript.TestScript, args []string) {
@@ -213,4 +233,55 @@ func (s *script) objects(ts *testscript.TestScript, keys []string) {
 			}
 		}
 	}
+}
+
+// listener is a running `caddy webhook listen`.
+type listener struct {
+	cmd      *exec.Cmd
+	out, err buffer
+}
+
+// listen starts `caddy webhook listen` under a name.
+func (s *script) listen(ts *testscript.TestScript, args []string) {
+	l := &listener{cmd: exec.Command("caddy", append([]string{"webhook", "listen"}, args[1:]...)...)}
+	l.cmd.Dir = ts.Getenv("WORK")
+	l.cmd.Env = append(os.Environ(), "CADDY_ADMIN="+ts.Getenv("CADDY_ADMIN"), "HOME="+ts.Getenv("HOME"), "DEV_SECRET=whsec_dev", "WEBHOOK_GATEWAY_TOKEN="+ts.Getenv("WEBHOOK_GATEWAY_TOKEN"))
+	l.cmd.Stdout, l.cmd.Stderr = &l.out, &l.err
+	ts.Check(l.cmd.Start())
+	s.t.Cleanup(func() { _ = l.cmd.Process.Kill() })
+	if s.listeners == nil {
+		s.listeners = make(map[string]*listener)
+	}
+	s.listeners[args[0]] = l
+	until(s.t, "listening", func() bool { return strings.Contains(l.err.String(), "listening to ") })
+}
+
+// heard waits until a listener has printed so many events.
+func (s *script) heard(ts *testscript.TestScript, args []string) {
+	l := s.listeners[args[0]]
+	n, err := strconv.Atoi(args[1])
+	ts.Check(err)
+	defer func() {
+		if s.t.Failed() {
+			s.t.Logf("%s:\n%s%s", args[0], l.out.String(), l.err.String())
+		}
+	}()
+	until(s.t, args[1]+" events of "+args[0], func() bool { return strings.Count(l.out.String(), "\n") >= n })
+	if got := strings.Count(l.out.String(), "\n"); got != n {
+		ts.Fatalf("%d events:\n%s", got, l.out.String())
+	}
+}
+
+// hangup interrupts a listener. Its output is in a file of its name, and the ID after which
+// to go on in CURSOR.
+func (s *script) hangup(ts *testscript.TestScript, args []string) {
+	l := s.listeners[args[0]]
+	ts.Check(l.cmd.Process.Signal(os.Interrupt))
+	ts.Check(l.cmd.Wait())
+	ts.Check(os.WriteFile(ts.MkAbs(args[0]+".out"), []byte(l.out.String()), 0o600))
+	found := regexp.MustCompile(`To go on from here: --after (\S+)`).FindStringSubmatch(l.err.String())
+	if found == nil {
+		ts.Fatalf("it does not say how to go on:\n%s", l.err.String())
+	}
+	ts.Setenv("CURSOR", found[1])
 }

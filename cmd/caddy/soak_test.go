@@ -21,11 +21,11 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
-	"github.com/hookwicket/hookwicket/queue/pebble"
+	"github.com/hookwicket/hookwicket/queue/pebble/check"
 )
 
 var (
-	soakTime = flag.Duration("soak", 3*time.Minute, "how long TestSoak keeps up its load and its faults")
+	soakTime = flag.Duration("soak", 2*time.Minute, "how long TestSoak keeps up its load and its faults")
 	soakSeed = flag.Uint64("seed", 0, "the seed of TestSoak's faults (0: by the time)")
 	soakOnly = flag.String("faults", ".", "a regular expression that picks TestSoak's faults")
 )
@@ -377,7 +377,7 @@ func (s *soak) settle() {
 
 // sound looks at what is left on the disk: nothing waits, and nothing is amiss.
 func (s *soak) sound() {
-	report, err := pebble.Check(s.store, nil, nil)
+	report, err := check.Run(check.Options{Dir: s.store})
 	if err != nil {
 		s.t.Fatal(err)
 	}

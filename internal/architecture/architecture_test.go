@@ -25,14 +25,23 @@ var rules = map[string]rule{
 	".":                   {uses: []string{"caddymodule", "cli", "internal"}, caddy: true},
 	"verifiers":           {},
 	"verifiers/providers": {uses: []string{"verifiers"}},
+	"verifiers/explain":   {uses: []string{"verifiers"}},
 	"verifiers/keysource": {uses: []string{"verifiers"}},
-	"dedupe":              {},
+	"dedupe":              {uses: []string{"queue"}},
+	"refused":             {uses: []string{"queue", "verifiers"}},
 	"queue":               {},
-	"queue/pebble":        {uses: []string{"queue"}},
+	"queue/window":        {uses: []string{"queue"}},
+	"queue/pebble":        {uses: []string{"queue", "queue/window", "queue/pebble/engine", "queue/pebble/record", "queue/pebble/folder"}},
+	"queue/pebble/engine": {uses: []string{"queue/pebble/folder"}, errors: []string{"queue"}},
+	"queue/pebble/record": {uses: []string{"queue", "queue/window"}},
+	"queue/pebble/folder": {errors: []string{"queue"}},
+	"queue/pebble/check":  {uses: []string{"queue", "queue/window", "queue/pebble/record", "queue/pebble/folder"}},
+	"queue/postgres":      {uses: []string{"queue", "queue/window"}},
 	"queue/queuetest":     {uses: []string{"queue"}},
 	"adminapi":            {uses: []string{"queue", "internal"}},
-	"cli":                 {uses: []string{"adminapi", "queue", "internal"}, caddy: true},
-	"caddymodule":         {uses: append(all, "adminapi", "internal"), caddy: true},
+	"inspector":           {uses: []string{"adminapi"}},
+	"cli":                 {uses: []string{"adminapi", "inspector", "queue", "internal"}, caddy: true},
+	"caddymodule":         {uses: append(all, "queue/pebble/check", "adminapi", "inspector", "internal"), caddy: true},
 	"cmd/caddy":           {uses: []string{"."}, caddy: true},
 	"cmd/xbuild":          {},
 	"bench":               {uses: append(all, "caddymodule"), caddy: true},
@@ -40,11 +49,12 @@ var rules = map[string]rule{
 	"internal":            {},
 }
 
-var all = []string{"verifiers", "verifiers/providers", "verifiers/keysource", "dedupe", "queue", "queue/pebble"}
+var all = []string{"verifiers", "verifiers/providers", "verifiers/keysource", "verifiers/explain", "dedupe", "refused", "queue", "queue/pebble", "queue/postgres"}
 
 type rule struct {
-	uses  []string
-	caddy bool
+	uses   []string
+	errors []string // folders of which it may use the errors alone
+	caddy  bool
 }
 
 // ruleFor returns the rule for a folder and the folder it is written for. Only
@@ -75,6 +85,32 @@ func (s source) imports() (paths []string) {
 		paths = append(paths, p)
 	}
 	return paths
+}
+
+// uses returns where the file uses an exported name of an imported package. A dot
+// import counts as a use of everything.
+func (s source) uses(imported string) (found []*ast.SelectorExpr) {
+	name := path.Base(imported)
+	if strings.HasPrefix(name, "v") && strings.Trim(name[1:], "0123456789") == "" {
+		name = path.Base(path.Dir(imported)) // a major version
+	}
+	for _, spec := range s.file.Imports {
+		if p, _ := strconv.Unquote(spec.Path.Value); p != imported || spec.Name == nil {
+			continue
+		}
+		if name = spec.Name.Name; name == "." {
+			return []*ast.SelectorExpr{{X: spec.Name, Sel: ast.NewIdent("everything")}}
+		}
+	}
+	ast.Inspect(s.file, func(n ast.Node) bool {
+		if sel, ok := n.(*ast.SelectorExpr); ok {
+			if x, ok := sel.X.(*ast.Ident); ok && x.Name == name {
+				found = append(found, sel)
+			}
+		}
+		return true
+	})
+	return found
 }
 
 func (s source) at(pos token.Pos) token.Position { return s.fset.Position(pos) }
@@ -131,10 +167,49 @@ func TestDependenciesPointOneWay(t *testing.T) {
 				continue
 			}
 			_, to, _ := ruleFor(path.Clean("./" + strings.TrimPrefix(imported, module)))
-			if to != from && !slices.Contains(r.uses, to) {
+			if slices.Contains(r.errors, to) {
+				for _, used := range s.uses(imported) {
+					if !strings.HasPrefix(used.Sel.Name, "Err") {
+						t.Errorf("%s uses %s of %s: %s may use only its errors", s.at(used.Pos()), used.Sel.Name, imported, from)
+					}
+				}
+			} else if to != from && !slices.Contains(r.uses, to) {
 				t.Errorf("%s imports %s: %s may use only %q", s.at(s.file.Package), imported, from, r.uses)
 			}
 		}
+	}
+}
+
+// The engine owns the folder. The store reaches files through it alone: it may name a
+// file system in its options, and use none.
+func TestStoreTouchesNoFiles(t *testing.T) {
+	found := 0
+	for _, s := range sources(t) {
+		if s.folder != "queue/pebble" {
+			continue
+		}
+		found++
+		for _, imported := range s.imports() {
+			switch imported {
+			case "os", "io/fs", "path/filepath", "syscall":
+				t.Errorf("%s imports %s: files belong to the engine", s.at(s.file.Package), imported)
+			case "github.com/cockroachdb/pebble/v2/vfs":
+				for _, used := range s.uses(imported) {
+					if used.Sel.Name != "FS" {
+						t.Errorf("%s uses vfs.%s: files belong to the engine", s.at(used.Pos()), used.Sel.Name)
+					}
+				}
+			case "github.com/cockroachdb/pebble/v2":
+				for _, used := range s.uses(imported) {
+					if used.Sel.Name == "Open" {
+						t.Errorf("%s opens a database: that belongs to the engine", s.at(used.Pos()))
+					}
+				}
+			}
+		}
+	}
+	if found == 0 {
+		t.Error("found no files")
 	}
 }
 

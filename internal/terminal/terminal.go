@@ -19,7 +19,7 @@ import (
 	"golang.org/x/term"
 )
 
-// IsTerminal tells whether a person sits at the other end of f.
+// IsTerminal reports whether f is a terminal.
 func IsTerminal(f *os.File) bool { return term.IsTerminal(int(f.Fd())) }
 
 // Printable makes what a sender or an upstream wrote fit for a terminal: control
@@ -94,14 +94,8 @@ func printableJSON(s string) string {
 	return b.String()
 }
 
-// Cell is text for a table: printable, at most n characters, and never empty.
-func Cell(s string, n int) string {
-	s = Printable(s)
-	if utf8.RuneCountInString(s) > n {
-		s = string([]rune(s)[:n-1]) + "…"
-	}
-	return cmp.Or(s, "-")
-}
+// Cell is text for a table: printable, at most n columns wide, and never empty.
+func Cell(s string, n int) string { return cmp.Or(cut(Printable(s), n), "-") }
 
 // Ago is a time as people say it, and "-" for none.
 func Ago(t, now time.Time) string {
@@ -116,6 +110,19 @@ func Ago(t, now time.Time) string {
 		return Short(d) + " ago"
 	}
 }
+
+// Clock is a time of this day, or else a day and a time, in the zone of this machine and
+// with its offset.
+func Clock(t, now time.Time) string {
+	t, now = t.Local(), now.Local()
+	if y, m, d := t.Date(); y == now.Year() && m == now.Month() && d == now.Day() {
+		return t.Format("15:04:05Z07:00")
+	}
+	return Date(t)
+}
+
+// Date is a day and a time, in the zone of this machine and with its offset.
+func Date(t time.Time) string { return t.Local().Format(time.RFC3339) }
 
 // Short is a duration in its largest unit.
 func Short(d time.Duration) string {
@@ -149,7 +156,7 @@ func Plural(n int64, one, many string) string {
 var errDeclined = errors.New("nothing was changed")
 
 // Confirm asks before something is done that affects much or loses something.
-// Where nobody can be asked, --yes has to have been given.
+// If the input is no terminal, --yes is required.
 func Confirm(question string, yes bool) error {
 	switch {
 	case yes:

@@ -60,7 +60,23 @@ judge({
   sign: (r) => r.set('x-twilio-signature', twilio.getExpectedTwilioSignature('12345', r.url, r.form)),
   verify: (r) => twilio.validateRequest('12345', r.header('x-twilio-signature'), r.url, r.form),
 })
-// What is not a form has its hash in the URL.
+// A rule for webhooks has Twilio sign with a shared key, which a header names.
+const twilioSettings = 'x-twilio-webhooks-signature-settings'
+judge({
+  provider: 'twilio',
+  sdk: 'twilio',
+  secret: 'shared key secret',
+  options: { shared_key: 'webhooks_sharedkey_01example' },
+  url: twilioURL,
+  sign: (r) => {
+    r.set(twilioSettings, 'key=webhooks_sharedkey_01example,algorithm=HMAC_SHA256')
+    r.set('x-twilio-signature', twilio.getExpectedTwilioSignature('shared key secret', r.url, r.form, twilio.getSignatureAlgorithm(r.header(twilioSettings))))
+  },
+  verify: (r) => twilio.validateRequest(
+    'shared key secret', r.header('x-twilio-signature'), r.url, r.form, twilio.getSignatureAlgorithm(r.header(twilioSettings)),
+  ),
+})
+// The URL has the hash of a body that is no form.
 judge({
   provider: 'twilio',
   sdk: 'twilio',

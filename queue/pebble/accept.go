@@ -2,8 +2,6 @@ package pebble
 
 import (
 	"context"
-	"encoding/binary"
-	"errors"
 	"slices"
 	"sync"
 	"time"
@@ -11,12 +9,15 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // Accept implements [queue.Store]. A message without an ID gets one. Its deliveries are
 // due at the time in the ID, or now by the store's clock if that is earlier.
 func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...queue.Route) (queue.Accepted, error) {
-	verdict, w, err := s.record(ctx, id, m.ReceivedAt, m, to)
+	verdict, w, err := s.record(ctx, acceptance{id, m.ReceivedAt, m, to})
 	a := queue.Accepted{Verdict: verdict}
 	if w != nil {
 		a.Held = w.hand()
@@ -26,7 +27,7 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 
 // Mark implements [queue.Store].
 func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) error {
-	_, _, err := s.record(ctx, id, now, nil, nil)
+	_, _, err := s.record(ctx, acceptance{id: id, now: now})
 	return err
 }
 
@@ -36,8 +37,8 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	if err != nil {
 		return 0, err
 	}
-	defer db.leave()
-	verdict, _, err := s.decide(db, id, nanos(now))
+	defer db.Leave()
+	verdict, _, err := s.decide(db, id, record.Nanos(now))
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -50,11 +51,11 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	if err != nil {
 		return 0, unavailable(err)
 	}
-	if db.hasFailed() {
+	if db.HasFailed() {
 		held.unlock()
-		return 0, unavailable(nil)
+		return 0, unavailable(db.Failure())
 	}
-	verdict, expiry, err := s.decide(db, id, nanos(now))
+	verdict, expiry, err := s.decide(db, id, record.Nanos(now))
 	if err != nil {
 		held.unlock()
 		return 0, unavailable(err)
@@ -63,22 +64,30 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	return verdict, nil
 }
 
+// acceptance is an identity that is to be written, with or without a message.
+type acceptance struct {
+	id  queue.Identity
+	now time.Time
+	m   *queue.Message // nil: none
+	to  []queue.Route  // of the message
+}
+
 // record writes an identity in one commit with the message. Where there is a
 // message, it decides first whether the identity was seen.
-func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) (queue.Verdict, *write, error) {
-	if s.disk.full() || s.space.shut.Load() {
-		return 0, nil, unavailable(errDiskFull)
+func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write, error) {
+	if s.engine.Refuses() {
+		return 0, nil, unavailable(engine.ErrDiskFull)
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, nil, unavailable(context.Cause(ctx))
 	}
-	if id.Window <= 0 {
-		id.Key, id.Digest = queue.Key{}, queue.Key{}
+	if a.id.Window <= 0 {
+		a.id.Key, a.id.Digest = queue.Key{}, queue.Key{}
 	}
-	if id.Digest == id.Key {
-		id.Digest = queue.Key{}
+	if a.id.Digest == a.id.Key {
+		a.id.Digest = queue.Key{}
 	}
-	held, err := s.locks.lock(ctx, id.Key, id.Digest)
+	held, err := s.locks.lock(ctx, a.id.Key, a.id.Digest)
 	if err != nil {
 		return 0, nil, unavailable(err)
 	}
@@ -88,43 +97,43 @@ func (s *Store) record(ctx context.Context, id queue.Identity, now time.Time, m 
 		return 0, nil, err
 	}
 	verdict, expiry := queue.New, int64(0)
-	if m != nil {
-		verdict, expiry, err = s.decide(db, id, nanos(now))
+	if a.m != nil {
+		verdict, expiry, err = s.decide(db, a.id, record.Nanos(a.now))
 	}
-	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && id.RefuseReplays) {
+	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && a.id.RefuseReplays) {
 		// The writer of the key has released the stripe, so the key is durable, unless the
 		// database has failed.
-		failed := db.hasFailed()
-		db.leave()
+		failed := db.HasFailed()
+		db.Leave()
 		if failed {
 			held.unlock()
-			return verdict, nil, unavailable(nil)
+			return verdict, nil, unavailable(db.Failure())
 		}
-		s.slide(ctx, held, id, known{verdict, expiry, now})
+		s.slide(ctx, held, a.id, known{verdict, expiry, a.now})
 		return verdict, nil, nil
 	}
 	if err != nil {
-		db.leave()
+		db.Leave()
 		held.unlock()
 		return 0, nil, unavailable(err)
 	}
-	w := &write{store: s, held: held, id: id}
-	if !s.space.take(roughSize(m)) {
-		err = unavailable(errDiskFull)
+	w := &write{store: s, held: held, id: a.id}
+	if !s.engine.Take(roughSize(a.m)) {
+		err = unavailable(engine.ErrDiskFull)
 	} else {
-		err = w.build(db, id, now, m, to)
+		err = w.build(db, a)
 	}
 	if err != nil {
 		w.finish(err)
-		db.leave()
+		db.Leave()
 		return 0, nil, err
 	}
 	if w.batch.Empty() {
 		w.finish(nil)
-		db.leave()
+		db.Leave()
 		return verdict, nil, nil
 	}
-	if err := db.commit(ctx, s.disk, w.batch, true, w.finish); err != nil {
+	if err := db.Commit(ctx, w.batch, true, w.finish); err != nil {
 		w.abandon()
 		return 0, nil, err
 	}
@@ -139,11 +148,9 @@ func roughSize(m *queue.Message) int64 {
 	return int64(len(m.Body)) + 2048
 }
 
-var errDiskFull = errors.New("the disk is full")
-
 // decide looks an identity up and returns the expiry of the key that decided. Without
 // the stripes of the identity the verdict can be wrong in both directions.
-func (s *Store) decide(db *database, id queue.Identity, now int64) (verdict queue.Verdict, expiry int64, err error) {
+func (s *Store) decide(db *engine.Database, id queue.Identity, now int64) (verdict queue.Verdict, expiry int64, err error) {
 	for _, known := range [...]struct {
 		key     queue.Key
 		verdict queue.Verdict
@@ -151,37 +158,18 @@ func (s *Store) decide(db *database, id queue.Identity, now int64) (verdict queu
 		if known.key == (queue.Key{}) || !s.filter.mayHave(known.key) {
 			continue
 		}
-		expiry, found, err := db.expiryOf(known.key)
+		expiry, found, err := s.expiryOf(db, known.key, now)
 		if isDamage(err) {
 			continue // an event twice is better than an event refused
 		}
 		if err != nil {
 			return queue.New, 0, err
 		}
-		if found && expiry > now {
+		if found {
 			return known.verdict, expiry, nil
 		}
 	}
 	return queue.New, 0, nil
-}
-
-// expiryOf looks a key up. Unlike Get, an iterator uses the bloom filters of the last
-// level too, which contains most of ten million keys. Therefore a new key costs no
-// read from disk.
-func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error) {
-	iter, err := db.NewIter(&pebble.IterOptions{UseL6Filters: true})
-	if err != nil {
-		return 0, false, err
-	}
-	var b keyBuffer
-	if iter.SeekPrefixGE(dedupeKey(&b, key)) {
-		if v := iter.Value(); len(v) == 8 {
-			expiry, found = int64(binary.BigEndian.Uint64(v)), true
-		} else {
-			err = errDamaged
-		}
-	}
-	return expiry, found, errors.Join(err, iter.Close())
 }
 
 // write is one acceptance on its way to the disk.
@@ -191,8 +179,8 @@ func (db *database) expiryOf(key queue.Key) (expiry int64, found bool, err error
 //   - The stripes in held stay locked from the decision until finish. finish runs once,
 //     with the outcome of the commit.
 //   - bytes is in Store.bytes from message on; finish takes it back after an error.
-//   - Each waiting part was announced by lane.begin, and finish ends that by
-//     lane.accepted.
+//   - Each waiting part was announced by destination.Begin, and finish ends that by
+//     destination.accepted.
 //
 // finish can run after the caller has left. mu orders it against abandon, so that a
 // claim which is made for a caller that has left is released.
@@ -203,7 +191,7 @@ type write struct {
 	bytes  int64 // of the message, added to Store.bytes
 	id     queue.Identity
 	keys   int64
-	expiry int64
+	bucket *bucket // of the keys; nil: none is written
 	parts  []part
 	single [1]part // most messages have one delivery
 
@@ -215,37 +203,36 @@ type write struct {
 
 // part is one delivery of a message that is being accepted.
 type part struct {
-	lane     *lane
-	entry    entry
-	standing standing
-	touched  bool // the standing gets a record
-	named    bool // the batch contains the lane's name
-	hold     bool
+	destination *destination
+	waiting     window.Entry
+	stored      record.Delivery
+	touched     bool // the state gets a record
+	named       bool // the batch contains the destination's name
+	hold        bool
 }
 
-func (w *write) build(db *database, id queue.Identity, now time.Time, m *queue.Message, to []queue.Route) error {
+// fresh is the message if it is in memory; nil: it is not.
+func (p *part) fresh() *fresh {
+	x, _ := p.waiting.Fresh.(*fresh)
+	return x
+}
+
+// drop gives the message in memory up.
+func (p *part) drop() {
+	if x := p.fresh(); x != nil {
+		x.Drop()
+	}
+	p.waiting.Fresh = nil
+}
+
+func (w *write) build(db *engine.Database, a acceptance) error {
 	w.batch = db.NewBatch()
-	if m != nil {
-		if err := w.message(m, to); err != nil {
+	if a.m != nil {
+		if err := w.message(a.m, a.to); err != nil {
 			return err
 		}
 	}
-	w.expiry = nanos(now.Add(id.Window))
-	for _, key := range [...]queue.Key{id.Key, id.Digest} {
-		if key == (queue.Key{}) {
-			continue
-		}
-		var b keyBuffer
-		v := binary.BigEndian.AppendUint64(make([]byte, 0, 8), uint64(w.expiry))
-		if err := w.batch.Set(dedupeKey(&b, key), v, nil); err != nil {
-			return err
-		}
-		if err := w.batch.Set(expiryKey(&b, w.expiry, key), nil, nil); err != nil {
-			return err
-		}
-		w.keys++
-	}
-	return nil
+	return w.dedupe(a)
 }
 
 // message adds a message and its deliveries to the batch. A message without a route is
@@ -256,35 +243,23 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 		m.ID = queue.NewID(m.ReceivedAt)
 	}
 	if len(to) == 0 {
-		l, err := s.lane(m.Endpoint)
-		if err != nil || l.retention.Load() <= 0 {
+		d, err := s.destination(queue.Destination{Endpoint: m.Endpoint})
+		if err != nil || s.retention(d) == 0 {
 			return err
 		}
-		record := s.encode(m)
-		p := part{lane: l, entry: entry{place: place{position: position{id: m.ID}}}, touched: true}
-		p.standing = standing{stage: stageUnrouted, size: int64(record.size()), ended: nanos(s.now())}
+		stored := s.encode(m)
+		p := part{destination: d, waiting: window.Entry{Waiting: window.Waiting{Position: window.Position{ID: m.ID}}}, touched: true}
+		p.stored = record.Delivery{Stage: record.StageUnrouted, Size: int64(stored.size()), Ended: record.Nanos(s.now())}
 		w.parts = append(w.parts, p)
-		return w.records(m, &record)
+		return w.records(m, &stored)
 	}
 	w.parts = w.single[:0]
-	for i, r := range to {
-		if slices.ContainsFunc(to[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
-			continue // a destination gets one delivery
-		}
-		l, err := s.lane(r.Destination)
-		if err != nil {
-			w.parts = nil
-			return err
-		}
-		p := part{lane: l, hold: r.Hold}
-		if r.Ordered {
-			order := orderOf(r.OrderRule, r.OrderKey)
-			p.standing.order = &order
-		}
-		w.parts = append(w.parts, p)
+	if err := w.routes(to); err != nil {
+		w.parts = nil
+		return err
 	}
-	record := s.encode(m)
-	size := int64(record.size())
+	stored := s.encode(m)
+	size := int64(stored.size())
 	if limit := s.limit.Load(); s.bytes.Add(size) > limit && limit > 0 {
 		s.bytes.Add(-size)
 		w.parts = nil
@@ -292,37 +267,61 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 	}
 	w.bytes = size
 	var f *flight
-	if record.body == nil {
-		f = s.flights.launch(m.ID, record.plain, len(w.parts))
+	if stored.body == nil {
+		f = s.flights.launch(m.ID, stored.plain, len(w.parts))
 	}
-	due, now := receiptDue(m.ID), s.due()
+	due, now := record.ReceiptDue(m.ID), s.due()
 	for i := range w.parts {
 		p := &w.parts[i]
-		// Each delivery has a share of the message's bytes, so that the sum over the index
-		// is the size of the messages.
-		p.standing.size, p.standing.due = size/int64(len(w.parts)), min(due, now)
-		if i == 0 {
-			p.standing.size += size % int64(len(w.parts))
-		}
-		p.touched = due > now || p.standing.order != nil // the ID does not imply the index key then
-		p.entry.place = p.standing.place(m.ID)
+		p.stored.Size, p.stored.Due = share(size, i, len(w.parts)), min(due, now)
+		p.touched = due > now || p.stored.Order != nil // the ID does not imply the index key then
+		p.waiting.Waiting = p.stored.Waiting(m.ID)
 		if f != nil {
-			p.entry.fresh = &fresh{flight: f, size: p.standing.size, touched: p.touched}
+			p.waiting.Fresh = &fresh{flight: f, size: p.stored.Size, touched: p.touched}
 		}
-		p.lane.begin(m.ID)
+		p.destination.Begin(m.ID)
 	}
-	return w.records(m, &record)
+	return w.records(m, &stored)
+}
+
+// routes adds a delivery for each destination.
+func (w *write) routes(to []queue.Route) error {
+	for i, r := range to {
+		if slices.ContainsFunc(to[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
+			continue // a destination gets one delivery
+		}
+		d, err := w.store.destination(r.Destination)
+		if err != nil {
+			return err
+		}
+		p := part{destination: d, hold: r.Hold}
+		if r.Ordered {
+			order := window.OrderKeyOf(r.OrderRule, r.OrderKey)
+			p.stored.Order = &order
+		}
+		w.parts = append(w.parts, p)
+	}
+	return nil
+}
+
+// share returns the bytes of a message that its ith delivery of n has, so that the sum
+// over the index is the size of the messages.
+func share(size int64, i, n int) int64 {
+	if i == 0 {
+		return size/int64(n) + size%int64(n)
+	}
+	return size / int64(n)
 }
 
 // records adds the records of a message and of its deliveries to the batch. The message
 // comes first, since encoded.put needs an empty batch.
-func (w *write) records(m *queue.Message, record *encoded) error {
-	err := record.put(w.batch)
-	var k keyBuffer
-	var lanes [4]laneID
-	sum := summary{size: int64(record.size()), endpoint: m.Endpoint, eventID: m.EventID, eventType: m.EventType, lanes: lanes[:0]}
+func (w *write) records(m *queue.Message, stored *encoded) error {
+	err := stored.put(w.batch)
+	var k record.KeyBuffer
+	var destinations [4]record.Digest
+	sum := record.Summary{Size: int64(stored.size()), Endpoint: m.Endpoint, EventID: m.EventID, EventType: m.EventType, Destinations: destinations[:0]}
 	for i := range w.parts {
-		sum.lanes = append(sum.lanes, w.parts[i].lane.id)
+		sum.Destinations = append(sum.Destinations, w.parts[i].destination.id)
 		if err == nil {
 			err = w.delivery(&w.parts[i])
 		}
@@ -331,25 +330,25 @@ func (w *write) records(m *queue.Message, record *encoded) error {
 		return err
 	}
 	var v [256]byte
-	if err := w.batch.Set(listKey(&k, laneOf(m.Endpoint), m.ID), sum.append(v[:0]), nil); err != nil {
+	if err := w.batch.Set(record.SummaryKey(&k, record.DigestOf(m.Endpoint), m.ID), sum.Append(v[:0]), nil); err != nil {
 		return err
 	}
 	if m.EventID == "" {
 		return nil
 	}
-	return w.batch.Set(eventKey(&k, eventOf(m.EventID), m.ID), nil, nil)
+	return w.batch.Set(record.EventKey(&k, record.EventDigest(m.EventID), m.ID), nil, nil)
 }
 
 func (w *write) delivery(p *part) error {
-	x := change{store: w.store, lane: p.lane, id: p.entry.id, to: p.standing}
-	err := x.arrive(w.batch)
+	x := change{store: w.store, destination: p.destination, id: p.waiting.ID, from: record.Delivery{Stage: record.StageGone}, to: p.stored}
+	err := x.move(w.batch)
 	if err == nil && p.touched {
-		err = w.store.setStanding(w.batch, x.id, x.lane.id, &x.to)
+		err = w.store.setDelivery(w.batch, x.id, x.destination.id, &x.to)
 	}
-	if err == nil && !p.lane.named.Load() {
+	if err == nil && !p.destination.named.Load() {
 		p.named = true
-		var k keyBuffer
-		err = w.batch.Set(nameKey(&k, p.lane.id), []byte(p.lane.name), nil)
+		var k record.KeyBuffer
+		err = w.batch.Set(record.NameKey(&k, p.destination.id), []byte(p.destination.name.String()), nil)
 	}
 	return err
 }
@@ -360,23 +359,22 @@ func (w *write) finish(err error) {
 	for i := range w.parts {
 		p := &w.parts[i]
 		if err != nil {
-			p.entry.fresh.drop()
-			p.entry.fresh = nil
+			p.drop()
 		}
 		if err == nil && p.named {
-			p.lane.named.Store(true)
+			p.destination.named.Store(true)
 		}
-		if p.standing.stage == stageWaiting {
+		if p.stored.Stage == record.StageWaiting {
 			w.settle(p, err)
 		} else if err == nil {
-			s.retain(p.lane, &p.standing, 1)
+			s.retain(p.destination, &p.stored, 1)
 		}
 	}
 	if err != nil {
 		s.bytes.Add(-w.bytes)
 	} else if w.keys > 0 {
-		s.keys.Add(w.keys)
-		s.sweeper.recorded(w.expiry)
+		w.bucket.keys.Add(w.keys)
+		s.sweeper.recorded(w.bucket.end)
 	}
 	if w.keys > 0 { // after an error as well: the batch may be on disk
 		for _, key := range [...]queue.Key{w.id.Key, w.id.Digest} {
@@ -388,13 +386,13 @@ func (w *write) finish(err error) {
 	w.held.unlock()
 }
 
-// settle passes the outcome for one delivery to its lane, and keeps the claim for hand.
+// settle passes the outcome for one delivery to its destination, and keeps the claim for hand.
 func (w *write) settle(p *part, err error) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
 	hold := p.hold && w.claim == nil && !w.abandoned
-	if c := p.lane.accepted(p.entry, p.standing.size, hold, err); c != nil {
-		w.claim, w.kept = c, p.entry.fresh
+	if c := p.destination.accepted(p.waiting, p.stored.Size, hold, err); c != nil {
+		w.claim, w.kept = c, p.fresh()
 	}
 }
 
@@ -405,7 +403,9 @@ func (w *write) abandon() {
 	defer w.mu.Unlock()
 	w.abandoned = true
 	if w.claim != nil {
-		w.kept.drop()
+		if w.kept != nil {
+			w.kept.Drop()
+		}
 		_ = w.claim.Release() // cannot fail: nothing has ended the claim
 	}
 }
@@ -424,7 +424,7 @@ func (w *write) hand() queue.Claim {
 		w.abandon()
 		return nil
 	}
-	defer db.leave()
+	defer db.Leave()
 	if c, err = w.store.fill(db, c, w.kept); c == nil || err != nil {
 		return nil
 	}

@@ -51,19 +51,19 @@ func BenchmarkBacklog(b *testing.B) {
 }
 
 func backlog(b *testing.B, ordered bool) {
-	n, lanes := 20_000, 100
+	n, destinations := 20_000, 100
 	if v, err := strconv.Atoi(os.Getenv("HOOKWICKET_BACKLOG")); err == nil {
-		n, lanes = v, 1000
+		n, destinations = v, 1000
 	}
 	dir := b.TempDir()
-	o := pebble.Options{Dir: dir, MaxBacklog: -1}
+	o := pebble.Options{Dir: dir, Settings: queue.DefaultSettings()}
 	s, err := pebble.Open(o)
 	if err != nil {
 		b.Fatal(err)
 	}
 	template := benchMessage()
 	began := time.Now()
-	fill(b, s, n, lanes, ordered, template)
+	fill(b, s, n, destinations, ordered, template)
 	b.ReportMetric(float64(n)/time.Since(began).Seconds(), "accepted/s")
 	b.ReportMetric(float64(rss()), "MB-filled")
 	if err := s.Close(); err != nil {
@@ -78,16 +78,16 @@ func backlog(b *testing.B, ordered bool) {
 	b.ReportMetric(float64(time.Since(began).Milliseconds()), "ms-reopen")
 	b.ReportMetric(float64(rss()), "MB-reopened")
 	began = time.Now()
-	fill(b, s, n/10, lanes, ordered, template)
+	fill(b, s, n/10, destinations, ordered, template)
 	b.ReportMetric(float64(n/10)/time.Since(began).Seconds(), "accepted-behind/s")
-	b.ReportMetric(idle(b, s, lanes), "%cpu-idle")
+	b.ReportMetric(idle(b, s, destinations), "%cpu-idle")
 
 	began = time.Now()
-	empty(b, s, n/2, lanes)
+	empty(b, s, n/2, destinations)
 	b.ReportMetric(float64(n/2)/time.Since(began).Seconds(), "delivered/s")
 	stop := storm(b, s, n/10)
 	began = time.Now()
-	empty(b, s, n/2, lanes)
+	empty(b, s, n/2, destinations)
 	b.ReportMetric(float64(n/2)/time.Since(began).Seconds(), "delivered-beside-a-dead-one/s")
 	stop()
 	b.ReportMetric(float64(rss()), "MB-delivered")
@@ -97,17 +97,17 @@ func backlog(b *testing.B, ordered bool) {
 	b.ReportMetric(float64(m.HeapAlloc>>20), "MB-live")
 }
 
-// idle reports what the store computes while a worker waits in each of the lanes,
+// idle reports what the store computes while a worker waits in each of the destinations,
 // all of which are paused.
-func idle(b *testing.B, s *pebble.Store, lanes int) float64 {
+func idle(b *testing.B, s *pebble.Store, destinations int) float64 {
 	ctx, cancel := context.WithCancel(context.Background())
 	var wg sync.WaitGroup
-	for i := range lanes {
-		if err := s.Pause(ctx, fmt.Sprint(i), true); err != nil {
+	for i := range destinations {
+		if err := s.Pause(ctx, dest(fmt.Sprint(i)), true); err != nil {
 			b.Fatal(err)
 		}
 		wg.Go(func() {
-			if _, err := s.Claim(ctx, fmt.Sprint(i)); !errors.Is(err, context.Canceled) {
+			if _, err := s.Claim(ctx, dest(fmt.Sprint(i))); !errors.Is(err, context.Canceled) {
 				b.Error(err)
 			}
 		})
@@ -118,8 +118,8 @@ func idle(b *testing.B, s *pebble.Store, lanes int) float64 {
 	percent := 100 * float64(cpu()-used) / float64(time.Since(began))
 	cancel()
 	wg.Wait()
-	for i := range lanes {
-		if err := s.Pause(context.Background(), fmt.Sprint(i), false); err != nil {
+	for i := range destinations {
+		if err := s.Pause(context.Background(), dest(fmt.Sprint(i)), false); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -132,7 +132,7 @@ func storm(b *testing.B, s *pebble.Store, n int) (stop func()) {
 		m := *benchMessage()
 		m.ReceivedAt = time.Now()
 		m.ID = queue.NewID(m.ReceivedAt)
-		if _, err := s.Accept(context.Background(), &m, queue.Identity{}, queue.Route{Destination: "dead", Ordered: i%2 == 0, OrderKey: fmt.Sprint(i % 100)}); err != nil {
+		if _, err := s.Accept(context.Background(), &m, queue.Identity{}, queue.Route{Destination: dest("dead"), Ordered: i%2 == 0, OrderKey: fmt.Sprint(i % 100)}); err != nil {
 			b.Fatal(err)
 		}
 	}
@@ -141,7 +141,7 @@ func storm(b *testing.B, s *pebble.Store, n int) (stop func()) {
 	for range 16 {
 		wg.Go(func() {
 			for ctx.Err() == nil {
-				c, err := s.Claim(ctx, "dead")
+				c, err := s.Claim(ctx, dest("dead"))
 				if err != nil {
 					return
 				}
@@ -155,13 +155,13 @@ func storm(b *testing.B, s *pebble.Store, n int) (stop func()) {
 	return func() { cancel(); wg.Wait() }
 }
 
-// empty delivers so many messages of each lane in its turn.
-func empty(b *testing.B, s *pebble.Store, n, lanes int) {
+// empty delivers so many messages of each destination in its turn.
+func empty(b *testing.B, s *pebble.Store, n, destinations int) {
 	var wg sync.WaitGroup
 	for w := range 64 {
 		wg.Go(func() {
 			for i := w; i < n; i += 64 {
-				c, err := s.Claim(context.Background(), fmt.Sprint(i%lanes))
+				c, err := s.Claim(context.Background(), dest(fmt.Sprint(i%destinations)))
 				if err == nil {
 					err = c.Done(queue.Attempt{})
 				}
@@ -175,7 +175,7 @@ func empty(b *testing.B, s *pebble.Store, n, lanes int) {
 	wg.Wait()
 }
 
-func fill(b *testing.B, s *pebble.Store, n, lanes int, ordered bool, template *queue.Message) {
+func fill(b *testing.B, s *pebble.Store, n, destinations int, ordered bool, template *queue.Message) {
 	var wg sync.WaitGroup
 	for w := range 64 {
 		wg.Go(func() {
@@ -183,7 +183,7 @@ func fill(b *testing.B, s *pebble.Store, n, lanes int, ordered bool, template *q
 				m := *template
 				m.ReceivedAt = time.Now()
 				m.ID = queue.NewID(m.ReceivedAt)
-				to := queue.Route{Destination: fmt.Sprint(i % lanes), Ordered: ordered, OrderKey: m.ID.String()}
+				to := queue.Route{Destination: dest(fmt.Sprint(i % destinations)), Ordered: ordered, OrderKey: m.ID.String()}
 				if _, err := s.Accept(context.Background(), &m, benchIdentity(), to); err != nil {
 					b.Error(err)
 					return

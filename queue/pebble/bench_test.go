@@ -39,7 +39,7 @@ func benchIdentity() queue.Identity {
 }
 
 func benchStore(b *testing.B) *pebble.Store {
-	s, err := pebble.Open(pebble.Options{Dir: b.TempDir(), MaxBacklog: -1})
+	s, err := pebble.Open(pebble.Options{Dir: b.TempDir(), Settings: queue.Settings{Retention: queue.DefaultSettings().Retention}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -70,7 +70,7 @@ func accept(b *testing.B, s *pebble.Store, template *queue.Message) {
 	m := *template
 	m.ReceivedAt = time.Now()
 	m.ID = queue.NewID(m.ReceivedAt)
-	if v, err := s.Accept(context.Background(), &m, benchIdentity(), queue.To("a")...); v.Verdict != queue.New || err != nil {
+	if v, err := s.Accept(context.Background(), &m, benchIdentity(), queue.To(dest("a"))...); v.Verdict != queue.New || err != nil {
 		b.Error(v, err)
 	}
 }
@@ -100,8 +100,9 @@ func BenchmarkBarePebble(b *testing.B) {
 				batch := db.NewBatch()
 				batch.Set(append([]byte("m"), id[:]...), value, nil)
 				batch.Set(append([]byte("q0123456701234567"), id[:]...), value[:3], nil)
-				batch.Set(append([]byte("k"), id[:]...), value[:8], nil)
-				batch.Set(append([]byte("x01234567"), id[:]...), nil, nil)
+				batch.Set(append([]byte("e01234567"), id[:]...), value[:60], nil)
+				batch.Set(append([]byte("i01234567"), id[:]...), nil, nil)
+				batch.Set(append([]byte("k01234567"), id[:]...), value[:8], nil)
 				if err := batch.Commit(engine.Sync); err != nil {
 					b.Error(err)
 				}
@@ -120,13 +121,13 @@ func (quiet) Fatalf(string, ...any) { panic("fatal") }
 // BenchmarkDeliver accepts on 64 goroutines while 64 others deliver. What was
 // delivered is kept for the retention, or goes at once.
 func BenchmarkDeliver(b *testing.B) {
-	for name, retention := range map[string]time.Duration{"kept": 0, "gone": -1} {
+	for name, retention := range map[string]time.Duration{"kept": queue.DefaultSettings().Retention, "gone": 0} {
 		b.Run(name, func(b *testing.B) { deliver(b, retention) })
 	}
 }
 
 func deliver(b *testing.B, retention time.Duration) {
-	s, err := pebble.Open(pebble.Options{Dir: b.TempDir(), MaxBacklog: -1, Retention: retention})
+	s, err := pebble.Open(pebble.Options{Dir: b.TempDir(), Settings: queue.Settings{Retention: retention}})
 	if err != nil {
 		b.Fatal(err)
 	}
@@ -138,7 +139,7 @@ func deliver(b *testing.B, retention time.Duration) {
 	for range 64 {
 		wg.Go(func() {
 			for left.Add(-1) >= 0 {
-				c, err := s.Claim(context.Background(), "a")
+				c, err := s.Claim(context.Background(), dest("a"))
 				if err == nil {
 					err = c.Done(queue.Attempt{})
 				}

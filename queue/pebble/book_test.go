@@ -70,37 +70,46 @@ func (b *book) work(s *Store) {
 		e := &b.entries[n]
 		m, id := testMessage(uint32(n))
 		e.id, e.state, e.also = m.ID, queue.StateWaiting, n%5 == 0
-		routes := queue.To("a")
+		routes := routesTo("a")
 		switch {
 		case n%8 == 7:
-			routes, e.state, e.also = nil, queue.StateUnrouted, false
+			routes, e.state, e.also = nil, queue.StateUnrouted, n%16 == 7 && !b.unkept
 		case e.also:
-			routes = append(routes, queue.Route{Destination: "b", Ordered: true})
+			routes = append(routes, queue.Route{Destination: dest("b"), Ordered: true})
 		}
 		b.must("accepting", func() error {
 			_, err := s.Accept(ctx, m, id, routes...)
 			e.known = e.known || err == nil
 			return err
 		})
+		if routes == nil && e.also {
+			e.state = queue.StateWaiting
+			err := b.insist("rerouting", func() error {
+				return s.Reroute(ctx, m.ID, queue.Route{Destination: dest("a")}, queue.Route{Destination: dest("b"), Ordered: true})
+			})
+			if err != nil && !errors.Is(err, queue.ErrState) { // it may have happened the first time
+				b.Fatalf("%s: rerouting: %v", b.name, err)
+			}
+		}
 		switch n % 8 {
 		case 1:
 			b.deliver(s, queue.Claim.Done)
 		case 2:
 			e.state = queue.StateCancelled
-			b.end("cancelling", b.unkept, func() error { return s.Cancel(ctx, m.ID, "a") })
+			b.end("cancelling", b.unkept, func() error { return s.Cancel(ctx, m.ID, dest("a")) })
 		case 3:
 			b.deliver(s, func(c queue.Claim, a queue.Attempt) error { return c.Retry(time.Now(), a) })
 			b.deliver(s, queue.Claim.Done)
 		case 4, 5:
 			e.state = queue.StateDead
-			b.must("burying", func() error { return s.Bury(ctx, m.ID, "a") })
+			b.must("burying", func() error { return s.Bury(ctx, m.ID, dest("a")) })
 			if n%8 == 5 {
 				e.state = queue.StateWaiting
-				b.must("redelivering", func() error { return s.Redeliver(ctx, m.ID, queue.Route{Destination: "a"}) })
+				b.must("redelivering", func() error { return s.Redeliver(ctx, m.ID, queue.Route{Destination: dest("a")}) })
 			}
 		case 6:
 			e.purged = true
-			b.end("purging", true, func() error { return s.Purge(ctx, m.ID, "a") })
+			b.end("purging", true, func() error { return s.Purge(ctx, m.ID, dest("a")) })
 			if n%16 == 6 {
 				e.twice = true
 				b.must("forgetting a key", func() error { _, err := s.ForgetKey(ctx, id.Key); return err })
@@ -108,7 +117,7 @@ func (b *book) work(s *Store) {
 		}
 		switch n {
 		case 20:
-			b.must("pausing", func() error { return s.Pause(ctx, "b", true) })
+			b.must("pausing", func() error { return s.Pause(ctx, dest("b"), true) })
 		case 19, 31, 47:
 			b.must("sweeping", func() error { _, err := s.Sweep(ctx); return err })
 		}
@@ -120,7 +129,7 @@ func (b *book) deliver(s *Store, end func(queue.Claim, queue.Attempt) error) {
 	ctx, cancel := context.WithDeadline(b.Context(), b.deadline)
 	defer cancel()
 	var c queue.Claim
-	b.must("claiming", func() (err error) { c, err = s.Claim(ctx, "a"); return err })
+	b.must("claiming", func() (err error) { c, err = s.Claim(ctx, dest("a")); return err })
 	var n int
 	fmt.Sscan(c.Delivery().Message.EventID, &n)
 	b.entries[n].done = true
@@ -136,7 +145,7 @@ func (b *book) audit(s *Store) {
 	for n := range b.entries {
 		e := &b.entries[n]
 		m, id := testMessage(uint32(n))
-		v, err := s.Accept(b.Context(), m, id, queue.To("a")...)
+		v, err := s.Accept(b.Context(), m, id, routesTo("a")...)
 		if err != nil {
 			b.Fatalf("%s: %v", b.name, err)
 		}
@@ -145,7 +154,7 @@ func (b *book) audit(s *Store) {
 		}
 		again[n] = v.Verdict == queue.New
 	}
-	if err := s.Pause(b.Context(), "b", false); err != nil {
+	if err := s.Pause(b.Context(), dest("b"), false); err != nil {
 		b.Fatal(err)
 	}
 	got, also := drain(b.T, s, "a"), drain(b.T, s, "b")
@@ -195,7 +204,7 @@ func (b *book) look(s *Store, n int) {
 		if d.Err != nil {
 			b.Errorf("%s: event %d: %v", b.name, n, d.Err)
 		}
-		if d.Destination == "b" {
+		if d.Destination == dest("b") {
 			continue
 		}
 		if ok := !e.purged && (d.State == e.state || e.done && d.State == queue.StateDelivered); !ok {
@@ -208,13 +217,13 @@ func (b *book) look(s *Store, n int) {
 func (b *book) clear(s *Store) {
 	for n := range b.entries {
 		if e := &b.entries[n]; e.state == queue.StateDead {
-			if err := s.Purge(b.Context(), e.id, "a"); err != nil {
+			if err := s.Purge(b.Context(), e.id, dest("a")); err != nil {
 				b.Errorf("%s: event %d: %v", b.name, n, err)
 			}
 		}
 	}
-	for _, lane := range []string{"a", "b", "endpoint"} {
-		s.Retain(lane, 0)
+	for _, destination := range []string{"a", "b", "endpoint"} {
+		s.Retain(dest(destination), 0)
 	}
 	if _, err := s.Sweep(b.Context()); err != nil {
 		b.Fatal(err)

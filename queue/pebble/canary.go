@@ -2,34 +2,30 @@ package pebble
 
 import (
 	"errors"
+	"slices"
+	"sync"
 
 	"github.com/cockroachdb/pebble/v2"
 
-	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
-
-// canaryText is the plain text of every canary.
-const canaryText = "hookwicket"
 
 // errWrongKey: none of the keys is one that the folder was encrypted with.
 var errWrongKey = errors.New("the folder is encrypted with another key: give that key after the new one, or alone")
 
-func canaryKey(name keyName) []byte { return append([]byte{kindCanary}, name[:]...) }
-
 // checkSeal sees to it that keys are not exchanged by mistake: a folder that is
 // encrypted takes a new key only beside one of those that it knows. Each first
-// key leaves a canary that tells it from others.
-func (s *Store) checkSeal(db *database, ring []sealKey) error {
+// key leaves a canary, which no other key opens.
+func (s *Store) checkSeal(db *engine.Database, ring record.Ring) error {
 	known, canaries := false, 0
-	err := each(db, kindCanary, func(k, v []byte) error {
-		if len(k) != 1+len(keyName{}) {
-			return errDamaged
+	err := each(db, record.KindCanary, func(k, v []byte) error {
+		opens, err := ring.OpensCanary(k, v)
+		if err == nil {
+			canaries++
+			known = known || opens
 		}
-		canaries++
-		for i := range ring {
-			known = known || opensCanary(&ring[i], k, v)
-		}
-		return nil
+		return err
 	})
 	switch {
 	case err != nil:
@@ -42,7 +38,7 @@ func (s *Store) checkSeal(db *database, ring []sealKey) error {
 	case canaries > 0 && !known:
 		return errWrongKey
 	}
-	key := canaryKey(ring[0].name)
+	key, v := ring.Canary()
 	_, closer, err := db.Get(key)
 	if err == nil {
 		return closer.Close()
@@ -53,39 +49,27 @@ func (s *Store) checkSeal(db *database, ring []sealKey) error {
 	if !errors.Is(err, pebble.ErrNotFound) {
 		return err
 	}
-	var only seal
-	one := ring[:1]
-	only.keys.Store(&one)
-	v := only.close(nil, bound(sealsCanary, queue.ID{}), func(b []byte) []byte { return append(b, canaryText...) })
 	return db.Set(key, v, pebble.Sync)
-}
-
-func opensCanary(key *sealKey, k, v []byte) bool {
-	var only seal
-	one := []sealKey{*key}
-	only.keys.Store(&one)
-	plain, err := only.open(v, bound(sealsCanary, queue.ID{}))
-	return err == nil && isSealed(v) && string(plain) == canaryText && keyName(k[1:]) == key.name
 }
 
 // reseal puts the learnt secrets under the first key. Unlike events they have no
 // end, so that the key before could never be taken away. A secret that cannot be
 // opened stays, and reading it returns an error.
-func (s *Store) reseal(db *database) error {
-	ring := s.seal.ring()
+func (s *Store) reseal(db *engine.Database) error {
+	ring := s.seal.Ring()
 	if len(ring) == 0 {
 		return nil
 	}
 	batch := db.NewBatch()
-	err := each(db, kindSecret, func(k, v []byte) error {
-		if secretSealedBy(&ring[0], v) {
+	err := each(db, record.KindSecret, func(k, v []byte) error {
+		if ring.SealsSecret(v) {
 			return nil
 		}
-		l, err := s.seal.openSecret(k, v)
+		l, err := s.seal.OpenSecret(k, v)
 		if err != nil {
 			return nil
 		}
-		return batch.Set(k, s.seal.secret(nil, k, l.at, l.secret), nil)
+		return batch.Set(k, s.seal.Secret(nil, k, l.At, l.Secret), nil)
 	})
 	if err != nil || batch.Empty() {
 		return errors.Join(err, batch.Close())
@@ -93,27 +77,43 @@ func (s *Store) reseal(db *database) error {
 	return batch.Commit(pebble.Sync)
 }
 
-// SetKeys exchanges the keys of Options.Keys. Events stay as they are and need
-// their key as long as they are kept.
-func (s *Store) SetKeys(keys [][]byte) error {
-	ring, err := newRing(keys)
+// setKeys exchanges the encryption keys if they differ. Events stay as they are and need
+// their key as long as they are kept. After an error the former keys stay in use.
+func (s *Store) setKeys(keys [][]byte) error {
+	ring, err := record.NewRing(keys)
 	if err != nil {
 		return err
 	}
 	s.secrets <- struct{}{}
-	defer func() { <-s.secrets }()
+	var writes sync.WaitGroup // those of direct can end after setKeys
+	defer func() {
+		go func() {
+			writes.Wait()
+			<-s.secrets
+		}()
+	}()
+	if slices.EqualFunc(ring, s.seal.Ring(), record.Key.Equal) {
+		return nil
+	}
 	db, err := s.enter()
 	if err != nil {
 		return err
 	}
-	defer db.leave()
-	if err := guarded(func() error { return s.checkSeal(db, ring) }); err != nil {
+	defer db.Leave()
+	write := func(f func() error) error {
+		writes.Add(1)
+		return db.Direct(func() error {
+			defer writes.Done()
+			return f()
+		})
+	}
+	if err := write(func() error { return s.checkSeal(db, ring) }); err != nil {
 		return err
 	}
-	s.seal.keys.Store(&ring)
-	s.later(s.unpark)
-	s.damage.keysChanged()
-	if err := guarded(func() error { return s.reseal(db) }); err != nil {
+	s.seal.Set(ring)
+	s.engine.Go(s.unpark)
+	s.keyless.Store(false) // the next missing key is reported
+	if err := write(func() error { return s.reseal(db) }); err != nil {
 		s.options.Logger.Warn("learnt secrets still need their key from before; the next start tries again", "error", err)
 	}
 	return nil

@@ -1,6 +1,7 @@
 package pebble
 
 import (
+	"encoding/binary"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -16,48 +17,61 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/check"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // TestCheckFinds breaks a sound folder in one way after another. Each has a name
 // of its own in the report.
 func TestCheckFinds(t *testing.T) {
-	var k keyBuffer
-	a, b := laneOf("a"), laneOf("b")
+	var k record.KeyBuffer
+	a, b := record.DigestOf("a"), record.DigestOf("b")
 	for _, c := range []struct {
 		want   string
 		damage func(db *pebble.DB, ids []queue.ID) error
 	}{
-		{noSummary, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(listKey(&k, a, ids[0]), nil) }},
-		{sumOfNone, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(messageKey(&k, ids[0]), nil) }},
-		{noMessage, func(db *pebble.DB, ids []queue.ID) error {
-			return errors.Join(db.Delete(messageKey(&k, ids[0]), nil), db.Delete(listKey(&k, a, ids[0]), nil))
+		{check.NoSummary, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(record.SummaryKey(&k, a, ids[0]), nil) }},
+		{check.SumOfNone, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(record.MessageKey(&k, ids[0]), nil) }},
+		{check.NoMessage, func(db *pebble.DB, ids []queue.ID) error {
+			return errors.Join(db.Delete(record.MessageKey(&k, ids[0]), nil), db.Delete(record.SummaryKey(&k, a, ids[0]), nil))
 		}},
-		{notByEvent, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(eventKey(&k, eventOf("1"), ids[1]), nil) }},
-		{eventTooMuch, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Set(eventKey(&k, eventOf("1"), queue.NewID(time.Now())), nil, nil)
+		{check.NotByEvent, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Delete(record.EventKey(&k, record.EventDigest("1"), ids[1]), nil)
 		}},
-		{notIndexed, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Delete(waitingKey(&k, b, position{receiptDue(ids[5]), ids[5]}), nil)
+		{check.EventTooMuch, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.EventKey(&k, record.EventDigest("1"), queue.NewID(time.Now())), nil, nil)
 		}},
-		{notExpected, func(db *pebble.DB, ids []queue.ID) error { return db.Set(deadKey(&k, b, ids[5]), []byte{9}, nil) }},
-		{standsForNone, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Set(standingKey(&k, queue.NewID(time.Now()), a), (&standing{stage: stageDead}).append(nil, box{}), nil)
+		{check.NotIndexed, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Delete(record.WaitingEntry(b, window.Position{Due: record.ReceiptDue(ids[5]), ID: ids[5]}).Key(&k), nil)
 		}},
-		{attemptOfNone, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Set(attemptKey(&k, ids[5], b, 1), appendAttempt(nil, &queue.Attempt{}, box{}), nil)
+		{check.NotExpected, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.Entry{Part: record.KindDead, Destination: b, ID: ids[5]}.Key(&k), []byte{9}, nil)
 		}},
-		{badMessage, func(db *pebble.DB, ids []queue.ID) error { return db.Set(messageKey(&k, ids[2]), []byte("?"), nil) }},
-		{badSummary, func(db *pebble.DB, ids []queue.ID) error { return db.Set(listKey(&k, a, ids[2]), []byte{0xff}, nil) }},
-		{badStanding, func(db *pebble.DB, ids []queue.ID) error { return db.Set(standingKey(&k, ids[2], a), []byte{99}, nil) }},
-		{badSeal, func(db *pebble.DB, ids []queue.ID) error {
-			s, err := newSeal([][]byte{testSealKey(1)})
-			return errors.Join(err, db.Set(messageKey(&k, ids[2]), s.message(nil, &queue.Message{ID: ids[2]}), nil))
+		{check.StandsForNone, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.DeliveryKey(&k, queue.NewID(time.Now()), a), (&record.Delivery{Stage: record.StageDead}).Append(nil, record.Box{}), nil)
 		}},
-		{badName, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(nameKey(&k, b), nil) }},
-		{badKey, func(db *pebble.DB, ids []queue.ID) error { return db.Set([]byte{kindDead, 1}, nil, nil) }},
-		{badSecret, func(db *pebble.DB, ids []queue.ID) error { return db.Set(secretKey("a", "x"), []byte{1}, nil) }},
-		{keyUnswept, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Set(dedupeKey(&k, queue.Key{7}), make([]byte, 8), nil)
+		{check.AttemptOfNone, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.AttemptKey(&k, ids[5], b, 1), record.AppendAttempt(nil, &queue.Attempt{}, record.Box{}), nil)
+		}},
+		{check.BadMessage, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.MessageKey(&k, ids[2]), []byte("?"), nil)
+		}},
+		{check.BadSummary, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.SummaryKey(&k, a, ids[2]), []byte{0xff}, nil)
+		}},
+		{check.BadStanding, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.DeliveryKey(&k, ids[2], a), []byte{99}, nil)
+		}},
+		{check.BadSeal, func(db *pebble.DB, ids []queue.ID) error {
+			s, err := record.NewSeal([][]byte{testSealKey(1)})
+			return errors.Join(err, db.Set(record.MessageKey(&k, ids[2]), testRecord(s, &queue.Message{ID: ids[2]}), nil))
+		}},
+		{check.BadName, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(record.NameKey(&k, b), nil) }},
+		{check.BadKey, func(db *pebble.DB, ids []queue.ID) error { return db.Set([]byte{record.KindDead, 1}, nil, nil) }},
+		{check.BadSecret, func(db *pebble.DB, ids []queue.ID) error { return db.Set(record.SecretKey("a", "x"), []byte{1}, nil) }},
+		{check.KeyTooShort, func(db *pebble.DB, ids []queue.ID) error {
+			return db.Set(record.DedupeKey(&k, 7, queue.Key{7}), binary.BigEndian.AppendUint64(nil, 8), nil)
 		}},
 	} {
 		t.Run(c.want, func(t *testing.T) {
@@ -67,7 +81,7 @@ func TestCheckFinds(t *testing.T) {
 				t.Fatal(err)
 			}
 			ids := acceptNumbered(t, s, 8, "a", "b")
-			claim, err := s.Claim(t.Context(), "a")
+			claim, err := s.Claim(t.Context(), dest("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -77,7 +91,7 @@ func TestCheckFinds(t *testing.T) {
 			if err := s.Close(); err != nil {
 				t.Fatal(err)
 			}
-			if report, err := checkFS(mem, "queue", nil, nil, time.Now()); err != nil || !report.Sound() {
+			if report, err := check.Run(check.Options{FS: mem, Dir: "queue"}); err != nil || !report.Sound() {
 				t.Fatalf("before: %+v, %v", report, err)
 			}
 			raw(t, mem, func(db *pebble.DB) {
@@ -85,11 +99,11 @@ func TestCheckFinds(t *testing.T) {
 					t.Fatal(err)
 				}
 			})
-			report, err := checkFS(mem, "queue", nil, nil, time.Now())
+			report, err := check.Run(check.Options{FS: mem, Dir: "queue"})
 			if err != nil || report.Sound() {
 				t.Fatalf("%+v, %v", report, err)
 			}
-			found := slices.ContainsFunc(report.Problems, func(p Problem) bool { return p.What == c.want && p.Count <= 2 && len(p.Examples) == int(p.Count) })
+			found := slices.ContainsFunc(report.Problems, func(p check.Problem) bool { return p.What == c.want && p.Count <= 2 && len(p.Examples) == int(p.Count) })
 			if !found {
 				t.Errorf("got %+v", report.Problems)
 			}
@@ -110,15 +124,15 @@ func TestCheckFinds(t *testing.T) {
 // TestCheckChangesNothing compares the folder's files before and after.
 func TestCheckChangesNothing(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "queue")
-	if _, err := Check(dir, nil, nil); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) {
+	if _, err := check.Run(check.Options{Dir: dir}); !errors.Is(err, fs.ErrNotExist) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("no folder: %v", err)
 	}
-	s, err := Open(Options{Dir: dir, Keys: [][]byte{testSealKey(1)}})
+	s, err := Open(Options{Dir: dir, Settings: sealedBy(testSealKey(1))})
 	if err != nil {
 		t.Fatal(err)
 	}
 	acceptNumbered(t, s, 3, "a")
-	if _, err := Check(dir, nil, nil); !errors.Is(err, queue.ErrLocked) {
+	if _, err := check.Run(check.Options{Dir: dir}); !errors.Is(err, queue.ErrLocked) {
 		t.Errorf("while it is open: %v", err)
 	}
 	if err := s.Close(); err != nil {
@@ -132,11 +146,11 @@ func TestCheckChangesNothing(t *testing.T) {
 		}
 		before := filesOf(t, dir)
 		calls := 0
-		report, err := Check(dir, [][]byte{testSealKey(1)}, func(done, total int64) {
+		report, err := check.Run(check.Options{Dir: dir, Keys: [][]byte{testSealKey(1)}, Progress: func(done, total int64) {
 			if calls++; done > total {
 				t.Errorf("%d of %d", done, total)
 			}
-		})
+		}})
 		if err != nil || !report.Sound() || report.Messages != 3 || report.Sealed != 3 || report.Keys != 3 || calls == 0 {
 			t.Errorf("%+v, %v", report, err)
 		}
@@ -147,8 +161,8 @@ func TestCheckChangesNothing(t *testing.T) {
 			t.Errorf("%s, %v", b, err)
 		}
 	}
-	report, err := Check(dir, nil, nil)
-	if err != nil || len(report.Problems) != 1 || report.Problems[0].What != badSeal || report.Problems[0].Count != 3 {
+	report, err := check.Run(check.Options{Dir: dir})
+	if err != nil || len(report.Problems) != 1 || report.Problems[0].What != check.BadSeal || report.Problems[0].Count != 3 {
 		t.Errorf("without the key: %+v, %v", report, err)
 	}
 }
@@ -173,7 +187,7 @@ func filesOf(t *testing.T, dir string) string {
 		if e.Name() == "LOCK" {
 			at = time.Time{} // to take it touches it
 		}
-		fmt.Fprintln(&all, e.Name(), info.Mode(), at, len(content), laneOf(string(content)))
+		fmt.Fprintln(&all, e.Name(), info.Mode(), at, len(content), record.DigestOf(string(content)))
 	}
 	return all.String()
 }
@@ -193,7 +207,7 @@ func TestUnknownFormat(t *testing.T) {
 		}
 		set := func(f string) {
 			raw(t, mem, func(db *pebble.DB) {
-				if err := db.Set([]byte{kindFormat}, []byte(f), nil); err != nil {
+				if err := db.Set([]byte{record.KindFormat}, []byte(f), nil); err != nil {
 					t.Fatal(err)
 				}
 			})
@@ -201,13 +215,13 @@ func TestUnknownFormat(t *testing.T) {
 		set(held)
 		_, first := Open(small(mem))
 		_, second := Open(small(mem)) // the lock was given back
-		_, third := checkFS(mem, "queue", nil, nil, time.Now())
+		_, third := check.Run(check.Options{FS: mem, Dir: "queue"})
 		for _, err := range []error{first, second, third} {
-			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", held)) || !strings.Contains(err.Error(), fmt.Sprintf("%q", format)) {
+			if err == nil || !strings.Contains(err.Error(), fmt.Sprintf("%q", held)) || !strings.Contains(err.Error(), fmt.Sprintf("%q", record.Format)) {
 				t.Errorf("%s: %v", held, err)
 			}
 		}
-		set(format)
+		set(record.Format)
 		if s, err = Open(small(mem)); err != nil {
 			t.Fatal(err)
 		}

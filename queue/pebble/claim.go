@@ -9,30 +9,32 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // claim is a delivery that a worker, or an operation of a person, holds.
 //
 // Invariants:
 //
-//   - While the claim is not ended, lane.busy[id] is the claim, and the delivery is
-//     neither in the window nor the head of a line that can be claimed.
-//   - The fields before place belong to the holder. settle and reconcile run on other
-//     goroutines and change the others under the lane's lock.
+//   - While the claim is not ended, Claim is the one of the destination's window, and the
+//     window gives the delivery to nobody else.
+//   - The fields before Claim belong to the holder. settle and AdoptLocked run on other
+//     goroutines and change the others under the destination's lock.
 //   - A claim writes nothing. On disk its delivery is a waiting one until a mark.
 type claim struct {
-	store    *Store
-	lane     *lane
-	delivery queue.Delivery
-	standing standing
-	touched  bool    // the standing has a record on disk
-	flight   *flight // the message, until the claim ends
-	unsure   bool    // a failed mark may have written its attempt all the same
+	store       *Store
+	destination *destination
+	delivery    queue.Delivery
+	stored      record.Delivery
+	touched     bool    // the state has a record on disk
+	flight      *flight // the message, until the claim ends
+	unsure      bool    // a failed mark may have written its attempt all the same
 
-	// The lane's lock guards the rest. reconcile changes place and gone when the
-	// database is replaced.
-	place
-	gone  bool // not waiting on disk any more: a mark that returned an error was kept
+	// The destination's lock guards the rest. AdoptLocked changes the window's claim when the
+	// database is replaced. It is gone if a mark that returned an error was kept.
+	window.Claim
 	let   bool // Release was called while a mark is being written
 	phase phase
 }
@@ -54,19 +56,19 @@ var (
 )
 
 // Claim implements [queue.Store].
-func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, error) {
-	l, err := s.lane(destination)
+func (s *Store) Claim(ctx context.Context, destination queue.Destination) (queue.Claim, error) {
+	d, err := s.destination(destination)
 	if err != nil {
 		return nil, err
 	}
 	for {
 		if err := ctx.Err(); err != nil {
-			l.mu.Lock()
-			l.stirLocked() // this call may just have been woken: wake another
-			l.mu.Unlock()
+			d.Lock()
+			d.StirLocked() // this call may just have been woken: wake another
+			d.Unlock()
 			return nil, context.Cause(ctx)
 		}
-		c, wait, err := s.tryClaim(l)
+		c, wait, err := s.tryClaim(d)
 		if err != nil {
 			return nil, err
 		}
@@ -79,9 +81,9 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 		select {
 		case <-wait:
 		case <-ctx.Done():
-			l.mu.Lock()
-			l.unwaitLocked(wait)
-			l.mu.Unlock()
+			d.Lock()
+			d.UnwaitLocked(wait)
+			d.Unlock()
 			return nil, context.Cause(ctx)
 		}
 	}
@@ -89,123 +91,59 @@ func (s *Store) Claim(ctx context.Context, destination string) (queue.Claim, err
 
 // tryClaim claims a due delivery, or returns the channel to wait for. It returns
 // neither after a search or a scan: the caller calls it again. Searches and scans
-// run without the lane's lock, one scan and one search of a line at a time.
-func (s *Store) tryClaim(l *lane) (*claim, chan struct{}, error) {
+// run without the destination's lock, one scan and one search of an order key at a time.
+func (s *Store) tryClaim(d *destination) (*claim, chan struct{}, error) {
 	db, err := s.enter()
 	if err != nil {
 		return nil, nil, err
 	}
-	defer db.leave()
-	l.mu.Lock()
-	if r := l.searchLocked(); r != nil {
-		l.mu.Unlock()
-		found, rest, err := inLine(db, l.id, r)
-		s.setAside(db)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.searchedLocked(r, found, rest, err)
+	defer db.Leave()
+	d.Lock()
+	if read, err := d.FillLocked(index{s, db, d.id}); read {
+		defer d.Unlock()
 		if err != nil {
 			return nil, nil, unavailable(err)
 		}
 		return nil, nil, nil
 	}
-	if l.starvedLocked() {
-		l.scanning = true
-		from := l.bound
-		l.mu.Unlock()
-		found, rest, err := scan(db, l.id, from)
-		s.setAside(db)
-		l.mu.Lock()
-		defer l.mu.Unlock()
-		l.scannedLocked(found, rest, err)
-		if err != nil {
-			return nil, nil, unavailable(err)
-		}
-		return nil, nil, nil
-	}
-	c, message := l.nextLocked(s.due())
+	c, message := d.nextLocked(s.due())
 	if c == nil {
-		defer l.mu.Unlock()
-		return nil, l.waitLocked(), nil
+		defer d.Unlock()
+		return nil, d.WaitLocked(), nil
 	}
-	l.mu.Unlock()
+	d.Unlock()
 	c, err = s.fill(db, c, message)
 	return c, nil, err
-}
-
-// scan reads up to windowSize waiting deliveries from the index. rest is the position
-// of the next one, or end.
-func scan(db *database, lane laneID, from position) (found []position, rest position, err error) {
-	var lower, upper keyBuffer
-	rest = end
-	err = db.walk(waitingKey(&lower, lane, from), waitingKey(&upper, lane, end), func(k, _ []byte) error {
-		_, p, err := splitWaiting(k)
-		if err != nil {
-			return err
-		}
-		if len(found) == windowSize {
-			rest = p
-			return errEnough
-		}
-		found = append(found, p)
-		return nil
-	})
-	return found, rest, err
-}
-
-// lookAhead is how many deliveries a search reads of a line. One is the head, one
-// shows that the line goes on, and the others allow for deliveries being accepted.
-const lookAhead = 8
-
-// inLine reads the first deliveries of a line from r.from on. rest is true if there are
-// more.
-func inLine(db *database, lane laneID, r *search) (found []position, rest bool, err error) {
-	var lower, upper keyBuffer
-	from := lineKey(&lower, lane, r.line.order, r.from)
-	to := append(lineKey(&upper, lane, r.line.order, end.id), 0)
-	err = db.walk(from, to, func(k, v []byte) error {
-		_, p, _, err := splitLine(k, v)
-		if err != nil {
-			return err
-		}
-		if len(found) == lookAhead {
-			rest = true
-			return errEnough
-		}
-		found = append(found, p.position)
-		return nil
-	})
-	return found, rest, err
 }
 
 // fill completes a claim with its message. It returns neither claim nor error if the
 // message cannot be delivered: a damaged one becomes a dead letter, one without its
 // key is parked. Both make way for the deliveries behind them.
-func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
+func (s *Store) fill(db *engine.Database, c *claim, x *fresh) (*claim, error) {
 	c.store = s
 	err := s.locate(db, c, x)
 	var m *queue.Message
 	if err == nil {
 		m, err = c.flight.open(func() (*queue.Message, error) {
-			record, err := message(db, c.id)
+			stored, err := message(db, c.ID)
 			if err != nil {
 				return nil, err
 			}
-			return s.seal.openMessage(c.id, record)
+			return s.seal.OpenMessage(c.ID, stored)
 		})
 	}
 	switch {
 	case err == nil:
 		c.delivery = queue.Delivery{
-			Message: m, Destination: c.lane.name, Attempts: c.standing.attempts,
-			Last: c.standing.last, Redelivered: unnanos(c.standing.redelivered),
+			Message: m, Destination: c.destination.name, Attempts: c.stored.Attempts,
+			Last: c.stored.Brief(), Redelivered: record.Time(c.stored.Redelivered),
 		}
 		return c, nil
-	case errors.Is(err, errNoKey):
-		s.damage.noKey(err)
+	case errors.Is(err, record.ErrNoKey):
+		s.noKey(err)
 		err = c.postpone()
 	case isDamage(err), errors.Is(err, pebble.ErrNotFound):
-		s.noteMessage(db, c.id, err)
+		s.noteMessage(db, c.ID, err)
 		err = c.Bury(queue.Attempt{At: s.now(), Error: "unreadable: " + err.Error()})
 	default:
 		err = unavailable(err)
@@ -216,31 +154,31 @@ func (s *Store) fill(db *database, c *claim, x *fresh) (*claim, error) {
 	return nil, err
 }
 
-// locate reads the standing of a delivery and joins the flight of its message. A
+// locate reads the state of a delivery and joins the flight of its message. A
 // fresh delivery has both in memory.
-func (s *Store) locate(db *database, c *claim, x *fresh) error {
-	c.standing = standing{order: c.order}
+func (s *Store) locate(db *engine.Database, c *claim, x *fresh) error {
+	c.stored = record.Delivery{Order: c.Order}
 	if x != nil {
 		x.flight.take()
-		c.flight, c.standing.size, c.touched = x.flight, x.size, x.touched
+		c.flight, c.stored.Size, c.touched = x.flight, x.size, x.touched
 		return nil
 	}
-	c.flight = s.flights.board(c.id)
-	var b keyBuffer
-	v, closer, err := db.Get(c.place.key(&b, c.lane.id))
+	c.flight = s.flights.board(c.ID)
+	var b record.KeyBuffer
+	v, closer, err := db.Get(record.EntryOf(c.destination.id, c.Waiting).Key(&b))
 	if err != nil {
 		return err
 	}
-	size := c.place.size(v)
+	size := record.DecodeSize(v)
 	if err := closer.Close(); err != nil {
 		return err
 	}
-	c.standing, c.touched, err = s.standing(db, c.id, c.lane.id)
+	c.stored, c.touched, err = s.delivery(db, c.ID, c.destination.id)
 	if isDamage(err) {
-		s.options.Logger.Error("the state of a delivery is damaged; it starts over", "message", c.id, "destination", c.lane.name, "error", err)
-		c.standing, c.touched, err = standing{}, true, nil
+		s.options.Logger.Error("the state of a delivery is damaged; it starts over", "message", c.ID, "destination", c.destination.name, "error", err)
+		c.stored, c.touched, err = record.Delivery{}, true, nil
 	}
-	c.standing.stage, c.standing.size, c.standing.order = stageWaiting, size, c.order
+	c.stored.Stage, c.stored.Size, c.stored.Order = record.StageWaiting, size, c.Order
 	return err
 }
 
@@ -249,31 +187,31 @@ func (c *claim) Delivery() *queue.Delivery { return &c.delivery }
 
 // Done implements [queue.Claim].
 func (c *claim) Done(a queue.Attempt) error {
-	return c.end("done", a, func(x *change) { x.ends(stageDelivered, goneDelivered) })
+	return c.end("done", a, func(x *change) { x.ends(record.StageDelivered, record.GoneDelivered) })
 }
 
 // Retry implements [queue.Claim].
 func (c *claim) Retry(at time.Time, a queue.Attempt) error {
-	return c.end("retry", a, func(x *change) { x.to.due = c.store.dueAt(at) })
+	return c.end("retry", a, func(x *change) { x.to.Due = c.store.dueAt(at) })
 }
 
 // Bury implements [queue.Claim].
 func (c *claim) Bury(a queue.Attempt) error {
-	return c.end("bury", a, func(x *change) { x.ends(stageDead, 0) })
+	return c.end("bury", a, func(x *change) { x.ends(record.StageDead, 0) })
 }
 
 // postpone parks the delivery without counting an attempt.
 func (c *claim) postpone() error {
-	return c.mark(nil, func(x *change) { x.to.due = parkedAt(c.store.dueAt(c.store.now().Add(keyPause))) })
+	return c.mark(nil, func(x *change) { x.to.Due = parkedAt(c.store.dueAt(c.store.now().Add(keyPause))) })
 }
 
 // Release implements [queue.Claim]. Nothing is written: on disk a claimed delivery
 // looks like a waiting one. If a mark is still being written after its caller has
 // left, as on a full disk, settle releases the claim when the outcome is known.
 func (c *claim) Release() error {
-	l := c.lane
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	d := c.destination
+	d.Lock()
+	defer d.Unlock()
 	if c.phase == marking && !c.let {
 		c.let = true
 		return nil
@@ -288,15 +226,15 @@ func (c *claim) Release() error {
 	return nil
 }
 
-// releaseLocked makes the delivery wait again. The lane is locked.
+// releaseLocked makes the delivery wait again. The destination is locked.
 func (c *claim) releaseLocked() {
-	c.lane.endedLocked(c)
-	if !c.gone {
-		c.lane.insertLocked(entry{place: c.place})
+	c.destination.endedLocked(c)
+	if !c.Gone {
+		c.destination.InsertLocked(window.Entry{Waiting: c.Waiting})
 	}
 }
 
-// readyLocked returns an error unless the claim can be ended now. The lane is locked.
+// readyLocked returns an error unless the claim can be ended now. The destination is locked.
 func (c *claim) readyLocked() error {
 	switch {
 	case c.phase == ended || c.let:
@@ -317,8 +255,8 @@ func (c *claim) end(what string, a queue.Attempt, to func(*change)) error {
 }
 
 func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
-	if c.store.space.scarce.Load() {
-		return unavailable(errDiskFull) // the rest of the space is for removals
+	if c.store.engine.Scarce() {
+		return unavailable(engine.ErrDiskFull) // the rest of the space is for removals
 	}
 	db, err := c.store.enter()
 	if err != nil {
@@ -326,7 +264,7 @@ func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 	}
 	was, proceed, err := c.startMark()
 	if !proceed {
-		db.leave()
+		db.Leave()
 		return err
 	}
 	x := c.change(was)
@@ -335,51 +273,52 @@ func (c *claim) mark(a *queue.Attempt, to func(*change)) error {
 	unlock, err := x.lock()
 	if err != nil {
 		c.settle(x, err)
-		db.leave()
+		db.Leave()
 		return unavailable(err)
 	}
 	batch := db.NewBatch()
 	if err := x.build(db, batch); err != nil {
 		unlock()
 		c.settle(x, err)
-		db.leave()
+		db.Leave()
 		return unavailable(err)
 	}
-	err = db.commit(context.Background(), c.store.disk, batch, false, func(err error) {
+	err = db.Commit(context.Background(), batch, false, func(err error) {
 		unlock()
 		c.settle(x, err)
 	})
 	if err != nil {
 		return err
 	}
-	c.lane.mu.Lock()
-	defer c.lane.mu.Unlock()
+	c.destination.Lock()
+	defer c.destination.Unlock()
 	c.phase = ended
 	return nil
 }
 
 // change returns a change of the claimed delivery that changes nothing yet.
-func (c *claim) change(at place) *change {
-	x := &change{store: c.store, lane: c.lane, id: at.id, from: c.standing, touched: c.touched}
-	x.from.due, x.from.order = at.due, at.order
+func (c *claim) change(at window.Waiting) *change {
+	x := &change{store: c.store, destination: c.destination, id: at.ID, from: c.stored, touched: c.touched}
+	x.from.Due, x.from.Order = at.Due, at.Order
 	x.to = x.from
 	if c.unsure {
-		// This mark overwrites the attempt of the failed one, or a removal deletes it.
+		// The failed mark may have written the record of the attempt before it. This mark
+		// writes the same again, or a removal deletes it.
 		x.touched = true
-		x.from.written++
+		x.from.Written++
 	}
 	if m := c.delivery.Message; m != nil {
-		x.endpoint = laneOf(m.Endpoint)
+		x.endpoint = record.DigestOf(m.Endpoint)
 	}
 	return x
 }
 
 // startMark begins a mark. proceed is false if there is nothing to write: the mark
 // before was kept after all, or the delivery is gone.
-func (c *claim) startMark() (was place, proceed bool, err error) {
-	l := c.lane
-	l.mu.Lock()
-	defer l.mu.Unlock()
+func (c *claim) startMark() (was window.Waiting, proceed bool, err error) {
+	d := c.destination
+	d.Lock()
+	defer d.Unlock()
 	if err := c.readyLocked(); err != nil {
 		return was, false, err
 	}
@@ -387,21 +326,21 @@ func (c *claim) startMark() (was place, proceed bool, err error) {
 		c.phase = ended
 		return was, false, nil
 	}
-	if c.gone {
-		l.endedLocked(c)
+	if c.Gone {
+		d.endedLocked(c)
 		c.phase = ended
 		return was, false, nil
 	}
 	c.phase = marking
-	return c.place, true, nil
+	return c.Waiting, true, nil
 }
 
 // settle applies the outcome of a mark to memory. It runs on the goroutine of mark, or
 // on that of outlast after mark has returned.
 func (c *claim) settle(x *change, err error) {
-	l := c.lane
-	l.mu.Lock()
-	defer l.mu.Unlock()
+	d := c.destination
+	d.Lock()
+	defer d.Unlock()
 	if err != nil {
 		c.phase, c.unsure = holding, true
 		if c.let {
@@ -411,20 +350,20 @@ func (c *claim) settle(x *change, err error) {
 		return
 	}
 	c.phase = marked
-	l.endedLocked(c)
+	d.endedLocked(c)
 	x.doneLocked()
-	if x.to.stage == stageWaiting {
-		l.insertLocked(entry{place: x.to.place(c.id)})
+	if x.to.Stage == record.StageWaiting {
+		d.InsertLocked(window.Entry{Waiting: x.to.Waiting(c.ID)})
 	}
 }
 
 // message reads a message's bytes.
-func message(db *database, id queue.ID) ([]byte, error) {
-	var b keyBuffer
-	v, closer, err := db.Get(messageKey(&b, id))
+func message(db *engine.Database, id queue.ID) ([]byte, error) {
+	var b record.KeyBuffer
+	v, closer, err := db.Get(record.MessageKey(&b, id))
 	if err != nil {
 		return nil, err
 	}
-	record := append(make([]byte, 0, len(v)), v...)
-	return record, closer.Close()
+	stored := append(make([]byte, 0, len(v)), v...)
+	return stored, closer.Close()
 }

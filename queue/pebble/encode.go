@@ -6,6 +6,7 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 // largeMessage is from how many bytes of body on a message is written straight
@@ -18,11 +19,11 @@ type encoded struct {
 	id    queue.ID
 	plain []byte // all of it, or without the body where that is large
 	body  []byte
-	seal  *seal // as it was when the size was told
+	seal  *record.Seal // as it was when the size was told
 }
 
 func (s *Store) encode(m *queue.Message) encoded {
-	e := encoded{id: m.ID, seal: s.seal.still()}
+	e := encoded{id: m.ID, seal: s.seal.Still()}
 	if len(m.Body) < largeMessage {
 		e.plain = queue.AppendMessage(make([]byte, 0, queue.EncodedSize(m)), m)
 		return e
@@ -34,7 +35,7 @@ func (s *Store) encode(m *queue.Message) encoded {
 }
 
 // size is that of the record.
-func (e *encoded) size() int { return len(e.plain) + len(e.body) + e.seal.overhead() }
+func (e *encoded) size() int { return len(e.plain) + len(e.body) + e.seal.Overhead() }
 
 // An empty batch begins with a header of so many zeros. The rest of
 // the batch of a large message takes at most batchRest, unless there are very many
@@ -53,14 +54,14 @@ func (e *encoded) put(batch *pebble.Batch) error {
 			return err
 		}
 	}
-	var k keyBuffer
-	key := messageKey(&k, e.id)
+	var k record.KeyBuffer
+	key := record.MessageKey(&k, e.id)
 	op := batch.SetDeferred(len(key), e.size())
 	copy(op.Key, key)
-	record := e.seal.close(op.Value[:0], bound(sealsMessage, e.id), func(b []byte) []byte {
+	content := e.seal.Message(op.Value[:0], e.id, func(b []byte) []byte {
 		return append(append(b, e.plain...), e.body...)
 	})
-	if len(record) != len(op.Value) || &record[0] != &op.Value[0] {
+	if len(content) != len(op.Value) || &content[0] != &op.Value[0] {
 		return errors.New("a record is not as long as was told") // cannot happen
 	}
 	return op.Finish()

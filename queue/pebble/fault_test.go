@@ -14,6 +14,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 )
 
 const faultPatience = 20 * time.Second
@@ -32,9 +33,41 @@ func (w testWriter) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
+// sealedBy returns default settings with encryption keys.
+func sealedBy(keys ...[]byte) queue.Settings {
+	set := queue.DefaultSettings()
+	set.Keys = keys
+	return set
+}
+
+// dest makes a destination of its text.
+func dest(s string) queue.Destination { return queue.ParseDestination(s) }
+
+// routesTo makes plain routes to destinations.
+func routesTo(destinations ...string) []queue.Route {
+	routes := make([]queue.Route, len(destinations))
+	for i, d := range destinations {
+		routes[i].Destination = dest(d)
+	}
+	return routes
+}
+
 // small makes a store whose memtables fill within a test.
 func small(fs vfs.FS) Options {
-	return Options{Dir: "queue", FS: fs, memTableSize: 64 << 10, freshSize: 16 << 10, stallLimit: 20 * time.Millisecond}
+	return Options{Dir: "queue", FS: fs, Settings: queue.DefaultSettings(), freshSize: 16 << 10, tuning: engine.Tuning{MemTableSize: 64 << 10, StallLimit: 20 * time.Millisecond}}
+}
+
+// onDatabase runs f on the current database of a store.
+func onDatabase(t *testing.T, s *Store, f func(*engine.Database) error) {
+	t.Helper()
+	db, err := s.enter()
+	if err == nil {
+		defer db.Leave()
+		err = f(db)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 func testMessage(n uint32) (*queue.Message, queue.Identity) {
@@ -52,9 +85,9 @@ func testKey(n uint32) queue.Key {
 func drain(t *testing.T, s *Store, destination string) map[string]int {
 	t.Helper()
 	got := make(map[string]int)
-	for s.Stats().Destinations[destination].Waiting > 0 {
+	for s.Stats().Destinations[dest(destination)].Waiting > 0 {
 		ctx, cancel := context.WithTimeout(t.Context(), faultPatience)
-		c, err := s.Claim(ctx, destination)
+		c, err := s.Claim(ctx, dest(destination))
 		cancel()
 		if err != nil {
 			t.Fatal("claiming: ", err)
@@ -77,7 +110,7 @@ func drain(t *testing.T, s *Store, destination string) map[string]int {
 //
 // With the race detector each write fails in one of the four ways.
 func TestEveryFault(t *testing.T) {
-	for n, retention := range []time.Duration{time.Hour, -1} {
+	for n, retention := range []time.Duration{time.Hour, 0} {
 		for k, cause := range []error{syscall.EIO, syscall.ENOSPC} {
 			t.Run(fmt.Sprint(cause, " ", retention), func(t *testing.T) {
 				t.Parallel()
@@ -111,8 +144,8 @@ func faultAt(t *testing.T, i int32, cause error, retention time.Duration) bool {
 	}))
 	b := &book{T: t, name: fmt.Sprint("fault ", i), deadline: time.Now().Add(faultPatience)}
 	o := small(fs)
-	o.MaxRetained, o.Retention = 8<<10, retention
-	b.unkept = retention < 0
+	o.Settings.MaxRetained, o.Settings.Retention = 8<<10, retention
+	b.unkept = retention == 0
 	s, err := Open(o)
 	if err == nil {
 		b.work(s)

@@ -8,12 +8,12 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// keyFilter tells nearly every key that is not recorded from those that may be,
+// keyFilter excludes nearly every key that is not recorded,
 // at the cost of one cache line instead of a search in the database. Most events
 // are new.
 //
 // It never says no to a recorded key. A key is added when its commit has ended,
-// whatever came of it, and before its stripe is let go: nobody else decides on
+// with any outcome, and before its stripe is released: no other goroutine decides on
 // the key until then. While a filter is loaded from disk, keys are added to it
 // and to the one in use; the scan begins after that, so it finds those before.
 type keyFilter struct {
@@ -29,7 +29,7 @@ func (k *keyFilter) mayHave(key queue.Key) bool {
 	return f == nil || f.has(key)
 }
 
-// add adds a key and tells whether a larger filter is due. The one being loaded
+// add adds a key and reports whether a larger filter is due. The one being loaded
 // comes first: the other way round, it could be put into use in between.
 func (k *keyFilter) add(key queue.Key) (crowded bool) {
 	next := k.next.Load()
@@ -45,12 +45,12 @@ func (k *keyFilter) add(key queue.Key) (crowded bool) {
 
 // load puts a filter with all recorded keys into use. each begins a scan of the
 // keys on disk and calls its argument for every one until that returns false; it
-// tells whether it has seen them all.
+// reports whether it has seen them all.
 func (k *keyFilter) load(each func(add func(queue.Key) bool) bool) {
 	for capacity := int64(firstCapacity); ; capacity *= 2 {
 		f := newFilter(capacity)
 		if !k.next.CompareAndSwap(nil, f) {
-			return // somebody else is at it
+			return // another goroutine loads it
 		}
 		crowded := false
 		complete := each(func(key queue.Key) bool {
@@ -85,16 +85,16 @@ func newFilter(capacity int64) *filter {
 	return &filter{capacity: capacity, blocks: make([]block, 1<<bits.Len64(max(n, 1)-1))}
 }
 
-// place returns the key's block, and a number whose every nine bits name a bit
+// locate returns the key's block, and a number whose every nine bits name a bit
 // in it. Keys are halves of digests: any of their bits are as good as a hash.
-func (f *filter) place(key queue.Key) (b *block, probes uint64) {
+func (f *filter) locate(key queue.Key) (b *block, probes uint64) {
 	i := binary.LittleEndian.Uint64(key[:8]) & uint64(len(f.blocks)-1)
 	return &f.blocks[i], binary.LittleEndian.Uint64(key[8:])
 }
 
 // add adds a key and returns how many were added so far.
 func (f *filter) add(key queue.Key) int64 {
-	b, probes := f.place(key)
+	b, probes := f.locate(key)
 	for range 6 {
 		atomic.OrUint64(&b[probes>>6&7], 1<<(probes&63))
 		probes >>= 9
@@ -103,7 +103,7 @@ func (f *filter) add(key queue.Key) int64 {
 }
 
 func (f *filter) has(key queue.Key) bool {
-	b, probes := f.place(key)
+	b, probes := f.locate(key)
 	for range 6 {
 		if atomic.LoadUint64(&b[probes>>6&7])>>(probes&63)&1 == 0 {
 			return false

@@ -63,11 +63,11 @@ type flight struct {
 
 // launch keeps a message from its acceptance on, for so many deliveries. The
 // record is in the plain form. nil: there is no room for it.
-func (f *flights) launch(id queue.ID, record []byte, deliveries int) *flight {
-	if !f.fresh.take(len(record)) {
+func (f *flights) launch(id queue.ID, stored []byte, deliveries int) *flight {
+	if !f.fresh.take(len(stored)) {
 		return nil
 	}
-	x := &flight{flights: f, id: id, size: int64(len(record)), record: record, kept: deliveries}
+	x := &flight{flights: f, id: id, size: int64(len(stored)), record: stored, kept: deliveries}
 	if deliveries > 1 {
 		s := f.shard(id)
 		s.mu.Lock()
@@ -113,7 +113,7 @@ func (x *flight) change(kept, claims int) {
 	s.settleLocked(x)
 }
 
-// open returns the message, which read gets from the disk for the first who asks
+// open returns the message, which read gets from the disk for the first caller
 // unless it is in memory since its acceptance.
 func (x *flight) open(read func() (*queue.Message, error)) (*queue.Message, error) {
 	x.once.Do(func() {

@@ -13,6 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 func destinations(n int) (names []string) {
@@ -37,7 +38,7 @@ func claimAll(t *testing.T, s *Store, names []string) []queue.Claim {
 			ctx, cancel := context.WithTimeout(t.Context(), faultPatience)
 			defer cancel()
 			var err error
-			if claims[i], err = s.Claim(ctx, name); err != nil {
+			if claims[i], err = s.Claim(ctx, dest(name)); err != nil {
 				t.Error(err)
 			}
 		})
@@ -64,14 +65,14 @@ func (f *flights) count() (n int) {
 func TestOneBody(t *testing.T) {
 	for name, size := range map[string]int{"small": 64 << 10, "large": 25 << 20} {
 		t.Run(name, func(t *testing.T) {
-			s, err := Open(Options{Dir: t.TempDir(), Logger: testLogger(t)})
+			s, err := Open(Options{Dir: t.TempDir(), Settings: queue.DefaultSettings(), Logger: testLogger(t)})
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
 			names := destinations(10)
 			m := big(size)
-			if _, err := s.Accept(t.Context(), m, queue.Identity{}, queue.To(names...)...); err != nil {
+			if _, err := s.Accept(t.Context(), m, queue.Identity{}, routesTo(names...)...); err != nil {
 				t.Fatal(err)
 			}
 			if name == "small" {
@@ -162,7 +163,7 @@ func TestBudgetReturns(t *testing.T) {
 	names := destinations(3)
 	for n := range uint32(60) {
 		m, id := testMessage(n)
-		routes := queue.To(names...)
+		routes := routesTo(names...)
 		routes[1].Ordered, routes[1].OrderKey = true, fmt.Sprint(n%5)
 		routes[2].Hold = true
 		a, err := s.Accept(t.Context(), m, id, routes...)
@@ -198,21 +199,21 @@ func TestBudgetReturns(t *testing.T) {
 // BenchmarkAcceptLarge reports what a large body takes on its way to the disk,
 // beside itself.
 func BenchmarkAcceptLarge(b *testing.B) {
-	s, err := Open(Options{Dir: b.TempDir(), MaxBacklog: -1})
+	s, err := Open(Options{Dir: b.TempDir(), Settings: queue.DefaultSettings()})
 	if err != nil {
 		b.Fatal(err)
 	}
 	defer s.Close()
-	s.Retain("a", 0)
+	s.Retain(dest("a"), 0)
 	m := big(25 << 20)
 	b.ReportAllocs()
 	for b.Loop() {
 		m.ID = queue.NewID(time.Now())
-		if _, err := s.Accept(b.Context(), m, queue.Identity{}, queue.To("a")...); err != nil {
+		if _, err := s.Accept(b.Context(), m, queue.Identity{}, routesTo("a")...); err != nil {
 			b.Fatal(err)
 		}
 		b.StopTimer()
-		c, err := s.Claim(b.Context(), "a")
+		c, err := s.Claim(b.Context(), dest("a"))
 		if err == nil {
 			err = c.Done(queue.Attempt{})
 		}
@@ -227,14 +228,14 @@ func BenchmarkAcceptLarge(b *testing.B) {
 // TestLargeIsCopiedOnce: a large message goes into its batch by one copy, also
 // where it is encrypted on the way.
 func TestLargeIsCopiedOnce(t *testing.T) {
-	for name, keys := range map[string][][]byte{"plain": nil, "sealed": {bytes.Repeat([]byte{1}, sealKeySize)}} {
+	for name, keys := range map[string][][]byte{"plain": nil, "sealed": {bytes.Repeat([]byte{1}, record.KeySize)}} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Open(small(vfs.NewMem()))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			if s.seal, err = newSeal(keys); err != nil {
+			if s.seal, err = record.NewSeal(keys); err != nil {
 				t.Fatal(err)
 			}
 			m := big(25 << 20)
@@ -242,9 +243,10 @@ func TestLargeIsCopiedOnce(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			defer db.leave()
+			defer db.Leave()
 			batch := db.NewBatch()
 			defer batch.Close()
+			waitFor(t, "the filter is loaded, which takes memory too", func() bool { return s.filter.current.Load() != nil })
 			var before, after runtime.MemStats
 			runtime.ReadMemStats(&before)
 			e := s.encode(m)
@@ -257,11 +259,11 @@ func TestLargeIsCopiedOnce(t *testing.T) {
 				t.Errorf("it took %d bytes", got)
 			}
 			r := batch.Reader()
-			_, _, record, ok, err := r.Next()
-			if !ok || err != nil || len(record) != e.size() || isSealed(record) != (keys != nil) {
-				t.Fatalf("a record of %d bytes, want %d; %v", len(record), e.size(), err)
+			_, _, stored, ok, err := r.Next()
+			if !ok || err != nil || len(stored) != e.size() || record.IsSealed(stored) != (keys != nil) {
+				t.Fatalf("a record of %d bytes, want %d; %v", len(stored), e.size(), err)
 			}
-			got, err := s.seal.openMessage(m.ID, record)
+			got, err := s.seal.OpenMessage(m.ID, stored)
 			if err != nil || !bytes.Equal(got.Body, m.Body) || got.ID != m.ID || got.Endpoint != m.Endpoint {
 				t.Errorf("got another message, %v", err)
 			}

@@ -13,6 +13,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/check"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 )
 
 // manyFiles makes a folder with a file of each kind: events in tables of several
@@ -22,7 +25,7 @@ func manyFiles(t *testing.T, count int, crash bool) *vfs.MemFS {
 	t.Helper()
 	mem := vfs.NewCrashableMem()
 	o := small(mem)
-	o.blockSize = 4 << 10
+	o.tuning.BlockSize = 4 << 10
 	s, err := Open(o)
 	if err != nil {
 		t.Fatal(err)
@@ -31,28 +34,26 @@ func manyFiles(t *testing.T, count int, crash bool) *vfs.MemFS {
 		for i := from; i < to; i++ {
 			m, id := testMessage(uint32(i))
 			m.Endpoint = "a"
-			if _, err := s.Accept(t.Context(), m, id, queue.To("a")...); err != nil {
+			if _, err := s.Accept(t.Context(), m, id, routesTo("a")...); err != nil {
 				t.Fatal(err)
 			}
 		}
 	}
 	flush := func() {
-		if err := s.current.Load().Flush(); err != nil {
-			t.Fatal(err)
-		}
+		onDatabase(t, s, (*engine.Database).Flush)
 	}
 	accept(0, count/4)
 	if err := s.Learn(t.Context(), "a", "learnt"); err != nil {
 		t.Fatal(err)
 	}
 	flush()
-	if err := s.current.Load().Compact(t.Context(), []byte{0}, []byte{0xff}, false); err != nil {
-		t.Fatal(err)
-	}
+	onDatabase(t, s, func(db *engine.Database) error {
+		return db.Compact(t.Context(), []byte{0}, []byte{0xff}, false)
+	})
 	accept(count/4, count/2)
 	flush()
 	accept(count/2, count)
-	if err := s.Pause(t.Context(), "other", true); err != nil {
+	if err := s.Pause(t.Context(), dest("other"), true); err != nil {
 		t.Fatal(err)
 	}
 	clone := func() *vfs.MemFS { return mem.CrashClone(vfs.CrashCloneCfg{}) }
@@ -160,7 +161,7 @@ func TestEveryFileDamaged(t *testing.T) {
 				})
 			}
 		}
-		for _, kind := range []string{".sst", ".log", "MANIFEST", "OPTIONS", lockName} {
+		for _, kind := range []string{".sst", ".log", "MANIFEST", "OPTIONS", folder.LockName} {
 			if !kinds[kind] {
 				t.Errorf("there is no %s among %v", kind, names)
 			}
@@ -169,23 +170,23 @@ func TestEveryFileDamaged(t *testing.T) {
 }
 
 func testDamagedFile(t *testing.T, files *vfs.MemFS, name string, count int, unknown, crash bool) {
-	report, checkErr := checkFS(files, "queue", nil, nil, time.Now())
+	report, checkErr := check.Run(check.Options{FS: files, Dir: "queue"})
 	var log lockedBuffer
 	o := small(files)
-	o.blockSize = 4 << 10
+	o.tuning.BlockSize = 4 << 10
 	o.Logger = slog.New(slog.NewTextHandler(&log, nil))
 	s, err := Open(o)
 	if err != nil {
 		t.Fatalf("the store does not open: %v", err)
 	}
 	defer func() { s.Close() }()
-	names := func(err error, files []FileProblem) bool {
-		if folder := (*FolderError)(nil); errors.As(err, &folder) {
+	names := func(err error, files []folder.Problem) bool {
+		if folder := (*folder.Error)(nil); errors.As(err, &folder) {
 			files = folder.Files
 		}
 		// A table that is missing is known to the MANIFEST alone, whose error has its number.
 		number, table := strings.CutSuffix(name, ".sst")
-		return table && err != nil && strings.Contains(err.Error(), number) || slices.ContainsFunc(files, func(p FileProblem) bool {
+		return table && err != nil && strings.Contains(err.Error(), number) || slices.ContainsFunc(files, func(p folder.Problem) bool {
 			return p.File == name || strings.HasSuffix(p.File, "*") && strings.HasPrefix(name, strings.TrimSuffix(p.File, "*"))
 		})
 	}
@@ -200,20 +201,18 @@ func testDamagedFile(t *testing.T, files *vfs.MemFS, name string, count int, unk
 		}
 		return
 	}
-	s.mu.Lock()
-	cause := s.cause
-	s.mu.Unlock()
+	cause := s.engine.Cause()
 	if !names(cause, nil) || !strings.Contains(log.String(), cause.Error()) && !strings.Contains(log.String(), "is damaged") {
 		t.Errorf("the store does not name %s: %v; log:\n%s", name, cause, &log)
 	}
 	if !names(checkErr, report.Files) {
 		t.Errorf("the check does not name %s: %v", name, checkErr)
 	}
-	if _, err := s.Accept(t.Context(), &queue.Message{}, queue.Identity{}, queue.To("a")...); !errors.Is(err, queue.ErrUnavailable) {
+	if _, err := s.Accept(t.Context(), &queue.Message{}, queue.Identity{}, routesTo("a")...); !errors.Is(err, queue.ErrUnavailable) {
 		t.Errorf("accepted: %v", err)
 	}
 	// The lock is free, or this would fail.
-	salvaged, err := salvageFS(files, "queue", "new", nil, nil)
+	salvaged, err := check.Salvage(check.Options{FS: files, Dir: "queue"}, "new")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -241,7 +240,7 @@ func testDamagedFile(t *testing.T, files *vfs.MemFS, name string, count int, unk
 	}
 	m, id := testMessage(1 << 20)
 	m.Endpoint = "a"
-	if _, err := s.Accept(t.Context(), m, id, queue.To("a")...); err != nil {
+	if _, err := s.Accept(t.Context(), m, id, routesTo("a")...); err != nil {
 		t.Error(err)
 	}
 	if !strings.HasSuffix(name, ".sst") {

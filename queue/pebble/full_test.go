@@ -11,6 +11,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 )
 
 // switchFS fails all writes with an error while one is set. Of a write that
@@ -65,7 +66,7 @@ type switchFile struct {
 func (f *switchFile) Write(p []byte) (int, error) {
 	if err := f.fs.failure(); err != nil {
 		n := 0
-		if noSpace(err) && len(p) > 1 {
+		if folder.NoSpace(err) && len(p) > 1 {
 			n, _ = f.File.Write(p[:len(p)/2])
 		}
 		return n, err
@@ -74,14 +75,14 @@ func (f *switchFile) Write(p []byte) (int, error) {
 }
 
 func (f *switchFile) Sync() error {
-	if err := f.fs.failure(); err != nil && !noSpace(err) {
+	if err := f.fs.failure(); err != nil && !folder.NoSpace(err) {
 		return err
 	}
 	return f.File.Sync()
 }
 
 func (f *switchFile) SyncData() error {
-	if err := f.fs.failure(); err != nil && !noSpace(err) {
+	if err := f.fs.failure(); err != nil && !folder.NoSpace(err) {
 		return err
 	}
 	return f.File.SyncData()
@@ -91,7 +92,7 @@ func acceptN(t *testing.T, s *Store, n uint32) (queue.Verdict, error) {
 	ctx, cancel := context.WithTimeout(t.Context(), faultPatience)
 	defer cancel()
 	m, id := testMessage(n)
-	v, err := s.Accept(ctx, m, id, queue.To("a")...)
+	v, err := s.Accept(ctx, m, id, routesTo("a")...)
 	if ctx.Err() != nil {
 		t.Fatal("Accept hung")
 	}
@@ -136,7 +137,7 @@ func brokenDisk(t *testing.T, cause error) {
 			t.Fatal(err)
 		}
 	}
-	c, err := s.Claim(t.Context(), "a")
+	c, err := s.Claim(t.Context(), dest("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -149,9 +150,9 @@ func brokenDisk(t *testing.T, cause error) {
 	if s.Stats().Available {
 		t.Error("the store says that it is available")
 	}
-	if noSpace(cause) {
+	if folder.NoSpace(cause) {
 		// What needs no disk goes on.
-		c2, err := s.Claim(t.Context(), "a")
+		c2, err := s.Claim(t.Context(), dest("a"))
 		if err != nil {
 			t.Error("claiming on a full disk: ", err)
 		} else if err := c2.Release(); err != nil {

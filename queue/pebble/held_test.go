@@ -13,6 +13,8 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 // TestReleaseWhileMarking: a claim that is released while its mark hangs on a full
@@ -32,7 +34,7 @@ func TestReleaseWhileMarking(t *testing.T) {
 			if _, err := acceptN(t, s, n); err != nil {
 				t.Fatal(err)
 			}
-			c, err := s.Claim(t.Context(), "a")
+			c, err := s.Claim(t.Context(), dest("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -62,7 +64,7 @@ func TestReleaseWhileMarking(t *testing.T) {
 		}
 		if then != nil {
 			disk.set(then)
-			for limit := time.Now().Add(faultPatience); s.disk.full(); time.Sleep(time.Millisecond) {
+			for limit := time.Now().Add(faultPatience); s.engine.Full(); time.Sleep(time.Millisecond) {
 				if time.Now().After(limit) {
 					t.Fatal("the write still hangs")
 				}
@@ -70,7 +72,7 @@ func TestReleaseWhileMarking(t *testing.T) {
 		}
 		disk.set(nil)
 		for limit := time.Now().Add(faultPatience); ; time.Sleep(time.Millisecond) {
-			d := s.Stats().Destinations["a"]
+			d := s.Stats().Destinations[dest("a")]
 			if s.Stats().Available && d.Claimed == 0 {
 				break
 			}
@@ -92,15 +94,15 @@ func TestWakePassedOn(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	l, err := s.lane("a")
+	d, err := s.destination(dest("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
 	waits := func(n int) {
 		for limit := time.Now().Add(faultPatience); ; time.Sleep(10 * time.Microsecond) {
-			l.mu.Lock()
-			waiting := len(l.waiters)
-			l.mu.Unlock()
+			d.Lock()
+			waiting := d.StatsLocked().Waiters
+			d.Unlock()
 			if waiting == n {
 				return
 			}
@@ -111,7 +113,7 @@ func TestWakePassedOn(t *testing.T) {
 	}
 	claimed := make(chan queue.Claim, 2)
 	claim := func(ctx context.Context) {
-		if c, err := s.Claim(ctx, "a"); err == nil {
+		if c, err := s.Claim(ctx, dest("a")); err == nil {
 			claimed <- c
 		}
 	}
@@ -151,14 +153,14 @@ func (c *left) Err() error {
 // TestLostSummary: a damaged entry of the list costs neither the deliveries that
 // still wait nor the sweep.
 func TestLostSummary(t *testing.T) {
-	for _, retention := range []time.Duration{-1, time.Hour} {
+	for _, retention := range []time.Duration{0, time.Hour} {
 		for name, spoil := range map[string]func(*pebble.DB, []byte) error{
 			"damaged": func(db *pebble.DB, k []byte) error { return db.Set(k, []byte{0xff}, pebble.Sync) },
 			"gone":    func(db *pebble.DB, k []byte) error { return db.Delete(k, pebble.Sync) },
 		} {
 			var clock steps
 			o := small(vfs.NewMem())
-			o.Retention, o.Now = retention, clock.now
+			o.Settings.Retention, o.Now = retention, clock.now
 			s, err := Open(o)
 			if err != nil {
 				t.Fatal(err)
@@ -166,15 +168,15 @@ func TestLostSummary(t *testing.T) {
 			defer s.Close()
 			m, id := testMessage(1)
 			m.ID, m.ReceivedAt = queue.NewID(clock.now()), clock.now()
-			if _, err := s.Accept(t.Context(), m, id, queue.To("a", "b", "c")...); err != nil {
+			if _, err := s.Accept(t.Context(), m, id, routesTo("a", "b", "c")...); err != nil {
 				t.Fatal(err)
 			}
-			var k keyBuffer
-			if err := spoil(s.current.Load().DB, listKey(&k, laneOf(m.Endpoint), m.ID)); err != nil {
-				t.Fatal(err)
-			}
+			var k record.KeyBuffer
+			onDatabase(t, s, func(db *engine.Database) error {
+				return spoil(db.DB, record.SummaryKey(&k, record.DigestOf(m.Endpoint), m.ID))
+			})
 			for i, destination := range []string{"a", "b", "c"} {
-				if n := count(t, s, kindMessage); n != 1 {
+				if n := count(t, s, record.KindMessage); n != 1 {
 					t.Fatalf("%s, retention %v: %d messages while %s waits", name, retention, n, destination)
 				}
 				if got := drain(t, s, destination); len(got) != 1 {
@@ -185,7 +187,7 @@ func TestLostSummary(t *testing.T) {
 					t.Errorf("%s, retention %v: swept %d, %v", name, retention, n, err)
 				}
 			}
-			for _, kind := range []byte{kindMessage, kindStanding, kindEnded} {
+			for _, kind := range []byte{record.KindMessage, record.KindDelivery, record.KindEnded} {
 				if n := count(t, s, kind); n != 0 {
 					t.Errorf("%s, retention %v: %d records of kind %c are left", name, retention, n, kind)
 				}

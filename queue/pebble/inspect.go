@@ -1,11 +1,14 @@
 package pebble
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"slices"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // indexes returns those that make up the list of a filter. An event ID has few
@@ -13,15 +16,15 @@ import (
 func indexes(f *queue.Filter, messages bool) []byte {
 	switch {
 	case f.EventID != "":
-		return []byte{kindEvent}
+		return []byte{record.KindEvent}
 	case messages || len(f.States) != 1:
-		return []byte{kindList}
+		return []byte{record.KindSummary}
 	case f.States[0] == queue.StateWaiting:
-		return []byte{kindWaiting, kindLine}
+		return []byte{record.KindWaiting, record.KindOrdered}
 	case f.States[0] == queue.StateDead:
-		return []byte{kindDead}
+		return []byte{record.KindDead}
 	}
-	return []byte{kindEnded}
+	return []byte{record.KindEnded}
 }
 
 func (s *Store) list(ctx context.Context, f queue.Filter, n int) (*listing, error) {
@@ -33,9 +36,8 @@ func (s *Store) list(ctx context.Context, f queue.Filter, n int) (*listing, erro
 }
 
 // Deliveries lists deliveries as [queue.Inspector] says. A page has no more than
-// 1000 entries and looks at no more than 10,000 records. Deliveries that wait in
-// line, behind others of their order, come after all those that do not, line by
-// line. Those found by an event ID come by receipt, the newest first.
+// 1000 entries and looks at no more than 10,000 records. Waiting
+// deliveries with an order key come after all others, sorted by order key. Those found by an event ID come by receipt, the newest first.
 func (s *Store) Deliveries(ctx context.Context, f queue.Filter, after queue.Cursor, n int) (page queue.Page, err error) {
 	l, err := s.list(ctx, f, n)
 	if err != nil {
@@ -59,7 +61,7 @@ func (s *Store) Walk(ctx context.Context, f queue.Filter, after queue.Cursor, n 
 	if len(f.States) == 1 && f.EventID == "" {
 		switch f.States[0] {
 		case queue.StateDead: // whose index is sorted by receipt, too
-			kinds = []byte{kindDead}
+			kinds = []byte{record.KindDead}
 		case queue.StateWaiting:
 			l.oldest = l.oldestWaiting()
 		}
@@ -70,19 +72,19 @@ func (s *Store) Walk(ctx context.Context, f queue.Filter, after queue.Cursor, n 
 // oldestWaiting returns an ID that is before those of all waiting deliveries that
 // the filter can select.
 func (l *listing) oldestWaiting() []byte {
-	lanes := l.store.allLanes()
-	if strands := l.strands(kindWaiting); strands != nil {
-		lanes = slices.DeleteFunc(lanes, func(x *lane) bool { return !slices.Contains(strands, x.id) })
+	destinations := l.store.allDestinations()
+	if lists := l.lists(record.KindWaiting); lists != nil {
+		destinations = slices.DeleteFunc(destinations, func(x *destination) bool { return !slices.Contains(lists, x.id) })
 	}
-	oldest := end.id
-	for _, x := range lanes {
-		x.mu.Lock()
-		if at := x.ages.oldest(); !at.IsZero() {
-			if id := idFrom(at); before(id, oldest) {
+	oldest := window.Last.ID
+	for _, x := range destinations {
+		x.Lock()
+		if at := x.StatsLocked().Oldest; !at.IsZero() {
+			if id := record.FirstID(at); bytes.Compare(id[:], oldest[:]) < 0 {
 				oldest = id
 			}
 		}
-		x.mu.Unlock()
+		x.Unlock()
 	}
 	return oldest[:]
 }
@@ -94,8 +96,8 @@ func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page,
 		if !l.received(id) {
 			return 0, nil
 		}
-		if kind != kindList && kind != kindEvent {
-			e, err := l.entry(id, r.strand)
+		if kind != record.KindSummary && kind != record.KindEvent {
+			e, err := l.item(id, r.list)
 			if e != nil {
 				page.Entries = append(page.Entries, *e)
 				l.room--
@@ -106,11 +108,11 @@ func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page,
 		if err != nil || !l.about(sum) {
 			return 0, err
 		}
-		lanes, err := l.lanesOf(sum, id)
+		destinations, err := l.destinationsOf(sum, id)
 		if err != nil {
 			return 0, unavailable(err)
 		}
-		for i, lane := range lanes {
+		for i, digest := range destinations {
 			if i < skip {
 				continue
 			}
@@ -118,11 +120,11 @@ func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page,
 				return i, nil
 			}
 			l.effort--
-			d, _, gone, err := l.delivery(id, lane)
+			d, _, gone, err := l.delivery(id, digest)
 			if err != nil {
 				return 0, unavailable(err)
 			}
-			if !gone && l.stands(&d) {
+			if !gone && l.selects(&d) {
 				page.Entries = append(page.Entries, queue.Entry{Summary: describe(id, sum), DeliveryState: d})
 				l.room--
 			}
@@ -132,21 +134,21 @@ func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page,
 	return page, err
 }
 
-// entry makes the entry of a delivery that stands in an index of its lane; nil:
+// item makes the entry of a delivery from an index of its destination; nil:
 // the filter passes it over.
-func (l *listing) entry(id queue.ID, lane laneID) (*queue.Entry, error) {
-	d, _, gone, err := l.delivery(id, lane)
+func (l *listing) item(id queue.ID, digest record.Digest) (*queue.Entry, error) {
+	d, _, gone, err := l.delivery(id, digest)
 	if err != nil {
 		return nil, unavailable(err)
 	}
 	if d.State == "" && d.Err != nil {
 		d.State = l.filter.States[0] // the index tells, except among the ended
 	}
-	if gone || !l.stands(&d) {
+	if gone || !l.selects(&d) {
 		return nil, nil
 	}
 	l.effort--
-	sum, err := l.summary(laneOf(endpointOf(d.Destination)), id)
+	sum, err := l.summary(record.DigestOf(d.Destination.Endpoint), id)
 	if sum == nil && err == nil || isDamage(err) {
 		l.effort--
 		if d.Err == nil {
@@ -171,21 +173,21 @@ func (l *listing) entry(id queue.ID, lane laneID) (*queue.Entry, error) {
 
 // member reads the summary of a message in the list of an endpoint, or in that of
 // an event ID. A damaged one has none.
-func (l *listing) member(kind byte, r *row, id queue.ID) (sum *summary, damage, err error) {
+func (l *listing) member(kind byte, r *row, id queue.ID) (sum *record.Summary, damage, err error) {
 	switch {
-	case kind == kindList:
-		s, err := decodeSummary(r.value)
+	case kind == record.KindSummary:
+		s, err := record.DecodeSummary(r.value)
 		if err == nil {
 			return &s, nil, nil
 		}
 		damage = err
 	case l.filter.Endpoint != "":
-		if sum, err = l.summary(laneOf(l.filter.Endpoint), id); err == nil && sum != nil {
+		if sum, err = l.summary(record.DigestOf(l.filter.Endpoint), id); err == nil && sum != nil {
 			return sum, nil, nil
 		}
 		damage = err
 		if err == nil {
-			return &summary{}, nil, nil // another endpoint's: no filter selects it
+			return &record.Summary{}, nil, nil // another endpoint's: no filter selects it
 		}
 	}
 	l.effort--
@@ -193,8 +195,8 @@ func (l *listing) member(kind byte, r *row, id queue.ID) (sum *summary, damage, 
 	if err != nil {
 		return nil, nil, unavailable(err)
 	}
-	if kind == kindEvent && sum == nil {
-		return &summary{}, nil, nil // an entry that has outlived its message
+	if kind == record.KindEvent && sum == nil {
+		return &record.Summary{}, nil, nil // an entry that has outlived its message
 	}
 	return sum, errors.Join(damage, found), nil
 }
@@ -213,15 +215,15 @@ func (s *Store) Messages(ctx context.Context, f queue.Filter, after queue.Cursor
 		if err != nil || !l.about(sum) {
 			return 0, err
 		}
-		lanes, err := l.lanesOf(sum, id)
+		destinations, err := l.destinationsOf(sum, id)
 		if err != nil {
 			return 0, unavailable(err)
 		}
 		e := queue.MessageEntry{Summary: describe(id, sum)}
 		matches := false
-		for _, lane := range lanes {
+		for _, digest := range destinations {
 			l.effort--
-			d, _, gone, err := l.delivery(id, lane)
+			d, _, gone, err := l.delivery(id, digest)
 			if err != nil {
 				return 0, unavailable(err)
 			}
@@ -231,7 +233,7 @@ func (s *Store) Messages(ctx context.Context, f queue.Filter, after queue.Cursor
 			if d.Err == nil {
 				d.Err = damage
 			}
-			matches = matches || l.stands(&d)
+			matches = matches || l.selects(&d)
 			e.Deliveries = append(e.Deliveries, d)
 		}
 		if matches {
@@ -265,19 +267,22 @@ func (s *Store) Look(_ context.Context, id queue.ID) (seen *queue.Inspection, er
 		return nil, queue.ErrNotFound
 	}
 	seen = &queue.Inspection{Summary: describe(id, sum), Message: m, Err: damage}
-	lanes, err := v.lanesOf(sum, id)
+	destinations, err := v.destinationsOf(sum, id)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	for _, lane := range slices.Clone(lanes) {
-		d, _, gone, err := v.delivery(id, lane)
+	for _, digest := range slices.Clone(destinations) {
+		d, st, gone, err := v.delivery(id, digest)
 		if err != nil {
 			return nil, unavailable(err)
 		}
 		if gone {
 			continue
 		}
-		history, broken, err := v.history(id, lane)
+		if d.Behind, err = v.behind(id, digest, &st); err != nil {
+			return nil, unavailable(err)
+		}
+		history, broken, err := v.history(id, digest, st.Last)
 		if err != nil {
 			return nil, unavailable(err)
 		}

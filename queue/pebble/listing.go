@@ -7,8 +7,10 @@ import (
 	"encoding/binary"
 	"errors"
 	"slices"
+	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 const (
@@ -30,10 +32,10 @@ type listing struct {
 	effort int    // records that may still be looked at
 }
 
-// spot is a place in a list: behind a row, or, in a row that gave several
-// entries, behind so many of its deliveries. A walk's has its kind in capitals, as
-// it leads the other way.
-type spot struct {
+// cursor says where the next page begins: behind a row, or, in a row with several
+// deliveries, behind so many of them. That of a walk has its kind in capitals, because a
+// walk goes the other way.
+type cursor struct {
 	kind byte
 	row  row
 	skip int
@@ -42,18 +44,18 @@ type spot struct {
 // walkBit makes a capital of an index's letter.
 const walkBit = 'a' ^ 'A'
 
-func (l *listing) cursor(p *spot) queue.Cursor {
+func (l *listing) encodeCursor(p *cursor) queue.Cursor {
 	kind := p.kind
 	if l.walk {
 		kind ^= walkBit
 	}
 	b := binary.BigEndian.AppendUint16([]byte{kind}, uint16(p.skip))
-	b = append(append(b, p.row.strand[:]...), p.row.rest...)
+	b = append(append(b, p.row.list[:]...), p.row.rest...)
 	return queue.Cursor(base64.RawURLEncoding.EncodeToString(b))
 }
 
 // parseCursor reads a cursor of a list that consists of these indexes.
-func (l *listing) parseCursor(c queue.Cursor, kinds []byte) (*spot, error) {
+func (l *listing) parseCursor(c queue.Cursor, kinds []byte) (*cursor, error) {
 	if c == "" {
 		return nil, nil
 	}
@@ -61,10 +63,10 @@ func (l *listing) parseCursor(c queue.Cursor, kinds []byte) (*spot, error) {
 	if err == nil && len(b) > 0 && l.walk {
 		b[0] ^= walkBit
 	}
-	if err != nil || len(b) < 11 || !bytes.Contains(kinds, b[:1]) || len(b) != 11+restSize(b[0]) {
+	if err != nil || len(b) < 11 || !bytes.Contains(kinds, b[:1]) || len(b) != 11+record.RestSize(b[0]) {
 		return nil, queue.ErrCursor
 	}
-	return &spot{b[0], row{strand: laneID(b[3:11]), rest: b[11:]}, int(binary.BigEndian.Uint16(b[1:]))}, nil
+	return &cursor{b[0], row{list: record.Digest(b[3:11]), rest: b[11:]}, int(binary.BigEndian.Uint16(b[1:]))}, nil
 }
 
 // visit handles a row. It returns how many of the row's deliveries were dealt
@@ -87,43 +89,30 @@ func (l *listing) run(kinds []byte, after queue.Cursor, visit visit) (queue.Curs
 			return "", err
 		}
 		if next != nil {
-			return l.cursor(next), nil
+			return l.encodeCursor(next), nil
 		}
 		at = nil
 		if (l.room <= 0 || l.effort <= 0) && i+1 < len(kinds) {
 			// The next index begins behind nothing.
-			return l.cursor(&spot{kinds[i+1], row{rest: make([]byte, restSize(kinds[i+1]))}, 0}), nil
+			return l.encodeCursor(&cursor{kinds[i+1], row{rest: make([]byte, record.RestSize(kinds[i+1]))}, 0}), nil
 		}
 	}
 	return "", nil
 }
 
 // index goes through one index. It returns nil when that is over.
-func (l *listing) index(kind byte, at *spot, visit visit) (next *spot, err error) {
-	var from, to []byte
-	if restSize(kind) == 16 { // sorted by receipt
-		if !l.filter.Since.IsZero() {
-			id := idFrom(l.filter.Since)
-			from = id[:]
-		}
-		if !l.filter.Until.IsZero() {
-			id := idFrom(l.filter.Until)
-			to = id[:]
-		}
-	}
-	if bytes.Compare(from, l.oldest) < 0 {
-		from = l.oldest
-	}
+func (l *listing) index(kind byte, at *cursor, visit visit) (next *cursor, err error) {
+	from, to := l.bounds(kind)
 	var after *row
 	skip := 0
 	if at != nil {
 		after, skip = &at.row, at.skip
 	}
-	down := kind != kindWaiting && kind != kindLine && !l.walk
+	down := kind != record.KindWaiting && kind != record.KindOrdered && !l.walk
 	if skip > 0 { // at the row, not behind it
-		after = &row{at.row.strand, bump(at.row.rest), nil}
+		after = &row{at.row.list, bump(at.row.rest), nil}
 	}
-	m, err := newMerge(l.snap, kind, down, l.strands(kind), from, to, after)
+	m, err := newMerge(l.snap, span{kind: kind, down: down, lists: l.lists(kind), from: from, to: to, after: after})
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -136,9 +125,9 @@ func (l *listing) index(kind byte, at *spot, visit visit) (next *spot, err error
 		if err := l.ctx.Err(); err != nil {
 			return nil, context.Cause(l.ctx)
 		}
-		if skip > 0 && (r.strand != at.row.strand || !bytes.Equal(r.rest, at.row.rest)) {
-			if c := bytes.Compare(r.rest, at.row.rest); c > 0 || c == 0 && bytes.Compare(r.strand[:], at.row.strand[:]) > 0 {
-				continue // before the place
+		if skip > 0 && (r.list != at.row.list || !bytes.Equal(r.rest, at.row.rest)) {
+			if c := bytes.Compare(r.rest, at.row.rest); c > 0 || c == 0 && bytes.Compare(r.list[:], at.row.list[:]) > 0 {
+				continue // before the cursor
 			}
 			skip = 0 // the row has gone meanwhile
 		}
@@ -147,12 +136,40 @@ func (l *listing) index(kind byte, at *spot, visit visit) (next *spot, err error
 			return nil, err
 		}
 		skip = 0
-		at = &spot{kind, *r, rest}
+		at = &cursor{kind, *r, rest}
 		if l.effort--; rest > 0 || (l.room <= 0 || l.effort <= 0) && len(m.order) > 0 {
 			return at, nil
 		}
 	}
 	return nil, nil
+}
+
+// bounds returns the bounds of an index that is sorted by receipt; nil: there is none.
+func (l *listing) bounds(kind byte) (from, to []byte) {
+	at := func(t time.Time) []byte {
+		if t.IsZero() {
+			return nil
+		}
+		id := record.FirstID(t)
+		return id[:]
+	}
+	switch kind {
+	case record.KindWaiting, record.KindOrdered, record.KindEnded:
+		return nil, nil
+	}
+	from, to = at(l.filter.Since), at(l.filter.Until)
+	if bytes.Compare(from, l.oldest) < 0 {
+		from = l.oldest
+	}
+	if kind == record.KindDead {
+		if from != nil {
+			from = slices.Concat(make([]byte, 8), from)
+		}
+		if to != nil {
+			to = slices.Concat(make([]byte, 8), to)
+		}
+	}
+	return from, to
 }
 
 // bump returns the least rest above another of the same length.
@@ -166,64 +183,64 @@ func bump(rest []byte) []byte {
 	return next
 }
 
-// strands returns those of an index that the filter selects; nil: all.
-func (l *listing) strands(kind byte) []laneID {
+// lists returns those of an index that the filter selects; nil: all.
+func (l *listing) lists(kind byte) []record.Digest {
 	f := &l.filter
 	switch {
-	case kind == kindEvent:
-		return []laneID{laneID(eventOf(f.EventID))}
-	case kind == kindList && f.Endpoint != "":
-		return []laneID{laneOf(f.Endpoint)}
-	case kind == kindList:
+	case kind == record.KindEvent:
+		return []record.Digest{record.EventDigest(f.EventID)}
+	case kind == record.KindSummary && f.Endpoint != "":
+		return []record.Digest{record.DigestOf(f.Endpoint)}
+	case kind == record.KindSummary:
 		return nil
-	case f.Destination != "":
-		return []laneID{laneOf(f.Destination)}
+	case f.Destination != (queue.Destination{}):
+		return []record.Digest{record.DigestOf(f.Destination.String())}
 	case f.Endpoint != "":
-		return l.store.lanesNamed(f.Endpoint)
+		return l.store.destinationsOf(f.Endpoint)
 	}
 	return nil
 }
 
-// received tells whether a message was received in the filter's time.
+// received reports whether a message was received in the filter's time.
 func (l *listing) received(id queue.ID) bool {
 	f := &l.filter
 	if !f.Since.IsZero() {
-		if from := idFrom(f.Since); bytes.Compare(id[:], from[:]) < 0 {
+		if from := record.FirstID(f.Since); bytes.Compare(id[:], from[:]) < 0 {
 			return false
 		}
 	}
 	if !f.Until.IsZero() {
-		if to := idFrom(f.Until); bytes.Compare(id[:], to[:]) >= 0 {
+		if to := record.FirstID(f.Until); bytes.Compare(id[:], to[:]) >= 0 {
 			return false
 		}
 	}
 	return true
 }
 
-// about tells whether a message is one that the filter selects. Of a damaged
+// about reports whether a message is one that the filter selects. Of a damaged
 // one little is known: it matches filters that do not ask for it.
-func (l *listing) about(sum *summary) bool {
+func (l *listing) about(sum *record.Summary) bool {
 	f := &l.filter
 	if sum == nil {
 		return f.EventType == "" && f.EventID == ""
 	}
-	return (f.Endpoint == "" || sum.endpoint == f.Endpoint[:min(len(f.Endpoint), maxSummaryText)]) &&
-		(f.EventID == "" || sum.eventID == f.EventID[:min(len(f.EventID), maxSummaryText)]) &&
-		(f.EventType == "" || queue.Match(f.EventType, sum.eventType))
+	return (f.Endpoint == "" || sum.Endpoint == f.Endpoint[:min(len(f.Endpoint), record.MaxText)]) &&
+		(f.EventID == "" || sum.EventID == f.EventID[:min(len(f.EventID), record.MaxText)]) &&
+		(f.EventType == "" || queue.Match(f.EventType, sum.EventType))
 }
 
-// stands tells whether a delivery is where the filter wants it.
-func (l *listing) stands(d *queue.DeliveryState) bool {
+// selects reports whether the filter selects a delivery by its destination and state.
+func (l *listing) selects(d *queue.DeliveryState) bool {
 	f := &l.filter
-	return (f.Destination == "" || d.Destination == f.Destination) &&
+	return (f.Destination == (queue.Destination{}) || d.Destination == f.Destination) &&
 		(len(f.States) == 0 || slices.Contains(f.States, d.State))
 }
 
 // describe makes the list entry of a message.
-func describe(id queue.ID, sum *summary) queue.Summary {
-	s := queue.Summary{ID: id, ReceivedAt: idTime(id)}
+func describe(id queue.ID, sum *record.Summary) queue.Summary {
+	s := queue.Summary{ID: id, ReceivedAt: record.ReceivedAt(id)}
 	if sum != nil {
-		s.Endpoint, s.EventID, s.EventType, s.Size = sum.endpoint, sum.eventID, sum.eventType, sum.size
+		s.Endpoint, s.EventID, s.EventType, s.Size = sum.Endpoint, sum.EventID, sum.EventType, sum.Size
 	}
 	return s
 }

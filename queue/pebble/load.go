@@ -2,27 +2,50 @@ package pebble
 
 import (
 	"errors"
-	"fmt"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
+
+// loadFrom is the engine's hook for a newly opened database. The function that it returns also prepares
+// the counts of dedupe keys and of ended deliveries, which run later.
+func (s *Store) loadFrom(db *engine.Database) (engine.Adopt, error) {
+	counts := make(map[record.Digest]*tally)
+	err := s.load(db, counts)
+	if errors.Is(err, errWrongKey) || errors.Is(err, record.ErrFormat) {
+		err = engine.Refuse(err)
+	}
+	return func() (later func(), err error) {
+		if err := s.adopt(counts); err != nil {
+			return nil, err
+		}
+		keys, err := s.countKeys(db)
+		if err != nil {
+			return keys, err
+		}
+		ended, err := s.countEnded(db)
+		return func() { keys(); ended() }, err
+	}, err
+}
 
 // load reads the state of a freshly opened database: its format, its destinations, and
 // the backlog from the indexes of waiting deliveries and dead letters.
-func (s *Store) load(db *database) error {
+func (s *Store) load(db *engine.Database, counts map[record.Digest]*tally) error {
 	var aside int64
-	s.damage.restart(0)
-	if err := each(db, kindDamaged, func(_, _ []byte) error { aside++; return nil }); err != nil {
+	s.engine.Damage().Restart(0)
+	if err := each(db, record.KindDamaged, func(_, _ []byte) error { aside++; return nil }); err != nil {
 		return err
 	}
-	s.damage.restart(aside + int64(s.lostLogs))
+	s.engine.Damage().Restart(aside + int64(db.LostLogs()))
 	defer s.setAside(db)
 	if err := s.checkFormat(db); err != nil {
 		return err
 	}
-	if err := s.checkSeal(db, s.seal.ring()); err != nil {
+	if err := s.checkSeal(db, s.seal.Ring()); err != nil {
 		return err
 	}
 	if err := s.reseal(db); err != nil {
@@ -31,11 +54,10 @@ func (s *Store) load(db *database) error {
 	if err := s.loadNames(db); err != nil {
 		return err
 	}
-	counts := make(map[laneID]*tally)
 	if err := s.loadWaiting(db, counts); err != nil {
 		return err
 	}
-	if holes := s.damage.take(kindWaiting, kindLine); len(holes) > 0 {
+	if holes := s.engine.Damage().Take(record.KindWaiting, record.KindOrdered); len(holes) > 0 {
 		if err := s.mend(db, holes); err != nil {
 			return err
 		}
@@ -50,14 +72,14 @@ func (s *Store) load(db *database) error {
 	if err := loadPaused(db, counts); err != nil {
 		return err
 	}
-	if err := s.loadSteady(db); err != nil {
+	if err := s.loadBuckets(db); err != nil {
 		return err
 	}
-	return s.adopt(counts)
+	return s.loadSteady(db)
 }
 
-func (s *Store) checkFormat(db *database) error {
-	key := []byte{kindFormat}
+func (s *Store) checkFormat(db *engine.Database) error {
+	key := []byte{record.KindFormat}
 	v, closer, err := db.Get(key)
 	if isDamage(err) {
 		// One of the many records in a broken block.
@@ -65,181 +87,134 @@ func (s *Store) checkFormat(db *database) error {
 		return nil
 	}
 	if errors.Is(err, pebble.ErrNotFound) {
-		return db.Set(key, []byte(format), pebble.Sync)
+		return db.Set(key, []byte(record.Format), pebble.Sync)
 	}
 	if err != nil {
 		return err
 	}
 	defer closer.Close()
-	if string(v) != format {
-		return unknownFormat(v)
+	if string(v) != record.Format {
+		return record.UnknownFormat(v)
 	}
 	return nil
 }
 
-func unknownFormat(held []byte) error {
-	return fmt.Errorf("%w: it holds %q, but this version reads %q only: start the version that wrote it, or name another folder", errFormat, held, format)
-}
-
-var errFormat = errors.New("the folder is of another format")
-
 // each calls f for the records of one kind; see walk.
-func each(db *database, kind byte, f func(k, v []byte) error) error {
-	return db.walk([]byte{kind}, []byte{kind + 1}, f)
+func each(db *engine.Database, kind byte, f func(k, v []byte) error) error {
+	return walk(db, []byte{kind}, []byte{kind + 1}, f)
 }
 
-func (s *Store) loadNames(db *database) error {
-	return each(db, kindName, func(k, v []byte) error {
-		if len(k) != 1+8 || laneOf(string(v)) != laneID(k[1:]) {
-			return errDamaged
+func (s *Store) loadNames(db *engine.Database) error {
+	for _, d := range s.allDestinations() {
+		d.named.Store(false) // the folder may be another one
+	}
+	return each(db, record.KindName, func(k, v []byte) error {
+		if len(k) != 1+8 || record.DigestOf(string(v)) != record.Digest(k[1:]) {
+			return record.ErrDamaged
 		}
-		l, err := s.addLane(string(v), laneID(k[1:]))
+		d, err := s.addDestination(queue.ParseDestination(string(v)), record.Digest(k[1:]))
 		if err == nil {
-			l.named.Store(true)
+			d.named.Store(true)
 		}
 		return err
 	})
 }
 
-// tally is the backlog of one lane on disk.
+// tally is the backlog of one destination on disk.
 type tally struct {
-	waiting, dead, bytes int64
-	ages                 ages
-	held                 map[queue.ID]place // deliveries that workers hold
-	lines                lines
-	paused               bool
+	backlog     window.Backlog
+	dead, bytes int64
+	paused      bool
 }
 
-func tallyOf(counts map[laneID]*tally, id laneID) *tally {
+func tallyOf(counts map[record.Digest]*tally, id record.Digest) *tally {
 	t := counts[id]
 	if t == nil {
-		t = &tally{held: make(map[queue.ID]place)}
+		t = new(tally)
 		counts[id] = t
 	}
 	return t
 }
 
-// wait counts a waiting delivery. Those that are held come out of busy.
-func (t *tally) wait(p place, size int64, busy map[queue.ID]bool) {
-	t.waiting++
-	t.bytes += size
-	t.ages.add(p.id, p.order != nil)
-	if busy[p.id] {
-		t.held[p.id] = p
-	}
-	if p.order != nil {
-		t.lines.insert(p, nil)
-	}
-}
-
-func (s *Store) loadWaiting(db *database, counts map[laneID]*tally) error {
+func (s *Store) loadWaiting(db *engine.Database, counts map[record.Digest]*tally) error {
 	var (
-		id   laneID
+		id   record.Digest
 		t    *tally
 		busy map[queue.ID]bool
 	)
-	count := func(lane laneID, p place, size int64, err error) error {
+	count := func(k, v []byte) error {
+		e, err := record.SplitEntry(k)
 		if err != nil {
 			return err
 		}
-		if t == nil || lane != id {
-			id, t = lane, tallyOf(counts, lane)
-			busy = s.busyIn(lane)
+		if t == nil || e.Destination != id {
+			id, t = e.Destination, tallyOf(counts, e.Destination)
+			busy = s.busyIn(e.Destination)
 		}
-		t.wait(p, size, busy)
+		t.bytes += record.DecodeSize(v)
+		t.backlog.Add(e.Waiting(v), busy[e.ID])
 		return nil
 	}
-	err := each(db, kindWaiting, func(k, v []byte) error {
-		lane, p, err := splitWaiting(k)
-		return count(lane, place{position: p}, decodeSize(v), err)
-	})
-	if err != nil {
+	if err := each(db, record.KindWaiting, count); err != nil {
 		return err
 	}
-	return each(db, kindLine, func(k, v []byte) error { return count(splitLine(k, v)) })
+	return each(db, record.KindOrdered, count)
 }
 
-// busyIn copies the IDs of the deliveries that are held in a lane: none, unless
+// busyIn copies the IDs of the deliveries that are held in a destination: none, unless
 // the database replaces another.
-func (s *Store) busyIn(id laneID) map[queue.ID]bool {
-	s.lanesMu.RLock()
-	l := s.laneIDs[id]
-	s.lanesMu.RUnlock()
-	if l == nil {
+func (s *Store) busyIn(id record.Digest) map[queue.ID]bool {
+	s.destinationsMu.RLock()
+	d := s.digests[id]
+	s.destinationsMu.RUnlock()
+	if d == nil {
 		return nil
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	held := make(map[queue.ID]bool, len(l.busy))
-	for id := range l.busy {
-		held[id] = true
-	}
-	return held
+	d.Lock()
+	defer d.Unlock()
+	return d.HeldLocked()
 }
 
-func loadDead(db *database, counts map[laneID]*tally) error {
-	return each(db, kindDead, func(k, v []byte) error {
-		lane, _, err := splitDead(k)
+func loadDead(db *engine.Database, counts map[record.Digest]*tally) error {
+	return each(db, record.KindDead, func(k, v []byte) error {
+		e, err := record.SplitEntry(k)
 		if err != nil {
 			return err
 		}
-		t := tallyOf(counts, lane)
+		t := tallyOf(counts, e.Destination)
 		t.dead++
-		t.bytes += decodeSize(v)
+		t.bytes += record.DecodeSize(v)
 		return nil
 	})
 }
 
-// adopt resets the lanes and gives them the counted state.
-func (s *Store) adopt(counts map[laneID]*tally) error {
+// adopt resets the destinations and gives them the counted state.
+func (s *Store) adopt(counts map[record.Digest]*tally) error {
 	for id := range counts {
-		s.lanesMu.RLock()
-		known := s.laneIDs[id] != nil
-		s.lanesMu.RUnlock()
+		s.destinationsMu.RLock()
+		known := s.digests[id] != nil
+		s.destinationsMu.RUnlock()
 		if !known {
 			// The name is damaged: the deliveries are kept and counted under one that says
 			// so, until somebody asks for them by the right one.
-			if _, err := s.addLane(nameless(id), id); err != nil {
+			if _, err := s.addDestination(record.Nameless(id), id); err != nil {
 				return err
 			}
 		}
 	}
-	s.lanesMu.RLock()
-	defer s.lanesMu.RUnlock()
+	s.destinationsMu.RLock()
+	defer s.destinationsMu.RUnlock()
 	var bytes, newest int64
-	for id, l := range s.laneIDs {
-		l.mu.Lock()
-		l.resetLocked()
+	for id, d := range s.digests {
+		d.Lock()
 		if t := counts[id]; t != nil {
-			l.waiting, l.dead, l.bytes, l.ages = t.waiting, t.dead, t.bytes, t.ages
-			l.lines, l.paused = t.lines, t.paused
 			bytes += t.bytes
-			newest = max(newest, t.ages.newest())
-			l.reconcileLocked(t.held)
-		} else {
-			l.paused = false
-			l.reconcileLocked(nil)
+			newest = max(newest, t.backlog.Newest())
 		}
-		l.mu.Unlock()
+		d.adoptLocked(counts[id])
+		d.Unlock()
 	}
 	s.bytes.Store(bytes)
-	s.steady.reached(newest, nanos(s.now()))
+	s.steady.reached(newest, record.Nanos(s.now()))
 	return nil
-}
-
-// reconcileLocked updates the positions of the claims that workers hold. The marks of
-// the last moments before a failure may have been kept or not.
-func (l *lane) reconcileLocked(held map[queue.ID]place) {
-	for id, c := range l.busy {
-		if c == nil {
-			continue
-		}
-		p, ok := held[id]
-		if c.gone = !ok; c.gone {
-			p.position = c.position
-		}
-		if c.place = p; p.order != nil {
-			l.lines.hold(p)
-		}
-	}
 }

@@ -1,29 +1,29 @@
 package pebble
 
 import (
-	"bytes"
 	"context"
 	"errors"
-	"io/fs"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 // mendPiece is how many deliveries are put back in one commit.
 const mendPiece = 512
 
 // mend puts deliveries that wait back into their index where a damaged block hides
-// it: the lists still name them. They are due at once and, as their place in line is
-// lost, in no line.
+// it: the lists still name them. They are due at once, and have no order key any more.
 //
 // The gaps have to go first. A record that is written into a gap cannot be read
 // either, and the gap at the end of a destination's index is where its next events
 // go: they would wait until somebody salvages the folder. Copies of the damaged
 // files stay in a folder beside them.
-func (s *Store) mend(db *database, gaps []gap) error {
-	if err := s.keepCopies(db); err != nil {
+func (s *Store) mend(db *engine.Database, gaps []folder.Gap) error {
+	if err := db.KeepDamaged(); err != nil {
 		return err
 	}
 	for _, g := range gaps {
@@ -39,25 +39,23 @@ func (s *Store) mend(db *database, gaps []gap) error {
 		batch = db.NewBatch()
 		return nil
 	}
-	err := each(db, kindList, func(k, v []byte) error {
-		sum, err := decodeSummary(v)
+	err := each(db, record.KindSummary, func(k, v []byte) error {
+		sum, err := record.DecodeSummary(v)
 		if err != nil || len(k) != 1+8+16 {
-			return nil // whoever needs it sets it aside
+			return nil // a reader sets it aside
 		}
 		id := queue.ID(k[9:])
-		for _, lane := range sum.lanes {
-			lost, st, err := s.lost(db, id, lane)
+		for _, digest := range sum.Destinations {
+			lost, st, err := s.lost(db, id, digest)
 			if err != nil {
 				return err
 			}
 			if !lost {
 				continue
 			}
-			st.due, st.order, st.size = nanos(s.now()), nil, sum.size/int64(len(sum.lanes))
-			var b keyBuffer
-			var size [16]byte
-			key := waitingKey(&b, lane, position{st.due, id})
-			if err := errors.Join(batch.Set(key, appendSize(size[:0], st.size), nil), s.setStanding(batch, id, lane, &st)); err != nil {
+			st.Due, st.Order, st.Size = record.Nanos(s.now()), nil, sum.Size/int64(len(sum.Destinations))
+			var b record.KeyBuffer
+			if err := errors.Join(batch.Set(st.Entry(digest, id).Key(&b), st.AppendEntry(nil), nil), s.setDelivery(batch, id, digest, &st)); err != nil {
 				return err
 			}
 			if mended++; mended%mendPiece == 0 {
@@ -79,59 +77,39 @@ func (s *Store) mend(db *database, gaps []gap) error {
 
 // cutOut removes a gap from the files. Where the broken block goes on into
 // another kind, all that it hides goes.
-func (s *Store) cutOut(db *database, g gap) error {
-	from := append(g.after, 0)
-	to := g.next
+func (s *Store) cutOut(db *engine.Database, g folder.Gap) error {
+	from := append(g.After, 0)
+	to := g.Next
 	if to == nil {
-		to = []byte{g.after[0] + 1}
+		to = []byte{g.After[0] + 1}
 	}
 	err := db.Excise(context.Background(), pebble.KeyRange{Start: from, End: to})
-	if !isCorruption(err) {
+	if !folder.IsCorruption(err) {
 		return err
 	}
-	if to, err = pass(db, g.after, bytes.Repeat([]byte{0xff}, keyLength), false); err != nil {
+	if to, err = folder.Pass(db, g.After, folder.BehindAll(), false); err != nil {
 		return err
 	}
 	if to == nil {
-		to = bytes.Repeat([]byte{0xff}, keyLength)
+		to = folder.BehindAll()
 	}
 	return db.Excise(context.Background(), pebble.KeyRange{Start: from, End: to})
 }
 
-// damagedDir is where copies of damaged files are kept, in the store's folder.
-const damagedDir = "damaged"
-
-// keepCopies links the damaged files that were met, so that nothing which is cut
-// out of them is lost for good.
-func (s *Store) keepCopies(db *database) error {
-	files := db.fence
-	dir := files.PathJoin(s.options.Dir, damagedDir)
-	if err := files.MkdirAll(dir, privateDir); err != nil {
-		return err
-	}
-	for _, name := range files.tables.list() {
-		err := files.Link(name, files.PathJoin(dir, files.PathBase(name)))
-		if err != nil && !errors.Is(err, fs.ErrExist) {
-			return err
-		}
-	}
-	return nil
-}
-
-// lost tells whether a delivery waits without standing in its index.
-func (s *Store) lost(db *database, id queue.ID, lane laneID) (bool, standing, error) {
-	st, found, err := s.standing(db, id, lane)
+// lost reports whether a waiting delivery is missing in its index.
+func (s *Store) lost(db *engine.Database, id queue.ID, digest record.Digest) (bool, record.Delivery, error) {
+	st, found, err := s.delivery(db, id, digest)
 	if isDamage(err) {
 		return false, st, nil // it may have ended
 	}
-	if err != nil && !errors.Is(err, errNoKey) || st.stage != stageWaiting {
+	if err != nil && !errors.Is(err, record.ErrNoKey) || st.Stage != record.StageWaiting {
 		return false, st, err
 	}
 	if !found {
-		st.due = receiptDue(id)
+		st.Due = record.ReceiptDue(id)
 	}
-	var b keyBuffer
-	_, closer, err := db.Get(st.place(id).key(&b, lane))
+	var b record.KeyBuffer
+	_, closer, err := db.Get(st.Entry(digest, id).Key(&b))
 	switch {
 	case err == nil:
 		return false, st, closer.Close()

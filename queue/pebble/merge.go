@@ -6,89 +6,98 @@ import (
 	"errors"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
-// The indexes that lists are made of have one shape: a kind, a strand, which is
+// The indexes that lists are made of have one shape: a kind, the name of a list, which is
 // the eight bytes of a destination, an endpoint or an event ID, and the rest of
-// the key, by which the records of a strand are sorted. A list runs through
-// several strands at once, in the order of the rest.
+// the key, by which the records of a list are sorted. A page is read from
+// several lists at once, in the order of the rest.
 
 // row is a record of an index.
 type row struct {
-	strand laneID
-	rest   []byte // 16 or 24 bytes
-	value  []byte
+	list  record.Digest
+	rest  []byte // 16 or 24 bytes
+	value []byte
 }
 
-// merge runs through the strands of an index in the order of (rest, strand), or
-// in the reverse order. It reads each strand in small pieces through one
-// iterator, so that a page from a thousand strands costs a thousand seeks, and
+// merge runs through the lists of an index in the order of (rest, list), or
+// in the reverse order. It reads each list in small pieces through one
+// iterator, so that a page from a thousand lists costs a thousand seeks, and
 // from one it costs one.
 type merge struct {
+	span
 	files pebble.Reader
 	iter  *pebble.Iterator
-	kind  byte
-	down  bool
-	from  []byte // the least rest, included; nil: no bound
-	to    []byte // the bound above, excluded
 	piece int
-	order []*strand // a heap by the first row
+	order []*list // a heap by the first row
 	err   error
 }
 
-// strand is the state of one strand of a merge.
-type strand struct {
-	id   laneID
+// span says what a merge runs through.
+type span struct {
+	kind  byte
+	down  bool            // in the reverse order
+	lists []record.Digest // nil: all that there are
+	from  []byte          // the least rest, included; nil: no bound
+	to    []byte          // the bound above, excluded; nil: none
+	after *row            // the row behind which it begins; nil: at the beginning
+}
+
+// list is the state of one list of a merge.
+type list struct {
+	id   record.Digest
 	rows []row // to come
 	last []byte
 	over bool // nothing is left on disk
 }
 
-// newMerge begins a merge behind a row, or at the beginning where after is nil.
-// Without strands it takes all that there are.
-func newMerge(r pebble.Reader, kind byte, down bool, strands []laneID, from, to []byte, after *row) (*merge, error) {
-	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{kind}, UpperBound: []byte{kind + 1}})
+// newMerge begins a merge.
+func newMerge(r pebble.Reader, in span) (*merge, error) {
+	iter, err := r.NewIter(&pebble.IterOptions{LowerBound: []byte{in.kind}, UpperBound: []byte{in.kind + 1}})
 	if err != nil {
 		return nil, err
 	}
-	m := &merge{files: r, iter: iter, kind: kind, down: down, from: from, to: to}
-	if strands == nil {
-		if strands, err = m.discover(); err != nil {
+	m := &merge{span: in, files: r, iter: iter}
+	if m.lists == nil {
+		if m.lists, err = m.discover(); err != nil {
 			return nil, errors.Join(err, iter.Close())
 		}
 	}
-	m.piece = min(max(256/max(len(strands), 1), 8), 256)
-	for _, id := range strands {
-		s := &strand{id: id}
-		if after != nil {
-			s.last = after.rest
-			// In a strand that comes later at the same place, that place is not over.
-			if c := bytes.Compare(id[:], after.strand[:]); c > 0 && !down || c < 0 && down {
-				s.last = nil
-				if down {
-					m.fillFrom(s, nil, append(bytes.Clone(after.rest), 0))
+	m.piece = min(max(256/max(len(m.lists), 1), 8), 256)
+	for _, id := range m.lists {
+		l := &list{id: id}
+		if m.after != nil {
+			l.last = m.after.rest
+			// A list later in the order may have a record with the same rest, which comes next.
+			if c := bytes.Compare(id[:], m.after.list[:]); c > 0 && !m.down || c < 0 && m.down {
+				l.last = nil
+				if m.down {
+					m.fillFrom(l, nil, append(bytes.Clone(m.after.rest), 0))
 				} else {
-					m.fillFrom(s, after.rest, nil)
+					m.fillFrom(l, m.after.rest, nil)
 				}
 			}
 		}
-		m.fill(s)
-		if len(s.rows) > 0 {
-			m.order = append(m.order, s)
+		m.fill(l)
+		if len(l.rows) > 0 {
+			m.order = append(m.order, l)
 		}
 	}
 	heap.Init(m)
 	return m, nil
 }
 
-// discover finds the strands of the index by jumping from one to the next.
-func (m *merge) discover() (found []laneID, err error) {
+// discover finds the lists of the index by jumping from one to the next.
+func (m *merge) discover() (found []record.Digest, err error) {
 	end := []byte{m.kind + 1}
 	from := []byte{m.kind}
 	for from != nil {
 		ok := m.iter.SeekGE(from)
-		if isCorruption(m.iter.Error()) {
-			if from, err = pass(m.files, from, end, false); err != nil {
+		if folder.IsCorruption(m.iter.Error()) {
+			if from, err = folder.Pass(m.files, from, end, false); err != nil {
 				return found, err
 			}
 			continue
@@ -101,37 +110,37 @@ func (m *merge) discover() (found []laneID, err error) {
 			from = append(bytes.Clone(k), 0)
 			continue
 		}
-		id := laneID(k[1:9])
+		id := record.Digest(k[1:9])
 		found = append(found, id)
 		from = append(append([]byte{m.kind}, id[:]...), bytes.Repeat([]byte{0xff}, 25)...)
 	}
 	return found, m.iter.Error()
 }
 
-// fill reads a strand's next piece when it has none left.
-func (m *merge) fill(s *strand) {
-	if len(s.rows) > 0 || s.over || m.err != nil {
+// fill reads a list's next piece when it has none left.
+func (m *merge) fill(l *list) {
+	if len(l.rows) > 0 || l.over || m.err != nil {
 		return
 	}
 	switch {
-	case s.last == nil:
-		m.fillFrom(s, nil, nil)
+	case l.last == nil:
+		m.fillFrom(l, nil, nil)
 	case m.down:
-		m.fillFrom(s, nil, s.last)
+		m.fillFrom(l, nil, l.last)
 	default:
-		m.fillFrom(s, append(bytes.Clone(s.last), 0), nil)
+		m.fillFrom(l, append(bytes.Clone(l.last), 0), nil)
 	}
 }
 
-// fillFrom reads a piece of the rows between two places and within the merge's bounds.
-func (m *merge) fillFrom(s *strand, from, to []byte) {
+// fillFrom reads a piece of the rows between two keys and within the merge's bounds.
+func (m *merge) fillFrom(l *list, from, to []byte) {
 	if bytes.Compare(from, m.from) < 0 {
 		from = m.from
 	}
 	if to == nil || m.to != nil && bytes.Compare(to, m.to) > 0 {
 		to = m.to
 	}
-	prefix := append([]byte{m.kind}, s.id[:]...)
+	prefix := append([]byte{m.kind}, l.id[:]...)
 	lower := append(bytes.Clone(prefix), from...)
 	upper := append(bytes.Clone(prefix), to...)
 	if to == nil {
@@ -143,45 +152,45 @@ func (m *merge) fillFrom(s *strand, from, to []byte) {
 		seek, step, start = m.iter.SeekLT, m.iter.Prev, upper
 	}
 	for {
-		for ok := seek(start); ok && len(s.rows) < m.piece; ok = step() {
+		for ok := seek(start); ok && len(l.rows) < m.piece; ok = step() {
 			k := m.iter.Key()
 			if m.down && bytes.Compare(k, lower) < 0 || !m.down && bytes.Compare(k, upper) >= 0 {
 				break
 			}
-			m.take(s, k)
+			m.take(l, k)
 		}
-		if !isCorruption(m.iter.Error()) {
+		if !folder.IsCorruption(m.iter.Error()) {
 			break
 		}
-		next := m.passed(s, start, lower, upper)
+		next := m.passed(l, start, lower, upper)
 		if next == nil || bytes.Equal(next, start) {
 			break
 		}
 		start = next
 	}
-	s.over = len(s.rows) < m.piece
-	if err := m.iter.Error(); err != nil && !isCorruption(err) {
+	l.over = len(l.rows) < m.piece
+	if err := m.iter.Error(); err != nil && !folder.IsCorruption(err) {
 		m.err = err
 	}
 }
 
-func (m *merge) take(s *strand, k []byte) {
-	s.last = bytes.Clone(k[9:])
-	if len(s.last) == restSize(m.kind) {
-		s.rows = append(s.rows, row{s.id, s.last, bytes.Clone(m.iter.Value())})
+func (m *merge) take(l *list, k []byte) {
+	l.last = bytes.Clone(k[9:])
+	if len(l.last) == record.RestSize(m.kind) {
+		l.rows = append(l.rows, row{l.id, l.last, bytes.Clone(m.iter.Value())})
 	}
 }
 
 // passed returns where to seek next behind unreadable rows; nil: nowhere.
-func (m *merge) passed(s *strand, start, lower, upper []byte) []byte {
-	if s.last != nil {
-		start = append(append([]byte{m.kind}, s.id[:]...), s.last...)
+func (m *merge) passed(l *list, start, lower, upper []byte) []byte {
+	if l.last != nil {
+		start = append(append([]byte{m.kind}, l.id[:]...), l.last...)
 	}
 	limit := upper
 	if m.down {
 		limit = lower
 	}
-	next, err := pass(m.files, start, limit, m.down)
+	next, err := folder.Pass(m.files, start, limit, m.down)
 	switch {
 	case err != nil:
 		m.err = err
@@ -192,25 +201,16 @@ func (m *merge) passed(s *strand, start, lower, upper []byte) []byte {
 	return next
 }
 
-// restSize is how long the rest of a whole key is.
-func restSize(kind byte) int {
-	switch kind {
-	case kindWaiting, kindLine, kindEnded:
-		return 24
-	}
-	return 16
-}
-
 // next returns the next row, or nil at the end and after an error.
 func (m *merge) next() *row {
 	if m.err != nil || len(m.order) == 0 {
 		return nil
 	}
-	s := m.order[0]
-	r := s.rows[0]
-	s.rows = s.rows[1:]
-	m.fill(s)
-	if len(s.rows) == 0 {
+	l := m.order[0]
+	r := l.rows[0]
+	l.rows = l.rows[1:]
+	m.fill(l)
+	if len(l.rows) == 0 {
 		heap.Pop(m)
 	} else {
 		heap.Fix(m, 0)
@@ -236,7 +236,7 @@ func (m *merge) Less(i, j int) bool {
 }
 
 func (m *merge) Swap(i, j int) { m.order[i], m.order[j] = m.order[j], m.order[i] }
-func (m *merge) Push(x any)    { m.order = append(m.order, x.(*strand)) }
+func (m *merge) Push(x any)    { m.order = append(m.order, x.(*list)) }
 
 func (m *merge) Pop() any {
 	last := m.order[len(m.order)-1]

@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/check"
 )
 
 // model is what a store should hold, the plain way.
@@ -51,12 +52,12 @@ type heldClaim struct {
 	d *modelDelivery
 }
 
-var modelLanes = []string{"pay", "pay/audit", "pay/billing", "crm"}
+var modelDestinations = []string{"pay", "pay/audit", "pay/billing", "crm"}
 
 func (m *model) open() {
 	o := small(m.fs)
 	m.clock.Store(new(m.now))
-	o.Now, o.Keys, o.Retention = func() time.Time { return *m.clock.Load() }, m.keys, 100*time.Hour
+	o.Now, o.Settings.Keys, o.Settings.Retention = func() time.Time { return *m.clock.Load() }, m.keys, 100*time.Hour
 	var err error
 	if m.store, err = Open(o); err != nil {
 		m.Fatal(err)
@@ -96,11 +97,11 @@ func (m *model) accept() {
 	}
 	var to []queue.Route
 	if endpoint == "crm" {
-		to = queue.To("crm")
+		to = routesTo("crm")
 	} else {
-		for _, lane := range modelLanes[:3] {
+		for _, destination := range modelDestinations[:3] {
 			if m.rng.IntN(2) == 0 {
-				to = append(to, queue.Route{Destination: lane, Ordered: lane == "pay/billing", OrderKey: fmt.Sprint(m.n % 3)})
+				to = append(to, queue.Route{Destination: dest(destination), Ordered: destination == "pay/billing", OrderKey: fmt.Sprint(m.n % 3)})
 			}
 		}
 	}
@@ -108,7 +109,7 @@ func (m *model) accept() {
 	m.ok(err)
 	mm := &modelMessage{msg.ID, m.now, endpoint, msg.EventID, msg.EventType, make(map[string]*modelDelivery)}
 	for _, r := range to {
-		mm.deliveries[r.Destination] = &modelDelivery{state: queue.StateWaiting}
+		mm.deliveries[r.Destination.String()] = &modelDelivery{state: queue.StateWaiting}
 	}
 	if len(to) == 0 {
 		mm.deliveries[endpoint] = &modelDelivery{state: queue.StateUnrouted}
@@ -117,19 +118,19 @@ func (m *model) accept() {
 }
 
 func (m *model) claim() {
-	l, err := m.store.lane(modelLanes[m.rng.IntN(len(modelLanes))])
+	l, err := m.store.destination(dest(modelDestinations[m.rng.IntN(len(modelDestinations))]))
 	m.ok(err)
 	for {
 		c, wait, err := m.store.tryClaim(l)
 		m.ok(err)
 		if wait != nil {
-			l.mu.Lock()
-			l.unwaitLocked(wait)
-			l.mu.Unlock()
+			l.Lock()
+			l.UnwaitLocked(wait)
+			l.Unlock()
 			return
 		}
 		if c != nil {
-			d := m.messages[c.delivery.Message.ID].deliveries[l.name]
+			d := m.messages[c.delivery.Message.ID].deliveries[l.name.String()]
 			if d.state != queue.StateWaiting || d.claimed || c.delivery.Attempts != d.attempts {
 				m.Fatalf("claimed %+v, after %d attempts", d, c.delivery.Attempts)
 			}
@@ -172,25 +173,25 @@ func (m *model) operate() {
 		return
 	}
 	mm := m.messages[ids[m.rng.IntN(len(ids))]]
-	lanes := slices.Sorted(maps.Keys(mm.deliveries))
-	lane := lanes[m.rng.IntN(len(lanes))]
-	d := mm.deliveries[lane]
+	destinations := slices.Sorted(maps.Keys(mm.deliveries))
+	destination := destinations[m.rng.IntN(len(destinations))]
+	d := mm.deliveries[destination]
 	var err error
 	var then func()
 	switch m.rng.IntN(4) {
 	case 0:
-		err = m.store.Redeliver(m.Context(), mm.id, queue.Route{Destination: lane, Ordered: lane == "pay/billing", OrderKey: "again"})
+		err = m.store.Redeliver(m.Context(), mm.id, queue.Route{Destination: dest(destination), Ordered: destination == "pay/billing", OrderKey: "again"})
 		then = func() { *d = modelDelivery{state: queue.StateWaiting} }
 	case 1:
-		err = m.store.Cancel(m.Context(), mm.id, lane)
+		err = m.store.Cancel(m.Context(), mm.id, dest(destination))
 		then = func() { d.state = queue.StateCancelled }
 	case 2:
-		err = m.store.Bury(m.Context(), mm.id, lane)
+		err = m.store.Bury(m.Context(), mm.id, dest(destination))
 		then = func() { d.state = queue.StateDead }
 	default:
-		err = m.store.Purge(m.Context(), mm.id, lane)
+		err = m.store.Purge(m.Context(), mm.id, dest(destination))
 		then = func() {
-			if delete(mm.deliveries, lane); len(mm.deliveries) == 0 {
+			if delete(mm.deliveries, destination); len(mm.deliveries) == 0 {
 				delete(m.messages, mm.id)
 			}
 		}
@@ -201,7 +202,7 @@ func (m *model) operate() {
 	case err == nil:
 		then()
 	case !d.claimed && !errors.Is(err, queue.ErrState):
-		m.Fatalf("%s of %+v: %v", lane, d, err)
+		m.Fatalf("%s of %+v: %v", destination, d, err)
 	}
 }
 
@@ -210,12 +211,12 @@ func (m *model) compare() {
 	m.Helper()
 	all := []queue.State{queue.StateWaiting, queue.StateDead, queue.StateDelivered, queue.StateCancelled, queue.StateUnrouted}
 	filters := []queue.Filter{{}, {States: all[1:4]}, {EventType: "*.created"}, {EventType: "pay*t.f*"}, {Endpoint: "pay"}, {Endpoint: "nobody"},
-		{Destination: "pay/audit"}, {EventID: fmt.Sprint("evt", m.n/10)}, {EventID: fmt.Sprint("evt", m.n/10), Endpoint: "crm", States: all[:1]},
+		{Destination: dest("pay/audit")}, {EventID: fmt.Sprint("evt", m.n/10)}, {EventID: fmt.Sprint("evt", m.n/10), Endpoint: "crm", States: all[:1]},
 		{Since: m.now.Add(-2 * time.Minute), Until: m.now.Add(-time.Minute)}}
 	for _, s := range all {
 		filters = append(filters, queue.Filter{States: []queue.State{s}},
 			queue.Filter{States: []queue.State{s}, Endpoint: "pay", Since: m.now.Add(-3 * time.Minute)},
-			queue.Filter{States: []queue.State{s}, Destination: "pay/billing", EventType: "*.created"})
+			queue.Filter{States: []queue.State{s}, Destination: dest("pay/billing"), EventType: "*.created"})
 	}
 	for _, f := range filters {
 		want, wantMessages := m.expect(f)
@@ -241,9 +242,9 @@ func (m *model) expect(f queue.Filter) (deliveries, messages []string) {
 			continue
 		}
 		any := false
-		for lane, d := range mm.deliveries {
-			if (f.Destination == "" || lane == f.Destination) && (len(f.States) == 0 || slices.Contains(f.States, d.state)) {
-				deliveries = append(deliveries, fmt.Sprint(mm.id, " ", lane, " ", d.state, " ", d.attempts, " ", d.claimed))
+		for destination, d := range mm.deliveries {
+			if (f.Destination == (queue.Destination{}) || dest(destination) == f.Destination) && (len(f.States) == 0 || slices.Contains(f.States, d.state)) {
+				deliveries = append(deliveries, fmt.Sprint(mm.id, " ", destination, " ", d.state, " ", d.attempts, " ", d.claimed))
 				any = true
 			}
 		}
@@ -291,7 +292,7 @@ func (m *model) ordered(f queue.Filter, a, b *queue.Entry) bool {
 	}
 	switch f.States[0] {
 	case queue.StateWaiting:
-		aLine, bLine := a.Destination == "pay/billing", b.Destination == "pay/billing"
+		aLine, bLine := a.Destination == dest("pay/billing"), b.Destination == dest("pay/billing")
 		return aLine && bLine || !aLine && bLine || aLine == bLine && !a.Next.After(b.Next)
 	case queue.StateDead:
 		return byReceipt <= 0
@@ -320,18 +321,18 @@ func (m *model) messagePage(f queue.Filter, n int) (all []string) {
 // check has the closed folder checked and held against the model.
 func (m *model) check() {
 	m.Helper()
-	report, err := checkFS(m.fs, "queue", m.keys, nil, m.now)
+	report, err := check.Run(check.Options{FS: m.fs, Dir: "queue", Keys: m.keys, Now: m.now})
 	m.ok(err)
 	if !report.Sound() {
 		m.Fatalf("%+v", report)
 	}
 	want := make(map[string]map[queue.State]int64)
 	for _, mm := range m.messages {
-		for lane, d := range mm.deliveries {
-			if want[lane] == nil {
-				want[lane] = make(map[queue.State]int64)
+		for destination, d := range mm.deliveries {
+			if want[destination] == nil {
+				want[destination] = make(map[queue.State]int64)
 			}
-			want[lane][d.state]++
+			want[destination][d.state]++
 		}
 	}
 	for _, d := range report.Destinations {

@@ -8,8 +8,6 @@ import (
 
 	"github.com/cockroachdb/pebble/v2/vfs"
 	"github.com/cockroachdb/pebble/v2/vfs/errorfs"
-
-	"github.com/hookwicket/hookwicket/queue"
 )
 
 // TestEveryFaultOfOpening cuts the power and makes each write fail in turn while
@@ -24,7 +22,7 @@ func TestEveryFaultOfOpening(t *testing.T) {
 	const events = 20
 	for n := range uint32(events) {
 		m, id := testMessage(n)
-		if _, err := s.Accept(t.Context(), m, id, queue.To("a")...); err != nil {
+		if _, err := s.Accept(t.Context(), m, id, routesTo("a")...); err != nil {
 			t.Fatal(err)
 		}
 	}

@@ -103,7 +103,7 @@ func (r *ordeal) round(n, events int) {
 	}
 	others.Go(func() {
 		for i := 0; ctx.Err() == nil; i++ {
-			_ = r.store.Pause(ctx, string(ordealDestinations[i/2%3]), i%2 == 0)
+			_ = r.store.Pause(ctx, dest(string(ordealDestinations[i/2%3])), i%2 == 0)
 			runtime.Gosched()
 		}
 	})
@@ -143,9 +143,9 @@ func (r *ordeal) send(ctx context.Context, order, n int, random *rand.Rand) {
 		m.EventID, m.EventType = fmt.Sprint(order, ".", n), fmt.Sprint(order)
 		id := queue.Identity{Key: testKey(uint32(order<<16 | n)), Window: time.Hour}
 		a, err := r.store.Accept(ctx, m, id,
-			queue.Route{Destination: "a", Ordered: true, OrderKey: m.EventType, Hold: random.IntN(3) == 0},
-			queue.Route{Destination: "b", Hold: true},
-			queue.Route{Destination: "c", Ordered: true})
+			queue.Route{Destination: dest("a"), Ordered: true, OrderKey: m.EventType, Hold: random.IntN(3) == 0},
+			queue.Route{Destination: dest("b"), Hold: true},
+			queue.Route{Destination: dest("c"), Ordered: true})
 		if a.Held != nil {
 			r.attempt(a.Held, random)
 		}
@@ -155,7 +155,7 @@ func (r *ordeal) send(ctx context.Context, order, n int, random *rand.Rand) {
 
 // deliver makes one attempt; it returns false when it is over.
 func (r *ordeal) deliver(ctx context.Context, destination string, random *rand.Rand) bool {
-	c, err := r.store.Claim(ctx, destination)
+	c, err := r.store.Claim(ctx, dest(destination))
 	switch {
 	case err == nil:
 		r.attempt(c, random)
@@ -169,12 +169,12 @@ func (r *ordeal) deliver(ctx context.Context, destination string, random *rand.R
 
 func (r *ordeal) attempt(c queue.Claim, random *rand.Rand) {
 	d := c.Delivery()
-	line := d.Destination + " " + d.Message.EventType
-	switch d.Destination {
+	line := d.Destination.String() + " " + d.Message.EventType
+	switch d.Destination.String() {
 	case "b":
-		line = d.Destination + " " + d.Message.EventID
+		line = d.Destination.String() + " " + d.Message.EventID
 	case "c":
-		line = d.Destination
+		line = d.Destination.String()
 	}
 	r.mu.Lock()
 	if other := r.held[line]; other != "" {
@@ -210,8 +210,8 @@ func (r *ordeal) attempt(c queue.Claim, random *rand.Rand) {
 func (r *ordeal) end(d *queue.Delivery, line string) {
 	var order, n int
 	fmt.Sscanf(d.Message.EventID, "%d.%d", &order, &n)
-	key := d.Destination + " " + d.Message.EventID
-	if r.ended[key]++; r.ended[key] > 1 || d.Destination == "b" {
+	key := d.Destination.String() + " " + d.Message.EventID
+	if r.ended[key]++; r.ended[key] > 1 || d.Destination == dest("b") {
 		return
 	}
 	line = fmt.Sprint(line, " of ", order)
@@ -227,13 +227,13 @@ func (r *ordeal) finish() {
 	defer r.store.Close()
 	random := rand.New(rand.NewPCG(1, 1))
 	for _, d := range ordealDestinations {
-		if err := r.store.Pause(r.Context(), string(d), false); err != nil {
+		if err := r.store.Pause(r.Context(), dest(string(d)), false); err != nil {
 			r.Fatal(err)
 		}
-		for r.store.Stats().Destinations[string(d)].Waiting > 0 {
+		for r.store.Stats().Destinations[dest(string(d))].Waiting > 0 {
 			ctx, cancel := context.WithTimeout(r.Context(), faultPatience)
 			if !r.deliver(ctx, string(d), random) {
-				r.Fatalf("%s: %d wait and cannot be claimed", string(d), r.store.Stats().Destinations[string(d)].Waiting)
+				r.Fatalf("%s: %d wait and cannot be claimed", string(d), r.store.Stats().Destinations[dest(string(d))].Waiting)
 			}
 			cancel()
 		}
@@ -244,13 +244,16 @@ func (r *ordeal) finish() {
 				}
 			}
 		}
-		if st := r.store.Stats().Destinations[string(d)]; st.Claimed != 0 || !st.Oldest.IsZero() {
+		if st := r.store.Stats().Destinations[dest(string(d))]; st.Claimed != 0 || !st.Oldest.IsZero() {
 			r.Errorf("%c: %+v", d, st)
 		}
 	}
-	for _, l := range r.store.lanes {
-		if l.lines.all != nil || len(l.busy) > 0 {
-			r.Errorf("%s: %d lines and %d claims are left", l.name, len(l.lines.all), len(l.busy))
+	for _, l := range r.store.destinations {
+		l.Lock()
+		st := l.StatsLocked()
+		l.Unlock()
+		if st.OrderKeys > 0 || st.Busy > 0 {
+			r.Errorf("%s: %d lines and %d claims are left", l.name, st.OrderKeys, st.Busy)
 		}
 	}
 	if n := r.store.flights.count(); n != 0 {

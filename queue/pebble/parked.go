@@ -7,14 +7,18 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // A delivery whose message is encrypted with a key that is not given is parked: it
 // makes way for the others, and is tried again after keyPause or as soon as a key
-// comes. Its due time tells parked deliveries from those that wait for a retry, so
+// comes. Its due time distinguishes parked deliveries from those that wait for a retry, so
 // that they are found again after a restart without an index of their own.
 
-// keyPause is how long a delivery rests that nobody can read for want of a key.
+// keyPause is how long a delivery rests whose key is missing.
 const keyPause = 5 * time.Minute
 
 // parkedMark is what the due time of a parked delivery is beyond a whole
@@ -31,8 +35,8 @@ func isParked(due int64) bool { return due%int64(time.Millisecond) == parkedMark
 
 // parked is a delivery that waits for a key.
 type parked struct {
-	lane *lane
-	id   queue.ID
+	destination *destination
+	id          queue.ID
 }
 
 // unparkers is how many parked deliveries are made due at once, so that they share
@@ -46,23 +50,32 @@ func (s *Store) unpark() {
 	if err != nil {
 		return // the next start does it
 	}
-	defer db.leave()
+	defer db.Leave()
 	jobs := make(chan parked)
 	var workers sync.WaitGroup
 	for range unparkers {
 		workers.Go(func() {
 			for p := range jobs {
-				err := guarded(func() error { return s.dueNow(p) })
+				err := folder.Guarded(func() error { return s.dueNow(p) })
 				if err != nil && !errors.Is(err, errCancelled) && !errors.Is(err, queue.ErrBusy) && !isDamage(err) {
 					s.options.Logger.Warn("an event that waits for its key is tried again later", "message", p.id, "error", err)
 				}
 			}
 		})
 	}
+	send := func(p parked) error {
+		select {
+		case jobs <- p:
+			return nil
+		case <-s.engine.Running().Done():
+			return engine.ErrGivenUp
+		case <-db.Failing():
+			return engine.ErrGivenUp
+		}
+	}
 	from := s.due()
-	to := from + int64(keyPause) + int64(time.Minute)
-	for _, l := range s.allLanes() {
-		if err := s.eachParked(db, l, from, to, jobs); err != nil {
+	for _, d := range s.allDestinations() {
+		if err := d.eachParked(db, from, send); err != nil {
 			break // the store closes or its disk fails
 		}
 	}
@@ -70,49 +83,41 @@ func (s *Store) unpark() {
 	workers.Wait()
 }
 
-// eachParked sends a lane's parked deliveries: those that wait in order at the head
-// of their line, which memory knows, and the others out of the index.
-func (s *Store) eachParked(db *database, l *lane, from, to int64, jobs chan<- parked) error {
-	send := func(id queue.ID) error {
-		select {
-		case jobs <- parked{l, id}:
-			return nil
-		case <-s.closing:
-			return errFenced
-		case <-db.failing:
-			return errFenced
-		}
-	}
-	l.mu.Lock()
+// eachParked calls f for the parked deliveries that are due after from: the heads of order
+// keys from memory, and those without an order key from the index.
+func (d *destination) eachParked(db *engine.Database, from int64, f func(parked) error) error {
+	d.Lock()
 	var heads []queue.ID
-	for _, x := range l.lines.ready {
-		if x.due > from && isParked(x.due) {
-			heads = append(heads, x.id)
+	d.EachHeadLocked(func(p window.Position) {
+		if p.Due > from && isParked(p.Due) {
+			heads = append(heads, p.ID)
 		}
-	}
-	l.mu.Unlock()
+	})
+	d.Unlock()
 	for _, id := range heads {
-		if err := send(id); err != nil {
+		if err := f(parked{d, id}); err != nil {
 			return err
 		}
 	}
-	var lower, upper keyBuffer
-	return db.walk(waitingKey(&lower, l.id, position{due: from}), waitingKey(&upper, l.id, position{due: to}), func(k, _ []byte) error {
-		_, p, err := splitWaiting(k)
-		if err != nil || !isParked(p.due) {
+	to := from + int64(keyPause) + int64(time.Minute)
+	var lower, upper record.KeyBuffer
+	first, end := record.WaitingEntry(d.id, window.Position{Due: from}), record.WaitingEntry(d.id, window.Position{Due: to})
+	return walk(db, first.Key(&lower), end.Key(&upper), func(k, v []byte) error {
+		e, err := record.SplitEntry(k)
+		if err != nil || !isParked(e.Waiting(v).Due) {
 			return err
 		}
-		return send(p.id)
+		return f(parked{d, e.ID})
 	})
 }
 
 // dueNow makes one parked delivery due.
 func (s *Store) dueNow(p parked) error {
-	return s.operate(context.Background(), p.id, p.lane.name, func(o *operation) error {
-		if o.from.stage != stageWaiting || !isParked(o.from.due) {
+	return s.operate(context.Background(), target{id: p.id, destination: p.destination.name}, func(o *operation) error {
+		if o.from.Stage != record.StageWaiting || !isParked(o.from.Due) {
 			return errCancelled // something else became of it
 		}
-		o.to.due = s.due()
+		o.to.Due = s.due()
 		return nil
-	}, nil)
+	})
 }

@@ -19,7 +19,7 @@ func TestKeyComesBack(t *testing.T) {
 			open := func(keys ...byte) *Store {
 				o := small(mem)
 				for _, n := range keys {
-					o.Keys = append(o.Keys, testSealKey(n))
+					o.Settings.Keys = append(o.Settings.Keys, testSealKey(n))
 				}
 				s, err := Open(o)
 				if err != nil {
@@ -32,9 +32,9 @@ func TestKeyComesBack(t *testing.T) {
 			for i := range uint32(count) {
 				m, id := testMessage(i)
 				m.Endpoint = "a"
-				route := queue.Route{Destination: "a"}
+				route := queue.Route{Destination: dest("a")}
 				if i%3 == 0 {
-					route = queue.Route{Destination: "a", Ordered: true, OrderKey: fmt.Sprint(i % 30)}
+					route = queue.Route{Destination: dest("a"), Ordered: true, OrderKey: fmt.Sprint(i % 30)}
 				}
 				if _, err := s.Accept(t.Context(), m, id, route); err != nil {
 					t.Fatal(err)
@@ -43,25 +43,25 @@ func TestKeyComesBack(t *testing.T) {
 			s.Close()
 			open(2, 1).Close()
 			s = open(2) // without the key that the events need
-			l, err := s.lane("a")
+			d, err := s.destination(dest("a"))
 			if err != nil {
 				t.Fatal(err)
 			}
 			for parked := false; !parked; {
-				c, wait, err := s.tryClaim(l)
+				c, wait, err := s.tryClaim(d)
 				if c != nil || err != nil {
 					t.Fatal(c, err)
 				}
 				if parked = wait != nil; parked {
-					l.mu.Lock()
-					l.unwaitLocked(wait)
-					l.mu.Unlock()
+					d.Lock()
+					d.UnwaitLocked(wait)
+					d.Unlock()
 				}
 			}
 			if restart {
 				s.Close()
 				s = open(2, 1)
-			} else if err := s.SetKeys([][]byte{testSealKey(2), testSealKey(1)}); err != nil {
+			} else if err := s.Configure(sealedBy(testSealKey(2), testSealKey(1))); err != nil {
 				t.Fatal(err)
 			}
 			if got := drain(t, s, "a"); len(got) != count {

@@ -3,12 +3,16 @@ package pebble
 import (
 	"context"
 	"encoding/binary"
+
+	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 // Pause keeps deliveries to a destination waiting until it is resumed. Attempts
 // under way end. It is durable when it returns without an error.
-func (s *Store) Pause(ctx context.Context, destination string, paused bool) error {
-	l, err := s.lane(destination)
+func (s *Store) Pause(ctx context.Context, destination queue.Destination, paused bool) error {
+	d, err := s.destination(destination)
 	if err != nil {
 		return err
 	}
@@ -24,51 +28,46 @@ func (s *Store) Pause(ctx context.Context, destination string, paused bool) erro
 		return err
 	}
 	batch := db.NewBatch()
-	var k keyBuffer
+	var k record.KeyBuffer
 	if paused {
-		since := binary.BigEndian.AppendUint64(nil, uint64(nanos(s.now())))
-		err = batch.Set(pausedKey(&k, l.id), since, nil)
+		since := binary.BigEndian.AppendUint64(nil, uint64(record.Nanos(s.now())))
+		err = batch.Set(pausedKey(&k, d.id), since, nil)
 	} else {
-		err = batch.Delete(pausedKey(&k, l.id), nil)
+		err = batch.Delete(pausedKey(&k, d.id), nil)
 	}
-	named := l.named.Load()
+	named := d.named.Load()
 	if err == nil && paused && !named {
-		err = batch.Set(nameKey(&k, l.id), []byte(l.name), nil)
+		err = batch.Set(record.NameKey(&k, d.id), []byte(d.name.String()), nil)
 	}
 	if err != nil {
 		<-s.pausing
-		db.leave()
+		db.Leave()
 		return unavailable(err)
 	}
-	return db.commit(ctx, s.disk, batch, true, func(err error) {
+	return db.Commit(ctx, batch, true, func(err error) {
 		if err == nil {
-			l.pause(paused)
+			d.Lock()
+			d.PauseLocked(paused)
+			d.Unlock()
 			if paused {
-				l.named.Store(true)
+				d.named.Store(true)
 			}
 		}
 		<-s.pausing
 	})
 }
 
-func (l *lane) pause(paused bool) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.paused = paused
-	l.stirLocked()
-}
-
-// loadPaused reads which lanes are paused.
-func loadPaused(db *database, counts map[laneID]*tally) error {
-	return each(db, kindPaused, func(k, _ []byte) error {
+// loadPaused reads which destinations are paused.
+func loadPaused(db *engine.Database, counts map[record.Digest]*tally) error {
+	return each(db, record.KindPaused, func(k, _ []byte) error {
 		if len(k) != 1+8 {
-			return errDamaged
+			return record.ErrDamaged
 		}
-		tallyOf(counts, laneID(k[1:])).paused = true
+		tallyOf(counts, record.Digest(k[1:])).paused = true
 		return nil
 	})
 }
 
-func pausedKey(b *keyBuffer, lane laneID) []byte {
-	return append(append(b[:0], kindPaused), lane[:]...)
+func pausedKey(b *record.KeyBuffer, digest record.Digest) []byte {
+	return append(append(b[:0], record.KindPaused), digest[:]...)
 }

@@ -43,12 +43,12 @@ func TestPowerFailure(t *testing.T) {
 				for ctx.Err() == nil {
 					n := next.Add(1)
 					m, id := testMessage(n)
-					if _, err := s.Accept(context.Background(), m, id, queue.To("a", "b", "c")...); err != nil {
+					if _, err := s.Accept(context.Background(), m, id, routesTo("a", "b", "c")...); err != nil {
 						t.Error(err)
 						return
 					}
 					if n%4 == 0 { // a person, who is told when it is done
-						if err := s.Cancel(context.Background(), m.ID, "c"); err != nil {
+						if err := s.Cancel(context.Background(), m.ID, dest("c")); err != nil {
 							t.Error(err)
 							return
 						}
@@ -67,7 +67,7 @@ func TestPowerFailure(t *testing.T) {
 		}
 		wg.Go(func() {
 			for {
-				c, err := s.Claim(ctx, "a")
+				c, err := s.Claim(ctx, dest("a"))
 				if err != nil {
 					return
 				}
@@ -156,10 +156,10 @@ func TestNotesReachTheDisk(t *testing.T) {
 	}
 	defer s.Close()
 	m, id := testMessage(1)
-	if _, err := s.Accept(t.Context(), m, id, queue.To("a")...); err != nil {
+	if _, err := s.Accept(t.Context(), m, id, routesTo("a")...); err != nil {
 		t.Fatal(err)
 	}
-	c, err := s.Claim(t.Context(), "a")
+	c, err := s.Claim(t.Context(), dest("a"))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -171,7 +171,7 @@ func TestNotesReachTheDisk(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		waiting := again.Stats().Destinations["a"].Waiting
+		waiting := again.Stats().Destinations[dest("a")].Waiting
 		again.Close()
 		if waiting == 0 {
 			return

@@ -4,12 +4,13 @@ import (
 	"bytes"
 	"context"
 	"errors"
-	"fmt"
 	"sync"
-	"syscall"
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 const (
@@ -27,9 +28,14 @@ const (
 // frees that space in compactions only. If bytes is positive, all removed messages
 // have IDs from first to newest.
 type garbage struct {
-	mu            sync.Mutex
+	mu sync.Mutex
+	removed
+}
+
+// removed is an estimate of the bytes of removed messages, and the range of their IDs.
+type removed struct {
 	bytes         int64
-	first, newest queue.ID // of the removed messages
+	first, newest queue.ID
 }
 
 func (g *garbage) add(id queue.ID, size int64) {
@@ -51,21 +57,21 @@ func (g *garbage) size() int64 {
 }
 
 // take returns the estimate and sets it to zero.
-func (g *garbage) take() (bytes int64, first, newest queue.ID) {
+func (g *garbage) take() removed {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	bytes, first, newest = g.bytes, g.first, g.newest
+	taken := g.removed
 	g.bytes = 0
-	return bytes, first, newest
+	return taken
 }
 
 // putBack undoes take after a compaction that failed.
-func (g *garbage) putBack(bytes int64, first, newest queue.ID) {
-	if bytes == 0 {
+func (g *garbage) putBack(taken removed) {
+	if taken.bytes == 0 {
 		return
 	}
-	g.add(first, 0)
-	g.add(newest, bytes-2*removedSize)
+	g.add(taken.first, 0)
+	g.add(taken.newest, taken.bytes-2*removedSize)
 }
 
 // reclaimer frees space on a nearly full disk. It removes the oldest ended deliveries
@@ -77,8 +83,9 @@ type reclaimer struct {
 	fresh  bool      // no compaction has succeeded, so garbage of an earlier run may be left
 }
 
-// reclaimLoop runs until ctx ends, which is when the store closes.
-func (s *Store) reclaimLoop(ctx context.Context) {
+// reclaimLoop runs until the store closes.
+func (s *Store) reclaimLoop() {
+	ctx := s.engine.Running()
 	r := reclaimer{store: s, fresh: true}
 	timer := time.NewTimer(reclaimPause)
 	defer timer.Stop()
@@ -88,11 +95,11 @@ func (s *Store) reclaimLoop(ctx context.Context) {
 			return
 		case <-timer.C:
 		}
-		if lack := s.space.lack(); lack > 0 {
-			if err := r.round(ctx, lack); err != nil && ctx.Err() == nil && !noSpace(err) && !errors.Is(err, queue.ErrUnavailable) {
+		if lack := s.engine.Lack(); lack > 0 {
+			if err := r.round(ctx, lack); err != nil && ctx.Err() == nil && !folder.NoSpace(err) && !errors.Is(err, queue.ErrUnavailable) {
 				s.options.Logger.Warn("freeing space on the queue's disk", "error", err)
 			}
-			s.space.poke()
+			s.engine.Measure()
 		}
 		timer.Reset(reclaimPause)
 	}
@@ -113,25 +120,21 @@ func (r *reclaimer) round(ctx context.Context, lack int64) error {
 		return nil
 	}
 	r.last = time.Now()
-	size, first, newest := s.garbage.take()
+	taken := s.garbage.take()
 	// Where most of the files is backlog, compaction without removals frees nothing.
-	worth := size > 0 || r.fresh && s.bytes.Load() < s.space.current().retained
-	s.space.spend.Store(worth)
-	err := s.compact(ctx, size, first, newest)
-	s.space.spend.Store(false)
+	worth := taken.bytes > 0 || r.fresh && s.bytes.Load() < s.retainedShare()
+	err := s.engine.Compact(ctx, worth, func(ctx context.Context, db *engine.Database) error {
+		return compactRemoved(ctx, db, taken)
+	})
 	if err == nil {
 		r.fresh, r.failed = false, 0
-		s.space.compacted(nil)
-		s.options.Logger.Debug("compacted the queue's files, as the disk is nearly full", "removed", size, "took", time.Since(r.last))
+		s.options.Logger.Debug("compacted the queue's files, as the disk is nearly full", "removed", taken.bytes, "took", time.Since(r.last))
 		return nil
 	}
-	s.garbage.putBack(size, first, newest)
-	if noSpace(err) && worth {
+	s.garbage.putBack(taken)
+	if folder.NoSpace(err) && worth {
 		r.failed++
-		s.space.compacted(err)
-		// A compaction frees more than it needs, but it needs the space first.
-		s.space.give(false)
-	} else if noSpace(err) {
+	} else if folder.NoSpace(err) {
 		r.fresh = false
 	}
 	return err
@@ -152,73 +155,31 @@ func (s *Store) retireMore(ctx context.Context, bytes int64) error {
 	return r.crowdedTo(ctx, max(s.history.bytes.Load()-bytes, 0))
 }
 
-// compact rewrites the files that contain removed messages. In a large store it rewrites
-// only the range of those messages, and only if they are an eighth of it or more.
-func (s *Store) compact(ctx context.Context, size int64, first, newest queue.ID) error {
-	db, err := s.enter()
-	if err != nil {
-		return err
-	}
-	// A failed database is closed when it has no users, and its writes block until then.
-	// Waiting for the compaction would therefore wait for ever.
-	defer db.leave()
-	ctx, cancel := context.WithCancel(ctx)
-	done := make(chan error, 1)
-	db.loops.Go(func() {
-		done <- guarded(func() error { return db.compactRemoved(ctx, size, first, newest) })
-	})
-	defer cancel()
-	crowded := db.fence.crowded.Load()
-	check := time.NewTicker(compactionLimit)
-	defer check.Stop()
-	late := time.NewTimer(compactionLate)
-	defer late.Stop()
-	for {
-		select {
-		case err = <-done:
-			return err
-		case <-db.failing:
-			return unavailable(nil)
-		case <-ctx.Done():
-			return context.Cause(ctx)
-		case <-late.C:
-			return errCompactionLate
-		case <-check.C:
-			// Pebble prefers its own compactions, even those that find no space.
-			if db.fence.crowded.Load() != crowded {
-				return errDiskCrowded
-			}
-		}
-	}
-}
-
-// compactionLimit is how long round waits for a compaction while others find no space.
-const compactionLimit = 500 * time.Millisecond
-
-// compactionLate is how long round waits for a compaction in any case. The next round
-// begins another.
-const compactionLate = 30 * time.Second
-
-var errCompactionLate = fmt.Errorf("the compaction goes on: %w", queue.ErrUnavailable)
-
-var errDiskCrowded = fmt.Errorf("compactions find no space: %w", syscall.ENOSPC)
-
-func (db *database) compactRemoved(ctx context.Context, size int64, first, newest queue.ID) error {
+// compactRemoved rewrites the files that contain removed messages. In a large store it
+// rewrites only the range of those messages, and only if they are an eighth of it or
+// more.
+func compactRemoved(ctx context.Context, db *engine.Database, taken removed) error {
 	m := db.Metrics()
 	if m.DiskSpaceUsage() <= wholeSize {
 		return db.Compact(ctx, []byte{0}, []byte{0xff}, true)
 	}
-	if size == 0 {
+	if taken.bytes == 0 {
 		return nil
 	}
-	var lower, upper keyBuffer
-	from, to := messageKey(&lower, first), append(messageKey(&upper, newest), 0)
+	var lower, upper record.KeyBuffer
+	from, to := record.MessageKey(&lower, taken.first), append(record.MessageKey(&upper, taken.newest), 0)
 	usage, err := db.EstimateDiskUsage(from, to)
-	if err != nil || int64(usage) > 8*size {
+	if err != nil || int64(usage) > 8*taken.bytes {
 		return err
 	}
 	if err := db.Compact(ctx, from, to, true); err != nil {
 		return err
 	}
-	return db.Compact(ctx, append([]byte{kindAttempt}, first[:]...), append(append([]byte{kindAttempt}, newest[:]...), 0xff), true)
+	for _, kind := range []byte{record.KindDelivery, record.KindAttempt} {
+		from, to := append([]byte{kind}, taken.first[:]...), append(append([]byte{kind}, taken.newest[:]...), 0xff)
+		if err := db.Compact(ctx, from, to, true); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -10,10 +10,11 @@ import (
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/folder"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
-
-// DefaultMaxRetained is the limit on the bytes of ended deliveries: 1 GiB.
-const DefaultMaxRetained = 1 << 30
 
 const (
 	retireBatch = 512         // deliveries removed in one commit
@@ -34,41 +35,47 @@ type history struct {
 }
 
 // Retain implements [queue.Store].
-func (s *Store) Retain(destination string, age time.Duration) {
-	l, err := s.lane(destination)
+func (s *Store) Retain(destination queue.Destination, age time.Duration) {
+	d, err := s.destination(destination)
 	if err != nil {
 		return // two names with one digest: Accept refuses this one as well
 	}
-	if l.retention.Swap(int64(age)) != int64(age) {
+	if before := d.retention.Swap(&age); before == nil || *before != age {
 		s.history.recorded(0)
 	}
 }
 
-// SetMaxRetained changes the limit of Options.MaxRetained. 0 or less is no limit.
-func (s *Store) SetMaxRetained(bytes int64) {
-	s.history.limit.Store(bytes)
-	s.history.recorded(0)
+// retention returns how long ended deliveries of a destination are kept, in nanoseconds. 0: not
+// at all.
+func (s *Store) retention(d *destination) int64 {
+	if own := d.retention.Load(); own != nil {
+		return int64(max(*own, 0))
+	}
+	return max(s.keeping.Load(), 0)
 }
 
 // maxRetained is the limit on the bytes of ended deliveries. On a small disk it is a
 // share of the disk. 0 or less: none.
 func (s *Store) maxRetained() int64 {
-	limit, share := s.history.limit.Load(), s.space.retained.Load()
-	if limit <= 0 || share > 0 && share < limit {
+	limit, share := s.history.limit.Load(), s.retainedShare()
+	if limit <= 0 || share < limit {
 		return share
 	}
 	return limit
 }
 
+// retainedShare is how many bytes of the disk ended deliveries may take.
+func (s *Store) retainedShare() int64 { return s.engine.Share(4, 1<<20, math.MaxInt64) }
+
 // retain adds an ended delivery to the counts, or removes it with sign -1, and sets the
 // time of its sweep. It needs no lock.
-func (s *Store) retain(l *lane, st *standing, sign int64) {
-	bytes := s.history.bytes.Add(sign * st.size)
+func (s *Store) retain(d *destination, st *record.Delivery, sign int64) {
+	bytes := s.history.bytes.Add(sign * st.Size)
 	if sign < 0 {
 		return
 	}
-	l.lower(st.ended)
-	due := later(st.ended, l.retention.Load())
+	d.lower(st.Ended)
+	due := later(st.Ended, s.retention(d))
 	if limit := s.maxRetained(); limit > 0 && bytes > limit && s.history.counted.Load() {
 		due = 0
 	}
@@ -76,10 +83,10 @@ func (s *Store) retain(l *lane, st *standing, sign int64) {
 }
 
 // lower makes first cover a delivery that ended at the given time.
-func (l *lane) lower(ended int64) {
+func (d *destination) lower(ended int64) {
 	for {
-		first := l.first.Load()
-		if ended >= first || l.first.CompareAndSwap(first, ended) {
+		first := d.first.Load()
+		if ended >= first || d.first.CompareAndSwap(first, ended) {
 			return
 		}
 	}
@@ -93,26 +100,26 @@ func later(t, d int64) int64 {
 }
 
 // countEnded prepares the count of ended deliveries, as countKeys does for keys.
-func (s *Store) countEnded(db *database) (count func(), err error) {
+func (s *Store) countEnded(db *engine.Database) (count func(), err error) {
 	s.history.counted.Store(false)
 	s.history.bytes.Store(0)
-	if !db.use() {
+	if !db.Use() {
 		return func() {}, nil
 	}
-	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{kindEnded}, UpperBound: []byte{kindEnded + 1}})
+	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: []byte{record.KindEnded}, UpperBound: []byte{record.KindEnded + 1}})
 	if err != nil {
-		db.leave()
+		db.Leave()
 		return func() {}, err
 	}
 	return func() {
-		defer db.leave()
+		defer db.Leave()
 		var bytes int64
 		n := 0
 		for ok := iter.First(); ok; ok = iter.Next() {
 			if n++; n%4096 == 0 && s.interrupted(db) {
 				break
 			}
-			bytes += decodeSize(iter.Value())
+			bytes += record.DecodeSize(iter.Value())
 		}
 		if errors.Join(iter.Error(), iter.Close()) == nil && !s.interrupted(db) {
 			s.history.bytes.Add(bytes)
@@ -133,10 +140,10 @@ func (s *Store) retire(ctx context.Context) (int, error) {
 		defer func() { <-s.history.turn }()
 	case <-ctx.Done():
 		return 0, unavailable(context.Cause(ctx))
-	case <-s.closing:
+	case <-s.engine.Running().Done():
 		return 0, unavailable(errors.New("it is closed"))
 	}
-	now := nanos(s.now())
+	now := record.Nanos(s.now())
 	// Deliveries that end from here on lower it again.
 	s.history.next.Store(math.MaxInt64)
 	r := retiring{store: s}
@@ -151,29 +158,29 @@ func (s *Store) retire(ctx context.Context) (int, error) {
 		s.history.recorded(now)
 		return r.total, err
 	}
-	for _, l := range s.allLanes() {
-		if first := l.first.Load(); first != math.MaxInt64 {
-			s.history.recorded(later(first, l.retention.Load()))
+	for _, d := range s.allDestinations() {
+		if first := d.first.Load(); first != math.MaxInt64 {
+			s.history.recorded(later(first, s.retention(d)))
 		}
 	}
 	s.history.recorded(s.history.gone.Load())
 	return r.total, nil
 }
 
-func (s *Store) allLanes() []*lane {
-	s.lanesMu.RLock()
-	defer s.lanesMu.RUnlock()
-	all := make([]*lane, 0, len(s.lanes))
-	for _, l := range s.lanes {
-		all = append(all, l)
+func (s *Store) allDestinations() []*destination {
+	s.destinationsMu.RLock()
+	defer s.destinationsMu.RUnlock()
+	all := make([]*destination, 0, len(s.destinations))
+	for _, d := range s.destinations {
+		all = append(all, d)
 	}
 	return all
 }
 
-// retiring is one sweep of ended deliveries. It removes deliveries of many lanes in one
+// retiring is one sweep of ended deliveries. It removes deliveries of many destinations in one
 // commit.
 //
-// Invariant: a delivery in batch is not covered by its lane's first any more. commit
+// Invariant: a delivery in batch is not covered by its destination's first any more. commit
 // removes it, or undo covers it again.
 type retiring struct {
 	store *Store
@@ -184,33 +191,33 @@ type retiring struct {
 
 // retired is an ended delivery that is to be removed.
 type retired struct {
-	lane  *lane
-	ended int64
-	id    queue.ID
-	st    standing
+	destination *destination
+	ended       int64
+	id          queue.ID
+	st          record.Delivery
 }
 
 func (r *retiring) aged(ctx context.Context, now int64) error {
-	for _, l := range r.store.allLanes() {
+	for _, d := range r.store.allDestinations() {
 		for {
-			until := now - max(l.retention.Load(), 0)
-			if l.first.Load() > until {
+			until := now - r.store.retention(d)
+			if d.first.Load() > until {
 				break
 			}
-			if err := r.collect(l, until, math.MaxInt64); err != nil {
+			if err := r.collect(d, until, math.MaxInt64); err != nil {
 				return r.undo(err)
 			}
 			if len(r.batch) == retireBatch {
-				if err := r.commit(ctx, goneAged); err != nil {
+				if err := r.commit(ctx, record.GoneAged); err != nil {
 					return err
 				}
 			}
 		}
 	}
-	return r.commit(ctx, goneAged)
+	return r.commit(ctx, record.GoneAged)
 }
 
-// crowded removes the oldest ended deliveries of all lanes beyond the limit. It stops a
+// crowded removes the oldest ended deliveries of all destinations beyond the limit. It stops a
 // little below the limit, so that not each new one starts a sweep.
 func (r *retiring) crowded(ctx context.Context) error {
 	h := &r.store.history
@@ -224,79 +231,81 @@ func (r *retiring) crowded(ctx context.Context) error {
 // crowdedTo removes the oldest until target bytes are left.
 func (r *retiring) crowdedTo(ctx context.Context, target int64) error {
 	h := &r.store.history
-	lanes := r.store.allLanes()
+	destinations := r.store.allDestinations()
 	for h.bytes.Load()-r.bytes > target {
-		l, until := oldest(lanes)
-		if l == nil {
+		d, until := oldest(destinations)
+		if d == nil {
 			break
 		}
-		if err := r.collect(l, until, h.bytes.Load()-r.bytes-target); err != nil {
+		if err := r.collect(d, until, h.bytes.Load()-r.bytes-target); err != nil {
 			return r.undo(err)
 		}
 		if len(r.batch) == retireBatch {
-			if err := r.commit(ctx, goneCrowded); err != nil {
+			if err := r.commit(ctx, record.GoneCrowded); err != nil {
 				return err
 			}
 		}
 	}
-	return r.commit(ctx, goneCrowded)
+	return r.commit(ctx, record.GoneCrowded)
 }
 
-// oldest returns the lane with the delivery that ended first, and the time when the first
-// one of the other lanes ended.
-func oldest(lanes []*lane) (l *lane, until int64) {
+// oldest returns the destination with the delivery that ended first, and the time when the first
+// one of the other destinations ended.
+func oldest(destinations []*destination) (d *destination, until int64) {
 	first := int64(math.MaxInt64)
 	until = math.MaxInt64
-	for _, other := range lanes {
+	for _, other := range destinations {
 		switch at := other.first.Load(); {
 		case at < first:
-			l, first, until = other, at, first
+			d, first, until = other, at, first
 		case at < until:
 			until = at
 		}
 	}
-	return l, until
+	return d, until
 }
 
-// collect adds the deliveries of a lane that ended by the given time to the batch, until
+// collect adds the deliveries of a destination that ended by the given time to the batch, until
 // the batch is full or has grown by the given bytes. It sets first to the next one.
-func (r *retiring) collect(l *lane, until, bytes int64) error {
+func (r *retiring) collect(d *destination, until, bytes int64) error {
 	db, err := r.store.enter()
 	if err != nil {
 		return err
 	}
-	defer db.leave()
-	from := l.first.Swap(math.MaxInt64)
-	var lower, upper keyBuffer
+	defer db.Leave()
+	from := d.first.Swap(math.MaxInt64)
+	var lower, upper record.KeyBuffer
 	// The lower bound skips the tombstones of removed deliveries.
-	to := append(endedKey(&upper, l.id, math.MaxInt64, end.id), 0)
-	err = db.walk(endedKey(&lower, l.id, from, queue.ID{}), to, func(k, v []byte) error {
-		_, ended, id, err := splitEnded(k)
+	first := record.Entry{Part: record.KindEnded, Destination: d.id, When: uint64(from)}
+	to := record.Entry{Part: record.KindEnded, Destination: d.id, When: math.MaxInt64, ID: window.Last.ID}
+	err = walk(db, first.Key(&lower), append(to.Key(&upper), 0), func(k, v []byte) error {
+		e, err := record.SplitEntry(k)
 		if err != nil {
 			return err
 		}
+		ended := int64(e.When)
 		if ended > until || bytes <= 0 || len(r.batch) == retireBatch {
-			l.lower(ended)
-			return errEnough
+			d.lower(ended)
+			return folder.ErrEnough
 		}
-		size := decodeSize(v)
-		r.batch = append(r.batch, retired{lane: l, ended: ended, id: id, st: standing{size: size}})
+		size := record.DecodeSize(v)
+		r.batch = append(r.batch, retired{destination: d, ended: ended, id: e.ID, st: record.Delivery{Size: size}})
 		r.bytes += size
 		bytes -= size
 		return nil
 	})
 	r.store.setAside(db)
 	if err != nil {
-		l.lower(from)
+		d.lower(from)
 		return unavailable(err)
 	}
 	return nil
 }
 
-// undo returns the collected deliveries to their lanes for a later sweep.
+// undo returns the collected deliveries to their destinations for a later sweep.
 func (r *retiring) undo(err error) error {
 	for _, x := range r.batch {
-		x.lane.lower(x.ended)
+		x.destination.lower(x.ended)
 	}
 	r.clear()
 	return err
@@ -306,7 +315,7 @@ func (r *retiring) clear() { r.batch, r.bytes = nil, 0 }
 
 // commit removes the collected deliveries. It is not synced: after a crash they are
 // removed again.
-func (r *retiring) commit(ctx context.Context, why reason) error {
+func (r *retiring) commit(ctx context.Context, why record.Reason) error {
 	if len(r.batch) == 0 {
 		return nil
 	}
@@ -328,14 +337,14 @@ func (r *retiring) commit(ctx context.Context, why reason) error {
 	removed, err := r.build(db, batch, why)
 	if err != nil {
 		unlock()
-		db.leave()
+		db.Leave()
 		return r.undo(unavailable(err))
 	}
-	err = db.commit(ctx, s.disk, batch, false, func(err error) {
+	err = db.Commit(ctx, batch, false, func(err error) {
 		if err == nil {
 			for i := range removed {
-				s.retain(removed[i].lane, &removed[i].st, -1)
-				s.garbage.add(removed[i].id, removed[i].st.size)
+				s.retain(removed[i].destination, &removed[i].st, -1)
+				s.garbage.add(removed[i].id, removed[i].st.Size)
 			}
 		}
 		unlock()
@@ -349,27 +358,37 @@ func (r *retiring) commit(ctx context.Context, why reason) error {
 }
 
 // build adds the removals of the deliveries that are still in their index.
-func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed []retired, err error) {
+//
+// A delivery can have been collected twice: collect can meet its index entry before the
+// change that made it has lowered first, and then again. The second removal must not be
+// built. It would not see the first one, which is only in the batch, and would leave a
+// state of a message that is gone.
+func (r *retiring) build(db *engine.Database, batch *pebble.Batch, why record.Reason) (removed []retired, err error) {
 	s := r.store
 	rm := s.newRemoval(db, batch)
+	built := make(map[record.Entry]bool, len(r.batch))
 	for _, x := range r.batch {
-		st, found, err := s.standing(db, x.id, x.lane.id)
-		if isDamage(err) || errors.Is(err, errNoKey) {
+		e := record.Entry{Part: record.KindEnded, Destination: x.destination.id, When: uint64(x.ended), ID: x.id}
+		if built[e] {
+			continue
+		}
+		built[e] = true
+		st, found, err := s.delivery(db, x.id, x.destination.id)
+		if isDamage(err) || errors.Is(err, record.ErrNoKey) {
 			err = nil // only the attempt at its end is unreadable; the rest is in st
 		}
 		if err != nil {
 			return nil, err
 		}
-		var k keyBuffer
-		key := endedKey(&k, x.lane.id, x.ended, x.id)
-		if !found || st.ended != x.ended || !st.stage.kept() {
+		if !found || st.Ended != x.ended || !st.Stage.Kept() {
 			// A person has redelivered it, or the index entry has no delivery.
-			_, closer, err := db.Get(key)
+			var k record.KeyBuffer
+			_, closer, err := db.Get(e.Key(&k))
 			if errors.Is(err, pebble.ErrNotFound) {
 				continue
 			}
 			if err == nil {
-				err = errors.Join(closer.Close(), batch.SingleDelete(key, nil))
+				err = errors.Join(closer.Close(), remove(batch, e))
 			}
 			if err != nil {
 				return nil, err
@@ -377,12 +396,12 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 			removed = append(removed, x)
 			continue
 		}
-		x.st.stage = st.stage
-		endpoint := s.endpoint(x.lane)
-		if err := batch.SingleDelete(key, nil); err != nil {
+		x.st.Stage = st.Stage
+		endpoint := s.endpoint(x.destination)
+		if err := remove(batch, e); err != nil {
 			return nil, err
 		}
-		if err := rm.delivery(x.lane, x.id, &st, true, endpoint, why); err != nil {
+		if err := rm.delivery(&change{destination: x.destination, id: x.id, from: st, touched: true, endpoint: endpoint, why: why}); err != nil {
 			return nil, err
 		}
 		removed = append(removed, x)
@@ -390,17 +409,12 @@ func (r *retiring) build(db *database, batch *pebble.Batch, why reason) (removed
 	return removed, nil
 }
 
-// kept reports whether a stage is one of the index of ended deliveries.
-func (st stage) kept() bool {
-	return st == stageDelivered || st == stageCancelled || st == stageUnrouted
-}
-
-// endpoint returns the endpoint in whose list the messages of a lane probably are.
-// It locks lanesMu because a lane that has lost its name can get it back.
-func (s *Store) endpoint(l *lane) laneID {
-	s.lanesMu.RLock()
-	defer s.lanesMu.RUnlock()
-	return laneOf(endpointOf(l.name))
+// endpoint returns the endpoint in whose list the messages of a destination probably are.
+// It locks destinationsMu because a destination that has lost its name can get it back.
+func (s *Store) endpoint(d *destination) record.Digest {
+	s.destinationsMu.RLock()
+	defer s.destinationsMu.RUnlock()
+	return record.DigestOf(d.name.Endpoint)
 }
 
 // sweepGone deletes the records of messages that were removed long ago, and the oldest
@@ -413,41 +427,41 @@ func (s *Store) sweepGone(ctx context.Context, now int64) error {
 	if err != nil {
 		return err
 	}
-	first, size, err := db.gone()
+	first, size, err := goneRecords(db)
 	if err != nil {
-		db.leave()
+		db.Leave()
 		return unavailable(err)
 	}
 	cut := now - int64(goneAge)
-	if limit := uint64(s.space.current().gone); size > limit {
+	if limit := uint64(s.engine.Share(16, 1<<20, goneSize)); size > limit {
 		cut = max(cut, now-int64(float64(now-first)*float64(limit)/float64(size)))
 	}
 	s.history.gone.Store(later(now, int64(gonePause)))
 	if first >= cut {
-		db.leave()
+		db.Leave()
 		return nil
 	}
 	batch := db.NewBatch()
-	var k keyBuffer
+	var k record.KeyBuffer
 	upper := queue.NewID(time.Unix(0, cut))
-	if err := batch.DeleteRange([]byte{kindGone}, goneKey(&k, upper), nil); err != nil {
-		db.leave()
+	if err := batch.DeleteRange([]byte{record.KindGone}, record.GoneKey(&k, upper), nil); err != nil {
+		db.Leave()
 		return unavailable(err)
 	}
-	return db.commit(ctx, s.disk, batch, false, func(error) {})
+	return db.Commit(ctx, batch, false, func(error) {})
 }
 
-// gone returns the receipt of the oldest removed message (MaxInt64: there is none), and
+// goneRecords returns the receipt of the oldest removed message (MaxInt64: there is none), and
 // roughly the bytes of all such records.
-func (db *database) gone() (first int64, size uint64, err error) {
-	lower, upper := []byte{kindGone}, []byte{kindGone + 1}
+func goneRecords(db *engine.Database) (first int64, size uint64, err error) {
+	lower, upper := []byte{record.KindGone}, []byte{record.KindGone + 1}
 	iter, err := db.NewIter(&pebble.IterOptions{LowerBound: lower, UpperBound: upper})
 	if err != nil {
 		return 0, 0, err
 	}
 	first = math.MaxInt64
 	if iter.First() && len(iter.Key()) == 1+16 {
-		first = receiptDue(queue.ID(iter.Key()[1:]))
+		first = record.ReceiptDue(queue.ID(iter.Key()[1:]))
 	}
 	if err := errors.Join(iter.Error(), iter.Close()); err != nil {
 		return 0, 0, err

@@ -5,6 +5,8 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 // known is a decision about an identity that is recorded already.
@@ -21,8 +23,8 @@ type known struct {
 // most two writes in each window, however often it is repeated. An error is not
 // reported: the event is durable, and its key still has the rest of its window.
 func (s *Store) slide(ctx context.Context, held held, id queue.Identity, k known) {
-	left := time.Duration(k.expiry - nanos(k.now))
-	if k.verdict == queue.New || left >= id.Window/2 || s.disk.full() {
+	left := time.Duration(k.expiry - record.Nanos(k.now))
+	if k.verdict == queue.New || left >= id.Window/2 || s.engine.Full() {
 		held.unlock()
 		return
 	}
@@ -37,22 +39,22 @@ func (s *Store) slide(ctx context.Context, held held, id queue.Identity, k known
 		Window: id.Window,
 	}
 	w := &write{store: s, held: held, id: renewed}
-	if err := w.build(db, renewed, k.now, nil, nil); err != nil || w.batch.Empty() {
+	if err := w.build(db, acceptance{id: renewed, now: k.now}); err != nil || w.batch.Empty() {
 		w.keys = 0
 		w.finish(nil)
-		db.leave()
+		db.Leave()
 		return
 	}
-	_ = db.commit(ctx, s.disk, w.batch, true, w.finish)
+	_ = db.Commit(ctx, w.batch, true, w.finish)
 }
 
 // recorded returns key if its window is not over, else the zero key. A refused
 // replay has a known digest and a fresh key, which must not be recorded.
-func (s *Store) recorded(db *database, key queue.Key, now time.Time) queue.Key {
+func (s *Store) recorded(db *engine.Database, key queue.Key, now time.Time) queue.Key {
 	if key == (queue.Key{}) || !s.filter.mayHave(key) {
 		return queue.Key{}
 	}
-	if expiry, found, err := db.expiryOf(key); err != nil || !found || expiry <= nanos(now) {
+	if _, found, err := s.expiryOf(db, key, record.Nanos(now)); err != nil || !found {
 		return queue.Key{}
 	}
 	return key

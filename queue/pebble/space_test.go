@@ -15,6 +15,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 )
 
 // quotaFS is a disk of a size. Its files are in memory, in blocks of 4 KiB.
@@ -154,7 +155,7 @@ func newFullStoreIn(t *testing.T, dir string, fs vfs.FS, body int) *fullStore {
 		body *= 4 // fewer events
 	}
 	f := &fullStore{T: t, body: body, kept: make(map[string]bool), seen: make(map[string]int)}
-	f.options = Options{Dir: dir, FS: fs, Logger: testLogger(t), stallLimit: 20 * time.Millisecond}
+	f.options = Options{Dir: dir, Settings: queue.DefaultSettings(), FS: fs, Logger: testLogger(t), tuning: engine.Tuning{StallLimit: 20 * time.Millisecond}}
 	f.open()
 	t.Cleanup(func() { f.Close() })
 	return f
@@ -188,7 +189,7 @@ func (f *fullStore) accept() error {
 	_, _ = source.Read(key[:])
 	ctx, cancel := context.WithTimeout(f.Context(), faultPatience)
 	defer cancel()
-	_, err := f.Accept(ctx, m, queue.Identity{Key: key, Window: time.Hour}, queue.To("a")...)
+	_, err := f.Accept(ctx, m, queue.Identity{Key: key, Window: time.Hour}, routesTo("a")...)
 	if ctx.Err() != nil {
 		f.Error("Accept hung")
 	}
@@ -239,7 +240,7 @@ func (f *fullStore) deliver(limit time.Duration) {
 	for range 8 {
 		workers.Go(func() {
 			for ctx.Err() == nil {
-				c, err := f.Claim(ctx, "a")
+				c, err := f.Claim(ctx, dest("a"))
 				if err != nil {
 					time.Sleep(time.Millisecond)
 					continue

@@ -7,6 +7,9 @@ import (
 	"time"
 
 	"github.com/cockroachdb/pebble/v2"
+
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
 // steady is the due clock: the wall clock plus ahead. When the wall clock is set back,
@@ -53,12 +56,12 @@ func (c *steady) keep(batch *pebble.Batch) error {
 		return nil
 	}
 	c.kept = c.ahead
-	return batch.Set([]byte{kindSteady}, binary.AppendUvarint(nil, uint64(c.ahead)), nil)
+	return batch.Set([]byte{record.KindClock}, binary.AppendUvarint(nil, uint64(c.ahead)), nil)
 }
 
 // loadSteady goes on with the clock as it is on disk.
-func (s *Store) loadSteady(db *database) error {
-	v, closer, err := db.Get([]byte{kindSteady})
+func (s *Store) loadSteady(db *engine.Database) error {
+	v, closer, err := db.Get([]byte{record.KindClock})
 	ahead := uint64(0)
 	switch {
 	case err == nil:
@@ -86,17 +89,17 @@ func (c *steady) reached(t, wall int64) {
 }
 
 // due is now as the deliveries' due times go.
-func (s *Store) due() int64 { return s.steady.now(nanos(s.now())) }
+func (s *Store) due() int64 { return s.steady.now(record.Nanos(s.now())) }
 
 // dueAt is when a delivery is due that has to wait until a time by the clock on
 // the wall.
 func (s *Store) dueAt(t time.Time) int64 {
 	wall := s.now()
-	return nanos(time.Unix(0, s.steady.now(nanos(wall))).Add(t.Sub(wall)))
+	return record.Nanos(time.Unix(0, s.steady.now(record.Nanos(wall))).Add(t.Sub(wall)))
 }
 
 // wallAt is the reverse of dueAt.
 func (s *Store) wallAt(due int64) time.Time {
-	wall := nanos(s.now())
-	return unnanos(due - (s.steady.now(wall) - wall))
+	wall := record.Nanos(s.now())
+	return record.Time(due - (s.steady.now(wall) - wall))
 }

@@ -2,6 +2,7 @@ package pebble
 
 import (
 	"context"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -44,8 +45,11 @@ func TestSteady(t *testing.T) {
 // TestClockSetBack: neither what waits nor what comes thereafter has to wait for
 // the clock to catch up, and pauses are as long as they were; nor after a restart.
 func TestClockSetBack(t *testing.T) {
-	now := time.Unix(1_800_000_000, 0)
-	o := Options{Dir: "queue", FS: vfs.NewMem(), Now: func() time.Time { return now }}
+	var clock atomic.Pointer[time.Time] // the store's own goroutines read it too
+	now := func() time.Time { return *clock.Load() }
+	set := func(at time.Time) { clock.Store(&at) }
+	set(time.Unix(1_800_000_000, 0))
+	o := Options{Dir: "queue", Settings: queue.DefaultSettings(), FS: vfs.NewMem(), Now: now}
 	open := func() *Store {
 		s, err := Open(o)
 		if err != nil {
@@ -55,8 +59,8 @@ func TestClockSetBack(t *testing.T) {
 	}
 	s := open()
 	accept := func(body string) {
-		m := &queue.Message{ID: queue.NewID(now), ReceivedAt: now, Body: []byte(body)}
-		if _, err := s.Accept(t.Context(), m, queue.Identity{}, queue.To("a")...); err != nil {
+		m := &queue.Message{ID: queue.NewID(now()), ReceivedAt: now(), Body: []byte(body)}
+		if _, err := s.Accept(t.Context(), m, queue.Identity{}, routesTo("a")...); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -64,7 +68,7 @@ func TestClockSetBack(t *testing.T) {
 		t.Helper()
 		ctx, cancel := context.WithTimeout(t.Context(), faultPatience)
 		defer cancel()
-		c, err := s.Claim(ctx, "a")
+		c, err := s.Claim(ctx, dest("a"))
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -74,15 +78,15 @@ func TestClockSetBack(t *testing.T) {
 		return c
 	}
 	accept("before")
-	now = now.Add(time.Millisecond)
+	set(now().Add(time.Millisecond))
 	accept("too")
-	now = now.Add(-time.Hour)
+	set(now().Add(-time.Hour))
 	accept("after")
 	// The receipt of the last is by the clock that was set back.
 	if err := claim("after").Done(queue.Attempt{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := claim("before").Retry(now.Add(time.Minute), queue.Attempt{}); err != nil {
+	if err := claim("before").Retry(now().Add(time.Minute), queue.Attempt{}); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -101,16 +105,16 @@ func TestClockSetBack(t *testing.T) {
 	if err != nil || len(page.Entries) != 1 {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if left := page.Entries[0].Next.Sub(now); left < 50*time.Second || left > 61*time.Second {
+	if left := page.Entries[0].Next.Sub(now()); left < 50*time.Second || left > 61*time.Second {
 		t.Errorf("the next attempt is %v away, want a minute", left)
 	}
 	// With nothing left from before the clock was set back, what is on disk still
 	// says by which clock the pauses are.
 	accept("last")
-	if err := claim("last").Retry(now.Add(2*time.Minute), queue.Attempt{}); err != nil {
+	if err := claim("last").Retry(now().Add(2*time.Minute), queue.Attempt{}); err != nil {
 		t.Fatal(err)
 	}
-	if err := s.Purge(t.Context(), page.Entries[0].ID, "a"); err != nil {
+	if err := s.Purge(t.Context(), page.Entries[0].ID, dest("a")); err != nil {
 		t.Fatal(err)
 	}
 	if err := s.Close(); err != nil {
@@ -121,10 +125,10 @@ func TestClockSetBack(t *testing.T) {
 	if err != nil || len(page.Entries) != 1 {
 		t.Fatalf("%+v, %v", page, err)
 	}
-	if left := page.Entries[0].Next.Sub(now); left < 110*time.Second || left > 121*time.Second {
+	if left := page.Entries[0].Next.Sub(now()); left < 110*time.Second || left > 121*time.Second {
 		t.Errorf("the next attempt is %v away, want two minutes", left)
 	}
-	now = now.Add(time.Hour + 121*time.Second) // it is set right, and two minutes pass
+	set(now().Add(time.Hour + 121*time.Second)) // it is set right, and two minutes pass
 	s.Wake()
 	if err := claim("last").Done(queue.Attempt{}); err != nil {
 		t.Fatal(err)

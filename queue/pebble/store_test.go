@@ -13,13 +13,16 @@ import (
 	"github.com/hookwicket/hookwicket/queue/queuetest"
 )
 
+// dest makes a destination of its text.
+func dest(s string) queue.Destination { return queue.ParseDestination(s) }
+
 func TestStore(t *testing.T) {
 	mems := make(map[string]*vfs.MemFS)
 	queuetest.Run(t, func(t *testing.T, o queuetest.Options) queue.Store {
 		if mems[o.Dir] == nil {
 			mems[o.Dir] = vfs.NewMem()
 		}
-		s, err := pebble.Open(pebble.Options{Dir: "queue", FS: mems[o.Dir], Now: o.Now, MaxBacklog: o.MaxBacklog, Retention: o.Retention, MaxRetained: o.MaxRetained})
+		s, err := pebble.Open(pebble.Options{Dir: "queue", FS: mems[o.Dir], Now: o.Now, Settings: o.Settings})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -29,7 +32,7 @@ func TestStore(t *testing.T) {
 
 func TestStoreOnDisk(t *testing.T) {
 	queuetest.Run(t, func(t *testing.T, o queuetest.Options) queue.Store {
-		s, err := pebble.Open(pebble.Options{Dir: o.Dir, Now: o.Now, MaxBacklog: o.MaxBacklog, Retention: o.Retention, MaxRetained: o.MaxRetained})
+		s, err := pebble.Open(pebble.Options{Dir: o.Dir, Now: o.Now, Settings: o.Settings})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -39,12 +42,12 @@ func TestStoreOnDisk(t *testing.T) {
 
 func TestLocked(t *testing.T) {
 	dir := t.TempDir() + "/new"
-	s, err := pebble.Open(pebble.Options{Dir: dir})
+	s, err := pebble.Open(pebble.Options{Dir: dir, Settings: queue.DefaultSettings()})
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer s.Close()
-	_, err = pebble.Open(pebble.Options{Dir: dir})
+	_, err = pebble.Open(pebble.Options{Dir: dir, Settings: queue.DefaultSettings()})
 	if !errors.Is(err, queue.ErrLocked) || !strings.Contains(err.Error(), dir) {
 		t.Errorf("got %v", err)
 	}

@@ -2,21 +2,20 @@ package pebble
 
 import (
 	"bytes"
-	"encoding/binary"
 	"errors"
-	"strings"
-	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/pebble/engine"
+	"github.com/hookwicket/hookwicket/queue/pebble/record"
 )
 
-// view is one picture of the store, in which a delivery is in one place, however
-// much workers move it meanwhile.
+// view is a snapshot of the store. A delivery is in exactly one index of it, although
+// workers move it meanwhile.
 type view struct {
 	store *Store
-	db    *database
+	db    *engine.Database
 	snap  *pebble.Snapshot
 }
 
@@ -30,7 +29,7 @@ func (s *Store) view() (*view, error) {
 
 func (v *view) close() error {
 	err := v.snap.Close()
-	v.db.leave()
+	v.db.Leave()
 	return err
 }
 
@@ -49,36 +48,36 @@ func (v *view) get(key []byte) ([]byte, error) {
 
 // summary reads the summary of a message from the list of an endpoint; nil: it
 // is not in it.
-func (v *view) summary(endpoint laneID, id queue.ID) (*summary, error) {
-	var k keyBuffer
-	b, err := v.get(listKey(&k, endpoint, id))
+func (v *view) summary(endpoint record.Digest, id queue.ID) (*record.Summary, error) {
+	var k record.KeyBuffer
+	b, err := v.get(record.SummaryKey(&k, endpoint, id))
 	if b == nil || err != nil {
 		return nil, err
 	}
-	sum, err := decodeSummary(b)
+	sum, err := record.DecodeSummary(b)
 	return &sum, err
 }
 
-// find finds a message whose endpoint is not known: the message tells, or else
+// find finds a message whose endpoint is not known: the message names it, or else
 // all lists are asked. Both may be nil.
-func (v *view) find(id queue.ID) (sum *summary, m *queue.Message, damage, err error) {
-	var k keyBuffer
-	record, err := v.get(messageKey(&k, id))
+func (v *view) find(id queue.ID) (sum *record.Summary, m *queue.Message, damage, err error) {
+	var k record.KeyBuffer
+	stored, err := v.get(record.MessageKey(&k, id))
 	if err != nil && !isDamage(err) {
 		return nil, nil, nil, err
 	}
-	if damage = err; record != nil {
-		m, damage = v.store.seal.openMessage(id, record)
+	if damage = err; stored != nil {
+		m, damage = v.store.seal.OpenMessage(id, stored)
 	}
 	if m != nil {
-		sum, err = v.summary(laneOf(m.Endpoint), id)
+		sum, err = v.summary(record.DigestOf(m.Endpoint), id)
 	} else {
 		_, sum, err = searchLists(v.snap, id)
 	}
 	switch {
 	case err == nil || isDamage(err):
 		if sum == nil && m != nil {
-			sum = &summary{size: int64(len(record)), endpoint: m.Endpoint, eventID: m.EventID, eventType: m.EventType}
+			sum = &record.Summary{Size: int64(len(stored)), Endpoint: m.Endpoint, EventID: m.EventID, EventType: m.EventType}
 		}
 		if damage == nil && sum != nil && m == nil {
 			damage = errMissing
@@ -92,8 +91,8 @@ func (v *view) find(id queue.ID) (sum *summary, m *queue.Message, damage, err er
 var errMissing = errors.New("the message is missing")
 
 // searchLists looks for a message in the lists of all endpoints; nil: it is in none.
-func searchLists(r pebble.Reader, id queue.ID) (endpoint laneID, sum *summary, err error) {
-	m, err := newMerge(r, kindList, false, nil, id[:], append(bytes.Clone(id[:]), 0), nil)
+func searchLists(r pebble.Reader, id queue.ID) (endpoint record.Digest, sum *record.Summary, err error) {
+	m, err := newMerge(r, span{kind: record.KindSummary, from: id[:], to: append(bytes.Clone(id[:]), 0)})
 	if err != nil {
 		return endpoint, nil, err
 	}
@@ -101,81 +100,108 @@ func searchLists(r pebble.Reader, id queue.ID) (endpoint laneID, sum *summary, e
 	if err := m.close(); found == nil || err != nil {
 		return endpoint, nil, err
 	}
-	s, err := decodeSummary(found.value)
-	return found.strand, &s, err
+	s, err := record.DecodeSummary(found.value)
+	return found.list, &s, err
 }
 
-// lanesOf returns the lanes of a message's deliveries: of those that the summary
+// destinationsOf returns the destinations of a message's deliveries: those that the summary
 // names, and without one of those that were touched.
-func (v *view) lanesOf(sum *summary, id queue.ID) ([]laneID, error) {
-	if sum != nil && len(sum.lanes) > 0 {
-		return sum.lanes, nil
+func (v *view) destinationsOf(sum *record.Summary, id queue.ID) ([]record.Digest, error) {
+	if sum != nil && len(sum.Destinations) > 0 {
+		return sum.Destinations, nil
 	}
-	var lower, upper keyBuffer
+	var lower, upper record.KeyBuffer
 	iter, err := v.snap.NewIter(&pebble.IterOptions{
-		LowerBound: standingKey(&lower, id, laneID{}),
-		UpperBound: append(standingKey(&upper, id, laneID(bytes.Repeat([]byte{0xff}, 8))), 0),
+		LowerBound: record.DeliveryKey(&lower, id, record.Digest{}),
+		UpperBound: append(record.DeliveryKey(&upper, id, record.Digest(bytes.Repeat([]byte{0xff}, 8))), 0),
 	})
 	if err != nil {
 		return nil, err
 	}
-	var lanes []laneID
+	var destinations []record.Digest
 	for ok := iter.First(); ok; ok = iter.Next() {
 		if k := iter.Key(); len(k) == 1+16+8 {
-			lanes = append(lanes, laneID(k[17:]))
+			destinations = append(destinations, record.Digest(k[17:]))
 		}
 	}
-	return lanes, errors.Join(iter.Error(), iter.Close())
+	return destinations, errors.Join(iter.Error(), iter.Close())
 }
 
-// delivery tells where a delivery stands. gone: it is over and not kept.
-func (v *view) delivery(id queue.ID, lane laneID) (d queue.DeliveryState, st standing, gone bool, err error) {
-	d.Destination = v.store.destination(lane)
-	var k keyBuffer
-	b, err := v.get(standingKey(&k, id, lane))
+// delivery reads the state of a delivery. gone: it was removed.
+func (v *view) delivery(id queue.ID, digest record.Digest) (d queue.DeliveryState, st record.Delivery, gone bool, err error) {
+	d.Destination = v.store.nameOf(digest)
+	var k record.KeyBuffer
+	b, err := v.get(record.DeliveryKey(&k, id, digest))
 	switch {
 	case isDamage(err):
 		d.Err = err
 		return d, st, false, nil
 	case err != nil:
 		return d, st, false, err
-	case b == nil: // nobody has touched it
-		st.due = receiptDue(id)
+	case b == nil: // unchanged since its receipt
+		st.Due = record.ReceiptDue(id)
 	default:
-		st, d.Err = decodeStanding(b, v.store.seal.of(id))
+		st, d.Err = record.DecodeDelivery(b, v.store.seal.For(id))
 	}
-	if st.stage == stageGone {
+	if st.Stage == record.StageGone {
 		return d, st, true, nil
 	}
-	if st.stage >= stageEnd {
-		return d, standing{}, false, nil
+	if st.Stage >= record.StageEnd {
+		return d, record.Delivery{}, false, nil
 	}
-	d.State, d.Attempts, d.Last, d.Redelivered = st.stage.state(), st.attempts, st.last, unnanos(st.redelivered)
-	if st.stage == stageWaiting {
-		d.Claimed, d.Next = v.store.isClaimed(lane, id), v.store.wallAt(st.due)
+	d.State, d.Attempts, d.Last, d.Redelivered = st.Stage.State(), st.Attempts, st.Brief(), record.Time(st.Redelivered)
+	if st.Stage == record.StageWaiting {
+		d.Claimed, d.Next = v.store.isClaimed(digest, id), v.store.wallAt(st.Due)
 	} else {
-		d.Ended = unnanos(st.ended)
+		d.Ended = record.Time(st.Ended)
 	}
 	return d, st, false, nil
 }
 
-// history reads the attempts of a delivery that are kept, the oldest first.
-func (v *view) history(id queue.ID, lane laneID) (all []queue.Attempt, damage, err error) {
-	var lower, upper keyBuffer
+// behind returns the message whose delivery goes before this one, by the order key of
+// a waiting delivery; zero: none.
+func (v *view) behind(id queue.ID, digest record.Digest, st *record.Delivery) (first queue.ID, err error) {
+	if st.Stage != record.StageWaiting || st.Order == nil {
+		return first, nil
+	}
+	var lower, upper record.KeyBuffer
 	iter, err := v.snap.NewIter(&pebble.IterOptions{
-		LowerBound: attemptKey(&lower, id, lane, 0),
-		UpperBound: append(attemptKey(&upper, id, lane, 1<<32-1), 0),
+		LowerBound: record.OrderedEntry(digest, *st.Order, queue.ID{}).Key(&lower),
+		UpperBound: record.OrderedEntry(digest, *st.Order, id).Key(&upper),
+	})
+	if err != nil {
+		return first, err
+	}
+	if iter.First() {
+		e, err := record.SplitEntry(iter.Key())
+		if err == nil { // a damaged record is set aside when its turn comes
+			first = e.ID
+		}
+	}
+	return first, errors.Join(iter.Error(), iter.Close())
+}
+
+// history reads the attempts of a delivery that are kept, the oldest first. last is the
+// one in its state.
+func (v *view) history(id queue.ID, digest record.Digest, last *queue.Attempt) (all []queue.Attempt, damage, err error) {
+	var lower, upper record.KeyBuffer
+	iter, err := v.snap.NewIter(&pebble.IterOptions{
+		LowerBound: record.AttemptKey(&lower, id, digest, 0),
+		UpperBound: append(record.AttemptKey(&upper, id, digest, 1<<32-1), 0),
 	})
 	if err != nil {
 		return nil, nil, err
 	}
 	for ok := iter.First(); ok; ok = iter.Next() {
-		a, err := decodeAttempt(bytes.Clone(iter.Value()), v.store.seal.of(id))
+		a, err := record.DecodeAttempt(bytes.Clone(iter.Value()), v.store.seal.For(id))
 		if err != nil {
 			damage = err
 			continue
 		}
 		all = append(all, *a)
+	}
+	if last != nil {
+		all = append(all, *last)
 	}
 	if err = errors.Join(iter.Error(), iter.Close()); isDamage(err) {
 		damage, err = err, nil
@@ -183,69 +209,49 @@ func (v *view) history(id queue.ID, lane laneID) (all []queue.Attempt, damage, e
 	return all, damage, err
 }
 
-// gone tells of a message that has gone; nil: nothing is known.
+// gone returns the record of a removed message; nil: there is none.
 func (v *view) gone(id queue.ID) (*queue.GoneError, error) {
-	var k keyBuffer
-	b, err := v.get(goneKey(&k, id))
+	var k record.KeyBuffer
+	b, err := v.get(record.GoneKey(&k, id))
 	if b == nil || err != nil {
 		return nil, err
 	}
-	return decodeGone(id, b)
+	return record.DecodeGone(id, b)
 }
 
-// destination is the name of a lane, also of one that lost it.
-func (s *Store) destination(id laneID) string {
-	s.lanesMu.RLock()
-	defer s.lanesMu.RUnlock()
-	if l := s.laneIDs[id]; l != nil {
-		return l.name
+// nameOf returns the name of a destination, or one that stands for a lost name.
+func (s *Store) nameOf(id record.Digest) queue.Destination {
+	s.destinationsMu.RLock()
+	defer s.destinationsMu.RUnlock()
+	if d := s.digests[id]; d != nil {
+		return d.name
 	}
-	return nameless(id)
+	return record.Nameless(id)
 }
 
-// isClaimed tells whether a worker holds a delivery.
-func (s *Store) isClaimed(lane laneID, id queue.ID) bool {
-	s.lanesMu.RLock()
-	l := s.laneIDs[lane]
-	s.lanesMu.RUnlock()
-	if l == nil {
+// isClaimed reports whether a worker holds a delivery.
+func (s *Store) isClaimed(digest record.Digest, id queue.ID) bool {
+	s.destinationsMu.RLock()
+	d := s.digests[digest]
+	s.destinationsMu.RUnlock()
+	if d == nil {
 		return false
 	}
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return l.busy[id] != nil
+	d.Lock()
+	defer d.Unlock()
+	c, _ := d.HolderLocked(id)
+	return c != nil
 }
 
-// lanesNamed returns the lanes of an endpoint's forwards.
-func (s *Store) lanesNamed(endpoint string) []laneID {
-	s.lanesMu.RLock()
-	defer s.lanesMu.RUnlock()
-	found := []laneID{}
-	for name, l := range s.lanes {
-		if name == endpoint || strings.HasPrefix(name, endpoint+"/") {
-			found = append(found, l.id)
+// destinationsOf returns the destinations of an endpoint.
+func (s *Store) destinationsOf(endpoint string) []record.Digest {
+	s.destinationsMu.RLock()
+	defer s.destinationsMu.RUnlock()
+	found := []record.Digest{}
+	for name, d := range s.destinations {
+		if name.Endpoint == endpoint {
+			found = append(found, d.id)
 		}
 	}
 	return found
-}
-
-// endpointOf is the endpoint that a destination belongs to.
-func endpointOf(destination string) string {
-	endpoint, _, _ := strings.Cut(destination, "/")
-	return endpoint
-}
-
-// idTime is when a message was received, as far as its ID tells.
-func idTime(id queue.ID) time.Time {
-	sub := int64(binary.BigEndian.Uint16(id[6:])&0xfff) * int64(time.Millisecond) >> 12
-	return time.Unix(0, min(receiptDue(id), maxNanos-int64(time.Millisecond))+sub).UTC()
-}
-
-const maxNanos = 1<<63 - 1
-
-// idFrom is before the ID of every message received at t or later, and behind
-// those of the ones before.
-func idFrom(t time.Time) queue.ID {
-	id := queue.NewID(time.Unix(0, nanos(t)))
-	return queue.ID(append(id[:8:8], make([]byte, 8)...))
 }

@@ -154,7 +154,7 @@ func (b *bench) race(identity func(round, i int) queue.Identity) {
 			wg.Go(func() {
 				var err error
 				var a queue.Accepted
-				a, err = b.store.Accept(b.Context(), b.message("twin"), identity(round, i), queue.To("a")...)
+				a, err = b.store.Accept(b.Context(), b.message("twin"), identity(round, i), routesTo("a")...)
 				verdicts[i] = a.Verdict
 				if err != nil {
 					b.Error(err)
@@ -183,13 +183,13 @@ func (b *bench) reopensKeys() {
 }
 
 func (b *bench) full() {
-	b.limit = 4000
+	b.settings.MaxBacklog = 4000
 	b.reopen()
 	body := string(make([]byte, 1000))
 	accepted := 0
 	var err error
 	for accepted = range 10 {
-		if _, err = b.store.Accept(b.Context(), b.message(body), key(byte(accepted+1)), queue.To("a")...); err != nil {
+		if _, err = b.store.Accept(b.Context(), b.message(body), key(byte(accepted+1)), routesTo("a")...); err != nil {
 			break
 		}
 	}
@@ -201,7 +201,7 @@ func (b *bench) full() {
 	b.ok(b.next("a", body).Done(queue.Attempt{}))
 	b.want(b.accept(body, key(byte(accepted+1)), "a"), queue.New)
 	b.reopen()
-	if _, err = b.store.Accept(b.Context(), b.message(body), key(100), queue.To("a")...); !errors.Is(err, queue.ErrFull) {
+	if _, err = b.store.Accept(b.Context(), b.message(body), key(100), routesTo("a")...); !errors.Is(err, queue.ErrFull) {
 		b.Errorf("when reopened: %v", err)
 	}
 }
@@ -209,7 +209,7 @@ func (b *bench) full() {
 func (b *bench) acceptCancelled() {
 	ctx, cancel := context.WithCancel(b.Context())
 	cancel()
-	_, err := b.store.Accept(ctx, b.message("body"), key(1), queue.To("a")...)
+	_, err := b.store.Accept(ctx, b.message("body"), key(1), routesTo("a")...)
 	if err == nil {
 		b.Fatal("accepted")
 	}

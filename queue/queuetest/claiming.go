@@ -13,7 +13,7 @@ import (
 func (b *bench) delivers() {
 	m := b.message("body")
 	m.Timestamp, m.TLS = m.ReceivedAt.Add(-time.Second), true
-	v, err := b.store.Accept(b.Context(), m, key(1), queue.To("a")...)
+	v, err := b.store.Accept(b.Context(), m, key(1), routesTo("a")...)
 	b.ok(err)
 	b.want(v.Verdict, queue.New)
 	b.waiting("a", 1)
@@ -24,16 +24,16 @@ func (b *bench) delivers() {
 		fmt.Sprint(got.Header) != fmt.Sprint(m.Header) || !got.TLS || got.EventID != "event" {
 		b.Errorf("got %+v, want %+v", got, m)
 	}
-	if d.Destination != "a" || d.Attempts != 0 || d.Last != nil {
+	if d.Destination != dest("a") || d.Attempts != 0 || d.Last != nil {
 		b.Errorf("a fresh delivery is %+v", d)
 	}
-	st := b.store.Stats().Destinations["a"]
+	st := b.store.Stats().Destinations[dest("a")]
 	if st.Waiting != 1 || st.Claimed != 1 || !st.Oldest.Equal(m.ReceivedAt.Truncate(time.Millisecond)) {
 		b.Errorf("stats while claimed: %+v", st)
 	}
 	b.ok(c.Done(queue.Attempt{}))
 	b.waiting("a", 0)
-	st = b.store.Stats().Destinations["a"]
+	st = b.store.Stats().Destinations[dest("a")]
 	if st.Claimed != 0 || !st.Oldest.IsZero() {
 		b.Errorf("stats when done: %+v", st)
 	}
@@ -93,7 +93,7 @@ func (b *bench) reopens() {
 	bytes := b.store.Stats().Bytes
 	b.reopen()
 	st := b.store.Stats()
-	if d := st.Destinations["a"]; d.Waiting != 3 || d.Claimed != 0 || st.Bytes != bytes {
+	if d := st.Destinations[dest("a")]; d.Waiting != 3 || d.Claimed != 0 || st.Bytes != bytes {
 		b.Errorf("stats: %+v, %d bytes; %d before", d, st.Bytes, bytes)
 	}
 	b.ok(b.next("a", "claimed").Done(queue.Attempt{}))
@@ -111,7 +111,7 @@ func (b *bench) many() {
 	for w := range 8 {
 		wg.Go(func() {
 			for i := range n / 8 {
-				_, err := b.store.Accept(b.Context(), b.message(fmt.Sprint(w, ".", i)), queue.Identity{}, queue.To("a")...)
+				_, err := b.store.Accept(b.Context(), b.message(fmt.Sprint(w, ".", i)), queue.Identity{}, routesTo("a")...)
 				if err != nil {
 					b.Error(err)
 				}
@@ -147,7 +147,7 @@ func (b *bench) many() {
 func (b *bench) claimed(ctx context.Context, destination string) <-chan error {
 	result := make(chan error, 1)
 	go func() {
-		c, err := b.store.Claim(ctx, destination)
+		c, err := b.store.Claim(ctx, dest(destination))
 		if err == nil {
 			err = c.Done(queue.Attempt{})
 		}
@@ -202,7 +202,7 @@ func (b *bench) claimWakesMany() {
 	var wg sync.WaitGroup
 	for range n {
 		wg.Go(func() {
-			if _, err := b.store.Accept(b.Context(), b.message("body"), queue.Identity{}, queue.To("a")...); err != nil {
+			if _, err := b.store.Accept(b.Context(), b.message("body"), queue.Identity{}, routesTo("a")...); err != nil {
 				b.Error(err)
 			}
 		})
@@ -222,10 +222,10 @@ func (b *bench) closed() {
 	if err := b.receive(waiting); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("a waiting claim: %v", err)
 	}
-	if _, err := b.store.Accept(b.Context(), b.message("body"), key(1), queue.To("a")...); !errors.Is(err, queue.ErrUnavailable) {
+	if _, err := b.store.Accept(b.Context(), b.message("body"), key(1), routesTo("a")...); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Accept: %v", err)
 	}
-	if _, err := b.store.Claim(b.Context(), "a"); !errors.Is(err, queue.ErrUnavailable) {
+	if _, err := b.store.Claim(b.Context(), dest("a")); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Claim: %v", err)
 	}
 	if _, err := b.store.Seen(b.Context(), key(1), b.clock.Now()); !errors.Is(err, queue.ErrUnavailable) {

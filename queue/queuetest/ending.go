@@ -72,7 +72,7 @@ func (b *bench) buries() {
 	b.accept("body", queue.Identity{}, "a")
 	b.ok(b.next("a", "body").Bury(queue.Attempt{At: b.clock.Now(), Error: "hopeless"}))
 	st := b.store.Stats()
-	if d := st.Destinations["a"]; d.DeadLetters != 1 || d.Waiting != 0 || d.Claimed != 0 {
+	if d := st.Destinations[dest("a")]; d.DeadLetters != 1 || d.Waiting != 0 || d.Claimed != 0 {
 		b.Errorf("stats: %+v", d)
 	}
 	if st.Bytes == 0 {
@@ -81,7 +81,7 @@ func (b *bench) buries() {
 	b.nothing("a")
 	b.reopen()
 	after := b.store.Stats()
-	if after.Destinations["a"].DeadLetters != 1 || after.Bytes != st.Bytes {
+	if after.Destinations[dest("a")].DeadLetters != 1 || after.Bytes != st.Bytes {
 		b.Errorf("stats when reopened: %+v, before: %+v", after, st)
 	}
 	b.nothing("a")

@@ -19,15 +19,15 @@ func (b *bench) acceptTo(body string, to ...queue.Route) queue.Claim {
 }
 
 func (b *bench) holds() {
-	c := b.acceptTo("held", queue.Route{Destination: "b"}, queue.Route{Destination: "a", Hold: true})
+	c := b.acceptTo("held", queue.Route{Destination: dest("b")}, queue.Route{Destination: dest("a"), Hold: true})
 	if c == nil {
 		b.Fatal("nothing is held")
 	}
 	d := c.Delivery()
-	if d.Destination != "a" || string(d.Message.Body) != "held" || d.Attempts != 0 {
+	if d.Destination != dest("a") || string(d.Message.Body) != "held" || d.Attempts != 0 {
 		b.Errorf("held: %+v", d)
 	}
-	if st := b.store.Stats().Destinations["a"]; st.Waiting != 1 || st.Claimed != 1 {
+	if st := b.store.Stats().Destinations[dest("a")]; st.Waiting != 1 || st.Claimed != 1 {
 		b.Errorf("stats: %+v", st)
 	}
 	b.nothing("a")
@@ -46,15 +46,15 @@ func (b *bench) holds() {
 	}
 
 	// A process that ends lets go of it; so does who releases it.
-	b.acceptTo("lost", queue.Route{Destination: "a", Hold: true})
+	b.acceptTo("lost", queue.Route{Destination: dest("a"), Hold: true})
 	b.reopen()
 	b.ok(b.next("a", "lost").Done(queue.Attempt{}))
-	b.ok(b.acceptTo("released", queue.Route{Destination: "a", Hold: true}).Release())
+	b.ok(b.acceptTo("released", queue.Route{Destination: dest("a"), Hold: true}).Release())
 	b.ok(b.next("a", "released").Done(queue.Attempt{}))
 }
 
 func (b *bench) holdsNothing() {
-	hold := queue.Route{Destination: "a", Hold: true}
+	hold := queue.Route{Destination: dest("a"), Hold: true}
 	b.pause("a", true)
 	if c := b.acceptTo("paused", hold); c != nil {
 		b.Error("a paused destination was held")
@@ -105,7 +105,7 @@ func (b *bench) holdsAlone() {
 		wg.Go(func() {
 			for i := range n / 4 {
 				m := b.message(string(rune('a'+w)) + string(rune('0'+i)))
-				a, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: "a", Hold: i%2 == 0})
+				a, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: dest("a"), Hold: i%2 == 0})
 				if err != nil || (a.Held != nil) != (i%2 == 0) {
 					b.Errorf("held: %v, %v", a.Held, err)
 					return

@@ -68,7 +68,7 @@ func (b *bench) keeps() {
 	b.retained(size - half)
 	b.stands(id, "a", queue.StateDelivered, 1)
 	b.stands(id, "b", queue.StateDead, 1)
-	b.advance(queue.DefaultRetention - 1)
+	b.advance(retention - 1)
 	b.sweep()
 	b.retained(size - half)
 	b.advance(1)
@@ -80,7 +80,7 @@ func (b *bench) keeps() {
 }
 
 func (b *bench) keepsNothing() {
-	b.retention = -1
+	b.settings.Retention = 0
 	b.reopen()
 	b.accept("body", key(1), "a", "b")
 	a := b.next("a", "body")
@@ -123,12 +123,12 @@ func (b *bench) keepsUnrouted() {
 	b.want(b.accept("again", key(1)), queue.Duplicate)
 	b.reopen()
 	b.stands(m.ID, "endpoint", queue.StateUnrouted, 0)
-	b.advance(queue.DefaultRetention)
+	b.advance(retention)
 	b.sweep()
 	b.retained(0)
 	b.isGone(m.ID, "aged")
 
-	b.store.Retain("endpoint", 0)
+	b.store.Retain(dest("endpoint"), 0)
 	m = b.message("not kept")
 	a, err = b.store.Accept(b.Context(), m, key(2))
 	b.ok(err)
@@ -159,14 +159,14 @@ func (b *bench) keepsAttempts() {
 	if len(h) != 100 || h[0].Number != n+1-99 || h[98].Number != n || h[98].Excerpt != fmt.Sprint(n-1) || h[99].Number != n+1 || h[99].Status != 204 {
 		b.Errorf("%d attempts, from %+v to %+v", len(h), h[0], h[len(h)-1])
 	}
-	b.advance(queue.DefaultRetention)
+	b.advance(retention)
 	b.sweep()
 	b.isGone(id, "aged")
 }
 
 func (b *bench) keepsBounded() {
 	const n, body = 60, 1000
-	b.maxRetained = n * body / 2
+	b.settings.MaxRetained = n * body / 2
 	b.reopen()
 	b.until("the count", func() (any, bool) { n := b.store.Stats().Retained; return n, n == 0 })
 	var ids []queue.ID
@@ -179,8 +179,8 @@ func (b *bench) keepsBounded() {
 		b.advance(time.Millisecond)
 	}
 	b.sweep()
-	if got := b.store.Stats().Retained; got > b.maxRetained || got < b.maxRetained*9/10-body {
-		b.Errorf("%d bytes are kept of at most %d", got, b.maxRetained)
+	if got := b.store.Stats().Retained; got > b.settings.MaxRetained || got < b.settings.MaxRetained*9/10-body {
+		b.Errorf("%d bytes are kept of at most %d", got, b.settings.MaxRetained)
 	}
 	b.isGone(ids[0], "crowded")
 	kept := 0
@@ -198,8 +198,8 @@ func (b *bench) keepsBounded() {
 }
 
 func (b *bench) keepsEach() {
-	b.store.Retain("short", time.Minute)
-	b.store.Retain("long", time.Hour)
+	b.store.Retain(dest("short"), time.Minute)
+	b.store.Retain(dest("long"), time.Hour)
 	b.accept("body", queue.Identity{}, "short", "long")
 	c := b.next("short", "body")
 	id := c.Delivery().Message.ID
@@ -209,7 +209,7 @@ func (b *bench) keepsEach() {
 	b.sweep()
 	b.stands(id, "short", "", 0)
 	b.stands(id, "long", queue.StateDelivered, 1)
-	b.store.Retain("long", time.Second) // holds for what is there
+	b.store.Retain(dest("long"), time.Second) // holds for what is there
 	b.sweep()
 	b.isGone(id, "aged")
 	b.retained(0)
@@ -229,15 +229,46 @@ func (b *bench) backlogs() {
 	b.accept("body", queue.Identity{}, "c")
 	b.ok(b.next("c", "body").Bury(queue.Attempt{}))
 	all := b.store.Stats().Bytes
-	if got := b.store.Backlog("a", "b", "c", "nobody"); got != all {
+	if got := b.store.Backlog(dest("a"), dest("b"), dest("c"), dest("nobody")); got != all {
 		b.Errorf("%d bytes, want %d", got, all)
 	}
-	if got := b.store.Backlog("a", "b"); got <= 0 || got+b.store.Backlog("c") != all {
+	if got := b.store.Backlog(dest("a"), dest("b")); got <= 0 || got+b.store.Backlog(dest("c")) != all {
 		b.Errorf("%d bytes of %d", got, all)
 	}
 	b.ok(b.next("a", "body").Done(queue.Attempt{}))
 	b.ok(b.next("b", "body").Done(queue.Attempt{}))
-	if got := b.store.Backlog("a", "b"); got != 0 {
+	if got := b.store.Backlog(dest("a"), dest("b")); got != 0 {
 		b.Errorf("%d bytes are left", got)
 	}
+}
+
+// configures exchanges the settings of an open store: limits apply to what is there
+// already, and a destination's own retention stays.
+func (b *bench) configures() {
+	b.store.Retain(dest("own"), retention)
+	b.accept("body", key(1), "own", "other")
+	own, other := b.next("own", "body"), b.next("other", "body")
+	id := own.Delivery().Message.ID
+	b.ok(own.Done(queue.Attempt{Status: 200}))
+	b.ok(other.Done(queue.Attempt{Status: 200}))
+	b.accept("waiting", key(2), "other")
+
+	set := b.settings
+	set.Retention, set.MaxBacklog = 0, 1
+	b.ok(b.store.Configure(set))
+	b.advance(tick)
+	b.sweep()
+	b.stands(id, "own", queue.StateDelivered, 1)
+	b.stands(id, "other", "", 0)
+	if _, err := b.store.Accept(b.Context(), b.message("more"), key(3), routesTo("other")...); !errors.Is(err, queue.ErrFull) {
+		b.Errorf("accepting above the new limit: %v", err)
+	}
+	if limit := b.store.Stats().Limit; limit != 1 {
+		b.Errorf("the limit is %d", limit)
+	}
+	set.MaxBacklog = 0
+	b.ok(b.store.Configure(set))
+	b.want(b.accept("more", key(3), "other"), queue.New)
+	b.next("other", "waiting")
+	b.next("other", "more")
 }

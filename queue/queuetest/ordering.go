@@ -16,7 +16,7 @@ import (
 
 // line is a route to a destination in the order of a key.
 func line(destination, key string) queue.Route {
-	return queue.Route{Destination: destination, Ordered: true, OrderKey: key}
+	return queue.Route{Destination: dest(destination), Ordered: true, OrderKey: key}
 }
 
 func (b *bench) ordered() {
@@ -64,14 +64,22 @@ func (b *bench) orderedRetries() {
 	retry := func(c queue.Claim) {
 		b.ok(c.Retry(b.clock.Now().Add(time.Minute), queue.Attempt{At: b.clock.Now(), Error: "failed"}))
 	}
-	retry(b.next("a", "first"))
+	c := b.next("a", "first")
+	head := c.Delivery().Message.ID
+	retry(c)
 	b.nothing("a") // the whole line waits
+	if d := b.behind("second"); d != head {
+		b.Errorf("the second delivery is behind %s, want the first one, %s", d, head)
+	}
+	if d := b.behind("first"); d != (queue.ID{}) {
+		b.Errorf("the first delivery is behind %s", d)
+	}
 	b.acceptTo("free", line("a", "other"))
 	b.ok(b.next("a", "free").Done(queue.Attempt{}))
 	b.reopen()
 	b.nothing("a")
 	b.advance(time.Minute)
-	c := b.next("a", "first")
+	c = b.next("a", "first")
 	if d := c.Delivery(); d.Attempts != 1 || d.Last == nil || d.Last.Error != "failed" {
 		b.Errorf("after a failure: %+v", d)
 	}
@@ -83,10 +91,26 @@ func (b *bench) orderedRetries() {
 	b.advance(time.Minute)
 	b.ok(b.next("a", "second").Done(queue.Attempt{}))
 	b.ok(b.next("a", "third").Done(queue.Attempt{}))
-	if d := b.store.Stats().Destinations["a"]; d.Waiting != 0 || d.DeadLetters != 1 {
+	if d := b.store.Stats().Destinations[dest("a")]; d.Waiting != 0 || d.DeadLetters != 1 {
 		b.Errorf("stats: %+v", d)
 	}
 	b.nothing("a")
+}
+
+// behind returns the message that goes before the one with this body.
+func (b *bench) behind(body string) queue.ID {
+	b.Helper()
+	page, err := b.looker().Messages(b.Context(), queue.Filter{}, "", 100)
+	b.ok(err)
+	for _, m := range page.Messages {
+		seen, err := b.looker().Look(b.Context(), m.ID)
+		b.ok(err)
+		if string(seen.Message.Body) == body {
+			return seen.Deliveries[0].Behind
+		}
+	}
+	b.Fatalf("no message has the body %q", body)
+	return queue.ID{}
 }
 
 // orderedReceipt: the receipt counts, not when a message became durable.
@@ -113,12 +137,12 @@ func (b *bench) orderedReceipt() {
 
 // orderedMixed: ordering that comes and goes leaves nothing behind.
 func (b *bench) orderedMixed() {
-	b.acceptTo("plain 1", queue.Route{Destination: "a"})
-	b.acceptTo("plain 2", queue.Route{Destination: "a"})
+	b.acceptTo("plain 1", queue.Route{Destination: dest("a")})
+	b.acceptTo("plain 2", queue.Route{Destination: dest("a")})
 	b.acceptTo("ordered 1", line("a", "k"))
 	b.acceptTo("ordered 2", line("a", "k"))
 	b.advance(time.Minute) // to which a store may know the age of what waits
-	b.acceptTo("plain 3", queue.Route{Destination: "a"})
+	b.acceptTo("plain 3", queue.Route{Destination: dest("a")})
 	b.reopen()
 	for _, body := range []string{"plain 1", "plain 2", "ordered 1"} {
 		b.ok(b.next("a", body).Done(queue.Attempt{}))
@@ -143,7 +167,7 @@ func (b *bench) ordersAnew() {
 	failed := queue.Attempt{Error: "failed"}
 	later := func(c queue.Claim) { b.ok(c.Retry(b.clock.Now().Add(time.Minute), failed)) }
 	accept := func(body string, to queue.Route) { b.advance(time.Millisecond); b.acceptTo(body, to) }
-	plain := queue.Route{Destination: "a"}
+	plain := queue.Route{Destination: dest("a")}
 	accept("plain", plain)
 	accept("x1", ruled("a", "x", "1"))
 	accept("x2", ruled("a", "x", "2"))
@@ -231,7 +255,7 @@ type inLine struct {
 
 func (w *inLine) work(random *rand.Rand) {
 	for {
-		c, err := w.store.Claim(w.ctx, w.destination)
+		c, err := w.store.Claim(w.ctx, dest(w.destination))
 		if err != nil {
 			if !errors.Is(err, context.Canceled) {
 				w.Error(err)

@@ -8,19 +8,10 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// pauser is the part of a [queue.Inspector] that these tests need.
-type pauser interface {
-	Pause(ctx context.Context, destination string, paused bool) error
-}
-
 func (b *bench) pause(destination string, paused bool) {
 	b.Helper()
-	p, ok := b.store.(pauser)
-	if !ok {
-		b.Skip("this store cannot pause")
-	}
-	b.ok(p.Pause(b.Context(), destination, paused))
-	if got := b.store.Stats().Destinations[destination].Paused; got != paused {
+	b.ok(b.looker().Pause(b.Context(), dest(destination), paused))
+	if got := b.store.Stats().Destinations[dest(destination)].Paused; got != paused {
 		b.Fatalf("%s: paused is %v", destination, got)
 	}
 }
@@ -44,7 +35,7 @@ func (b *bench) pauses() {
 	b.accept("under way", queue.Identity{}, "a")
 	held := b.next("a", "under way")
 	b.accept("waits", queue.Identity{}, "a", "b")
-	b.acceptTo("in line", queue.Route{Destination: "a", Ordered: true})
+	b.acceptTo("in line", queue.Route{Destination: dest("a"), Ordered: true})
 	b.pause("a", true)
 	b.pause("a", true)
 	b.idle("a")
@@ -53,7 +44,7 @@ func (b *bench) pauses() {
 	b.accept("later", queue.Identity{}, "a")
 	b.idle("a")
 	b.reopen()
-	if !b.store.Stats().Destinations["a"].Paused {
+	if !b.store.Stats().Destinations[dest("a")].Paused {
 		b.Error("reopened, it is not paused any more")
 	}
 	b.idle("a")
@@ -70,7 +61,7 @@ func (b *bench) pauses() {
 	}
 	b.waiting("a", 0)
 	b.reopen()
-	if b.store.Stats().Destinations["a"].Paused {
+	if b.store.Stats().Destinations[dest("a")].Paused {
 		b.Error("reopened, it is paused again")
 	}
 }
@@ -78,7 +69,7 @@ func (b *bench) pauses() {
 func (b *bench) pausesUnknown() {
 	b.pause("nobody", true)
 	b.reopen()
-	if !b.store.Stats().Destinations["nobody"].Paused {
+	if !b.store.Stats().Destinations[dest("nobody")].Paused {
 		b.Error("a destination without deliveries did not stay paused")
 	}
 	b.accept("body", queue.Identity{}, "nobody")

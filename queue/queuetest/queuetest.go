@@ -16,12 +16,8 @@ type Options struct {
 	Dir string
 	// Now is the clock.
 	Now func() time.Time
-	// MaxBacklog is the limit in bytes; 0: the store's default.
-	MaxBacklog int64
-	// Retention is how long what has ended is kept, and MaxRetained how many bytes of
-	// it, as in the options of a store.
-	Retention   time.Duration
-	MaxRetained int64
+	// Settings are the store's at the start.
+	Settings queue.Settings
 }
 
 // Sweeper is implemented by stores that can be asked to remove at once what has
@@ -36,6 +32,9 @@ type Waker interface{ Wake() }
 // patience bounds the wait for what has to come. Nothing waits that long unless
 // the test fails.
 const patience = 10 * time.Second
+
+// retention is the retention of a store with default settings.
+var retention = queue.DefaultSettings().Retention
 
 // tick is the least by which receipts differ in their IDs.
 const tick = time.Microsecond
@@ -70,6 +69,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Remembers keys when reopened", (*bench).reopensKeys},
 		{"Holds many", (*bench).many},
 		{"Refuses above the limit", (*bench).full},
+		{"Applies new settings", (*bench).configures},
 		{"Claim ends with its context", (*bench).claimCancelled},
 		{"Claim wakes on accept", (*bench).claimWakes},
 		{"Claim wakes when due", (*bench).claimWakesWhenDue},
@@ -111,7 +111,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Refuses when closed", (*bench).closed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			b := &bench{T: t, open: open, dir: t.TempDir(), clock: &clock{now: time.Unix(1_800_000_000, 0)}}
+			b := &bench{T: t, open: open, dir: t.TempDir(), settings: queue.DefaultSettings(), clock: &clock{now: time.Unix(1_800_000_000, 0)}}
 			b.reopen()
 			t.Cleanup(func() { b.store.Close() })
 			test.run(b)
@@ -125,11 +125,9 @@ type bench struct {
 	open  func(*testing.T, Options) queue.Store
 	dir   string
 	clock *clock
-	limit int64
 	store queue.Store
 
-	retention   time.Duration
-	maxRetained int64
+	settings queue.Settings
 }
 
 type clock struct {
@@ -160,7 +158,7 @@ func (b *bench) reopen() {
 	if b.store != nil {
 		b.ok(b.store.Close())
 	}
-	b.store = b.open(b.T, Options{Dir: b.dir, Now: b.clock.Now, MaxBacklog: b.limit, Retention: b.retention, MaxRetained: b.maxRetained})
+	b.store = b.open(b.T, Options{Dir: b.dir, Now: b.clock.Now, Settings: b.settings})
 }
 
 func (b *bench) ok(err error) {
@@ -183,9 +181,9 @@ func key(k byte) queue.Identity {
 	return queue.Identity{Key: queue.Key{k}, Window: time.Hour}
 }
 
-func (b *bench) accept(body string, id queue.Identity, to ...string) queue.Verdict {
+func (b *bench) accept(body string, id queue.Identity, destinations ...string) queue.Verdict {
 	b.Helper()
-	a, err := b.store.Accept(b.Context(), b.message(body), id, queue.To(to...)...)
+	a, err := b.store.Accept(b.Context(), b.message(body), id, routesTo(destinations...)...)
 	b.ok(err)
 	return a.Verdict
 }
@@ -201,7 +199,7 @@ func (b *bench) claim(destination string) queue.Claim {
 	b.Helper()
 	ctx, cancel := context.WithTimeout(b.Context(), patience)
 	defer cancel()
-	c, err := b.store.Claim(ctx, destination)
+	c, err := b.store.Claim(ctx, dest(destination))
 	b.ok(err)
 	return c
 }
@@ -227,7 +225,19 @@ func (b *bench) nothing(destination string) {
 
 func (b *bench) waiting(destination string, want int64) {
 	b.Helper()
-	if got := b.store.Stats().Destinations[destination].Waiting; got != want {
+	if got := b.store.Stats().Destinations[dest(destination)].Waiting; got != want {
 		b.Fatalf("%d deliveries wait for %s, want %d", got, destination, want)
 	}
+}
+
+// dest makes a destination of its text.
+func dest(s string) queue.Destination { return queue.ParseDestination(s) }
+
+// routesTo makes plain routes to destinations.
+func routesTo(destinations ...string) []queue.Route {
+	routes := make([]queue.Route, len(destinations))
+	for i, d := range destinations {
+		routes[i].Destination = dest(d)
+	}
+	return routes
 }

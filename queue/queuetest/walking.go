@@ -24,7 +24,7 @@ type operation struct {
 
 var fourOperations = []operation{
 	{"redeliver", func(ctx context.Context, s queue.Inspector, e queue.Entry, only []queue.State) error {
-		to := queue.Route{Destination: e.Destination, Ordered: e.Destination == "b", OrderKey: "key"}
+		to := queue.Route{Destination: e.Destination, Ordered: e.Destination == dest("b"), OrderKey: "key"}
 		return s.Redeliver(ctx, e.ID, to, only...)
 	}},
 	{"cancel", func(ctx context.Context, s queue.Inspector, e queue.Entry, only []queue.State) error {
@@ -51,14 +51,14 @@ func (b *bench) inEachState(n int) (ids []queue.ID) {
 			b.ok(err)
 			continue
 		}
-		_, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: "a"}, line("b", fmt.Sprint(i)))
+		_, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: dest("a")}, line("b", fmt.Sprint(i)))
 		b.ok(err)
 		for _, destination := range []string{"a", "b"} {
 			switch {
 			case state == queue.StateCancelled:
-				b.ok(look.Cancel(b.Context(), m.ID, destination))
+				b.ok(look.Cancel(b.Context(), m.ID, dest(destination)))
 			case state == queue.StateDead:
-				b.ok(look.Bury(b.Context(), m.ID, destination))
+				b.ok(look.Bury(b.Context(), m.ID, dest(destination)))
 			default:
 				c := b.next(destination, fmt.Sprint(i))
 				a := queue.Attempt{At: b.clock.Now()}
@@ -88,14 +88,14 @@ func (b *bench) checksState() {
 				}
 				err := o.do(b.Context(), look, e, []queue.State{only, queue.StateNone})
 				b.refuses(err, queue.ErrState)
-				b.stands(e.ID, e.Destination, e.State, e.Attempts)
+				b.stands(e.ID, e.Destination.String(), e.State, e.Attempts)
 			}
 		}
 	}
-	b.refuses(look.Redeliver(b.Context(), all[0].ID, queue.Route{Destination: "new"}, queue.StateWaiting), queue.ErrNotFound)
-	b.ok(look.Redeliver(b.Context(), all[0].ID, queue.Route{Destination: "new"}, queue.StateNone))
+	b.refuses(look.Redeliver(b.Context(), all[0].ID, queue.Route{Destination: dest("new")}, queue.StateWaiting), queue.ErrNotFound)
+	b.ok(look.Redeliver(b.Context(), all[0].ID, queue.Route{Destination: dest("new")}, queue.StateNone))
 	b.stands(all[0].ID, "new", queue.StateWaiting, 0)
-	b.refuses(look.Redeliver(b.Context(), all[0].ID, queue.Route{Destination: "new"}, queue.StateNone), queue.ErrState)
+	b.refuses(look.Redeliver(b.Context(), all[0].ID, queue.Route{Destination: dest("new")}, queue.StateNone), queue.ErrState)
 	for _, e := range all {
 		b.ok(look.Purge(b.Context(), e.ID, e.Destination, e.State))
 	}
@@ -111,7 +111,7 @@ func (b *bench) walk(f queue.Filter, n int, each func(queue.Entry)) (all []queue
 		page, err := b.looker().Walk(b.Context(), f, after, n)
 		b.ok(err)
 		for _, e := range page.Entries {
-			name := e.ID.String() + e.Destination
+			name := e.ID.String() + " " + e.Destination.String()
 			if met[name] {
 				b.Fatalf("a walk through %v met one twice", f.States)
 			}
@@ -157,7 +157,7 @@ func (b *bench) walks() {
 				}
 			}
 		}
-		page, err := b.looker().Walk(b.Context(), queue.Filter{States: []queue.State{state}, Destination: "a"}, "", 3)
+		page, err := b.looker().Walk(b.Context(), queue.Filter{States: []queue.State{state}, Destination: dest("a")}, "", 3)
 		b.ok(err)
 		if _, err := b.looker().Deliveries(b.Context(), queue.Filter{}, page.Next, 3); page.Next != "" && !errors.Is(err, queue.ErrCursor) {
 			b.Errorf("a walk's cursor leads through a list: %v", err)
@@ -211,7 +211,7 @@ func (b *bench) disturb(ids []queue.ID) (stop func()) {
 		random := rand.New(rand.NewPCG(uint64(i), 7))
 		all.Go(func() {
 			for {
-				c, err := b.store.Claim(ctx, destination)
+				c, err := b.store.Claim(ctx, dest(destination))
 				if err != nil {
 					return
 				}
@@ -236,7 +236,7 @@ func (b *bench) disturb(ids []queue.ID) (stop func()) {
 		for i := 0; ctx.Err() == nil && i < 50; i++ {
 			b.advance(20 * time.Microsecond)
 			m := b.message("later")
-			if _, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: "a"}, line("b", fmt.Sprint(i%5))); err != nil {
+			if _, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: dest("a")}, line("b", fmt.Sprint(i%5))); err != nil {
 				b.Error(err)
 			}
 		}

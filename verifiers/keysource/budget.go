@@ -18,10 +18,9 @@ const (
 
 var errBusy = errors.New("too many keys were asked for by names that are not known; only known keys are used until there is room for another fetch")
 
-// origin is what shares one budget: the pins, where the request chose the URL,
-// since it may choose the host as well, else the host. Newer versions of known
-// documents have their own budget, so that a flood of invented names does not
-// delay a rotation.
+// origin identifies a budget. It is the pins where the request chose the URL, since it
+// may choose the host as well, else the host. Newer versions of known documents have
+// their own budget, so that a flood of invented names does not delay a rotation.
 type origin struct {
 	place string
 	newer bool
@@ -36,7 +35,7 @@ func originOf(r verifiers.KeyRequest, host string, newer bool) origin {
 
 // budget is a token bucket. The zero value is full.
 type budget struct {
-	spent float64   // fetches, less what came back since
+	spent float64   // fetches, less those refilled since
 	at    time.Time // when spent was computed
 }
 
@@ -47,9 +46,9 @@ func (b *budget) settle(now time.Time) {
 	b.at = now
 }
 
-// afford takes one fetch off the budget of an origin, or returns false where
-// nothing is left of it. Fixed documents are free: their number is that of the
-// endpoints, and each has its own limit. The mutex is held.
+// afford takes one fetch off the budget of an origin, or returns false if none is left.
+// Fixed documents are free: there are no more of them than endpoints, and each has its
+// own limit. The mutex is held.
 func (s *Source) afford(r verifiers.KeyRequest, host string, newer bool) bool {
 	if r.Fixed {
 		return true

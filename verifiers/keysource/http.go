@@ -1,7 +1,6 @@
 package keysource
 
 import (
-	"cmp"
 	"crypto/tls"
 	"errors"
 	"fmt"
@@ -18,11 +17,10 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// client makes the HTTP client. It follows no redirect: the URL was chosen with
-// care, and where it leads to was not.
+// client makes the HTTP client. It follows no redirect: the row chose the URL, but not
+// the target of a redirect.
 func client(o Options) *http.Client {
-	timeout := cmp.Or(o.Timeout, 5*time.Second)
-	dialer := &net.Dialer{Timeout: timeout}
+	dialer := &net.Dialer{Timeout: o.Timeout}
 	if !o.AllowPrivate {
 		dialer.Control = publicOnly // sees the address after the name was resolved
 	}
@@ -35,7 +33,7 @@ func client(o Options) *http.Client {
 		Transport: &http.Transport{
 			DialContext:            dialer.DialContext,
 			TLSClientConfig:        &tls.Config{RootCAs: o.RootCAs, MinVersion: tls.VersionTLS12},
-			TLSHandshakeTimeout:    timeout,
+			TLSHandshakeTimeout:    o.Timeout,
 			ForceAttemptHTTP2:      true,
 			MaxIdleConnsPerHost:    2,
 			IdleConnTimeout:        time.Minute,
@@ -44,8 +42,7 @@ func client(o Options) *http.Client {
 	}
 }
 
-// special are networks that are not the public internet, besides those that
-// package netip knows.
+// special are networks outside the public internet that package netip does not list.
 var special = []netip.Prefix{
 	netip.MustParsePrefix("0.0.0.0/8"),
 	netip.MustParsePrefix("100.64.0.0/10"),
@@ -115,8 +112,8 @@ func (s *Source) check(r verifiers.KeyRequest) (host string, err error) {
 	return "", fmt.Errorf("the URL of the keys is on %s and none of the provider's", host)
 }
 
-// plainHost tells whether a host is written as everybody writes it, so that no
-// two parsers see different ones.
+// plainHost reports whether a host has its usual spelling, so that no two parsers see
+// different hosts.
 func plainHost(host string) bool {
 	if isAddress(host) {
 		return true

@@ -24,8 +24,8 @@ func abacatepay() verifiers.Provider {
 			"https://docs.abacatepay.com/pages/notificacoes/seguranca",
 			"https://docs.abacatepay.com/pages/notificacoes/webhooks",
 		},
-		Why: "There are two proofs and both are checked. The secret, in the URL and in a header, tells who sent it. The signature is made " +
-			"with a key that AbacatePay publishes, so that by itself it tells nothing of the sender. A 401 is not tried again.",
+		Why: "There are two proofs and both are checked. The secret, in the URL and in a header, identifies the sender. The signature is made " +
+			"with a key that AbacatePay publishes, so that by itself it proves nothing about the sender. A 401 is not tried again.",
 		Confirmed: true,
 		Scheme: abacatepayScheme{
 			Key:   abacatepayKey,
@@ -52,7 +52,7 @@ func abacatepay() verifiers.Provider {
 
 // abacatepayScheme sends the secret, and signs the body with a public key.
 type abacatepayScheme struct {
-	Key string `json:"key,omitempty"` // what the body is signed with
+	Key string `json:"key,omitempty"` // the key of the body's signature
 	verifiers.Facts
 }
 
@@ -97,8 +97,8 @@ func (s abacatepayScheme) Verifier(secrets ...string) (verifiers.Verifier, error
 	}), nil
 }
 
-// abacatepaySecrets returns what was sent in the places of the secret, at least one
-// of which has it.
+// abacatepaySecrets returns the values in the places of the secret, of which at
+// least one must be there.
 func abacatepaySecrets(r *verifiers.Request) (sent []string, err error) {
 	if len(r.Header[abacatepayHeader]) > 0 {
 		secret, err := verifiers.HeaderOf(r, abacatepayHeader)

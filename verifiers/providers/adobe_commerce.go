@@ -11,7 +11,7 @@ func adobeCommerce() verifiers.Provider {
 		Name:  "adobe-commerce",
 		Title: "Adobe Commerce",
 		Docs:  []string{"https://github.com/AdobeDocs/commerce-extensibility/blob/main/src/pages/webhooks/signature-verification.md"},
-		Why: "What is signed is the base64 text of the body. The pages call it an HMAC, but their code checks an RSA signature. " +
+		Why: "The base64 text of the body is signed. The pages call it an HMAC, but their code checks an RSA signature. " +
 			"Signing is off until it is turned on in the Admin.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
@@ -21,7 +21,7 @@ func adobeCommerce() verifiers.Provider {
 			Facts:     verifiers.Facts{EventID: []string{"{header:X-Adobe-Commerce-Request-Id}"}},
 		},
 		Secret:      verifiers.SecretInfo{Name: "public key", Where: "the Admin, where webhook signatures are turned on"},
-		Synchronous: "Adobe Commerce waits for the answer, whose operations tell it to go on, to stop, or what to change.",
+		Synchronous: "Adobe Commerce waits for the answer, whose operations let it go on, stop it, or change data.",
 		Freshness:   verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:  verifiers.ByNothing,

@@ -23,8 +23,8 @@ func adyen() verifiers.Provider {
 			"https://docs.adyen.com/development-resources/webhooks/secure-webhooks/verify-hmac-signatures",
 			"https://github.com/Adyen/adyen-go-api-library/tree/main/src/hmacvalidator",
 		},
-		Why: "Each item of a notification is signed on its own, and only eight of its fields are: the references, the merchant account, " +
-			"the amount, the event code and success. What else it says, its time among it, may have been changed by anybody who saw it. " +
+		Why: "Each item of a notification is signed on its own, and only these eight fields are: the references, the merchant account, " +
+			"the amount, the event code and success. Anybody who saw it may have changed the rest, its time included. " +
 			"All items have to be signed. The key is hex. Webhooks of the Balance Platform and of Management are signed otherwise.",
 		Confirmed: true,
 		Scheme:    adyenScheme{},
@@ -39,7 +39,7 @@ func adyen() verifiers.Provider {
 			By:           verifiers.ByID,
 			Window:       8 * 24 * time.Hour,
 			UniqueBodies: true,
-			Why: "Adyen tells duplicates by reference and event code, and that success may follow failure. These are signed. Several " +
+			Why: "Adyen recognises duplicates by reference and event code, and that success may follow failure. These are signed. Several " +
 				"items together are known by all that is signed of them.",
 		},
 		Answers: verifiers.Answers{
@@ -61,11 +61,12 @@ type adyenScheme struct {
 }
 
 var (
-	_ verifiers.Scheme = adyenScheme{}
-	_ verifiers.Signer = adyenScheme{}
+	_ verifiers.Scheme     = adyenScheme{}
+	_ verifiers.Signer     = adyenScheme{}
+	_ verifiers.Identified = adyenScheme{}
 )
 
-// Identified tells that requests carry an event ID: it is made of signed fields.
+// Identified reports that requests have an event ID: it is made of signed fields.
 func (adyenScheme) Identified() bool { return true }
 
 func adyenKey(secret string) ([]byte, error) {
@@ -112,7 +113,7 @@ func (s adyenScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	}), nil
 }
 
-// adyenItem is what is signed of an item, and its signature.
+// adyenItem holds the signed fields of an item, and its signature.
 type adyenItem struct {
 	pspReference, originalReference, merchantAccount, merchantReference string
 	value, currency, eventCode, success                                 string

@@ -29,7 +29,7 @@ func adyenPlatform() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "There is no ID that all kinds have, but the signed body has a time and what the event is about.",
+			Why:          "There is no ID that all kinds have, but the signed body has a time and the object of the event.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"merchant.created","environment":"test","createdAt":"{time}","data":{"companyId":"EXAMPLE_COMPANY",` +

@@ -16,8 +16,8 @@ func agora() verifiers.Provider {
 			"https://docs.agora.io/en/voice-calling/advanced-features/receive-notifications",
 			"https://docs.agora.io/cn/Video/signature_verify",
 		},
-		Why: "Each request is signed twice: Agora-Signature is HMAC-SHA1 and is left aside, " +
-			"Agora-Signature-V2 is HMAC-SHA256 and is what counts.",
+		Why: "Each request is signed twice: Agora-Signature is HMAC-SHA1 and is ignored, " +
+			"Agora-Signature-V2 is HMAC-SHA256 and is checked.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"Agora-Signature-V2"}},

@@ -16,8 +16,8 @@ func asana() verifiers.Provider {
 			"https://developers.asana.com/docs/webhooks-guide",
 			"https://github.com/Asana/devrel-examples",
 		},
-		Why: "Asana makes up the secret of a webhook and hands it over in the first request, which is not signed: " +
-			"it is believed only while the endpoint says enrol.",
+		Why: "Asana makes up the secret of a webhook and hands it over in the first request, which is not signed. " +
+			"It is taken only while the endpoint says enrol.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Hook-Signature"}},
@@ -40,7 +40,7 @@ func asana() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why: "Events have no ID, but each has its time in milliseconds and what it happened to. " +
+			Why: "Events have no ID, but each has its time in milliseconds and its resource. " +
 				"Heartbeats, whose list of events is empty, are all alike: one of them is forwarded, the others are answered.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 24 * time.Hour},

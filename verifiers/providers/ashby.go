@@ -8,18 +8,23 @@ func ashby() verifiers.Provider {
 	return verifiers.Provider{
 		Name:      "ashby",
 		Title:     "Ashby",
-		Docs:      []string{"https://developers.ashbyhq.com/docs/authenticating-webhooks"},
+		Docs:      []string{"https://developers.ashbyhq.com/docs/authenticating-webhooks", "https://developers.ashbyhq.com/reference/pingwebhook"},
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"Ashby-Signature"}, Prefix: "sha256="},
 			Content:   "{body}",
 			Facts:     verifiers.Facts{EventType: []string{"{json:action}"}},
 		},
-		Secret:    verifiers.SecretInfo{Name: "secret token", Where: "your own: Admin > Integrations > Webhooks > the webhook"},
+		Secret: verifiers.SecretInfo{Name: "secret token", Where: "your own: Admin > Integrations > Webhooks > the webhook"},
+		Handshakes: []verifiers.Handshake{{ // asks whether the URL is live
+			Name:     "ping",
+			When:     []verifiers.Condition{{Of: "{json:action}", Is: []string{"ping"}}},
+			Verified: true,
+		}},
 		Freshness: verifiers.Freshness{Why: "Ashby sends no time but those of the application or candidate."},
 		Dedupe: verifiers.Dedupe{
 			By:  verifiers.ByNothing,
-			Why: "There is no ID of the event, and it is not known that two events never have the same body, such as two pings.",
+			Why: "There is no ID of the event, and it is not known that two events never have the same body.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"action":"candidateStageChange","data":{"application":{"id":"{id}","createdAt":"{time}","updatedAt":"{time}","status":"Active",` +

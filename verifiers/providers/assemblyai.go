@@ -16,7 +16,7 @@ func assemblyAI() verifiers.Provider {
 			"https://www.assemblyai.com/docs/deployment/webhooks-for-pre-recorded-audio",
 			"https://www.assemblyai.com/docs/deployment/webhooks-for-streaming-speech-to-text",
 		},
-		Why: "Nothing is signed: whoever asks for a transcript also chooses a header's name and value for its callback. " +
+		Why: "Nothing is signed: the client that asks for a transcript also chooses a header's name and value for its callback. " +
 			"The name here is the one in AssemblyAI's examples; override names where you chose another. " +
 			"Any 4xx ends the retries, so an event that arrives under a wrong secret is lost.",
 		Confirmed: true,

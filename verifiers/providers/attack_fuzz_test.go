@@ -10,8 +10,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// FuzzCatalogue changes a genuine request of some row. What is still accepted must
-// be the same event, as far as it is said to be signed.
+// FuzzCatalogue changes a genuine request of some row. A request that is still
+// accepted must be the same event in all parts that are reported as signed.
 func FuzzCatalogue(f *testing.F) {
 	all, err := genuine()
 	if err != nil {

@@ -17,8 +17,8 @@ import (
 
 var token = regexp.MustCompile(`\{(query|header|json|form):([^}]*)\}`)
 
-// challenges are what somebody might want to have signed, reflected or written
-// into an answer's header.
+// challenges are texts that an attacker might want signed, reflected or written into
+// an answer's header.
 var challenges = []string{
 	"", " ", "<script>alert(1)</script>", `"><img src=x>`, "a\r\nX-Injected: b", "a\nb", "a\x00b", "a\rb", "\u2028", "javascript:alert(1)", "${x}", "{{x}}", "../../etc/passwd",
 	`{"id":"1","type":"payment.succeeded"}`, `[{"id":1}]`, ` {"id":"1"}`, "\t{}", "\ufeff{}", "{", "[", "v0:1772366400:{}", "1772366400.{}", "msg_1.1772366400.{}", "1772366400{}",
@@ -107,7 +107,7 @@ func TestAttackHandshakes(t *testing.T) {
 				reply, ok := h.Answer(r, data.Verified)
 				if !ok || reply.Denied != "" {
 					if len(reply.Body) > 0 || len(reply.Header) > 0 || reply.Enrol != "" || reply.Confirm != "" {
-						t.Errorf("%s/%s: what is denied has an answer", p.Name, data.Name)
+						t.Errorf("%s/%s: a denied request has an answer", p.Name, data.Name)
 					}
 					continue
 				}
@@ -209,7 +209,7 @@ func TestAttackGuesses(t *testing.T) {
 }
 
 // TestAttackOracle asks for the proofs of texts that are signed contents, and sends
-// what it gets as the signature of an event.
+// the proof as the signature of an event.
 func TestAttackOracle(t *testing.T) {
 	run := regexp.MustCompile(`[0-9a-fA-F]{40,}|[A-Za-z0-9+/]{27,}=*`)
 	tried := 0
@@ -265,7 +265,7 @@ func forged(t *testing.T, p verifiers.Provider, v verifiers.Verifier, text, proo
 	}
 }
 
-// TestAttackConfirm writes other URLs to where a handshake says what to call.
+// TestAttackConfirm writes other URLs to the place of the URL that a handshake calls.
 func TestAttackConfirm(t *testing.T) {
 	genuine := map[string]string{
 		"aws-sns": "https://sns.us-west-2.amazonaws.com/?Action=ConfirmSubscription&TopicArn=arn:aws:sns:us-west-2:123456789012:MyTopic&Token=2336412f37",

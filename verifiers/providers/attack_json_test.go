@@ -12,8 +12,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// signedSamples signs the body that change makes of each row's sample, and shows
-// what becomes of it.
+// signedSamples signs the body that change makes of each row's sample, and judges
+// the result.
 func signedSamples(t *testing.T, change func(p verifiers.Provider, r *verifiers.Request) bool, judge func(t *testing.T, p verifiers.Provider, ev verifiers.Event, err error)) {
 	now := atNoon
 	tried := 0
@@ -127,8 +127,7 @@ func toUTF16(b []byte) []byte {
 }
 
 // TestAttackOddJSON signs bodies that are JSON, though hardly anybody writes it so.
-// What is said to be the event's ID, type and time must be bounded and clean, or
-// the request refused.
+// The event's ID, type and time must be bounded and clean, or the request refused.
 func TestAttackOddJSON(t *testing.T) {
 	for what, change := range map[string]func(body []byte) []byte{
 		"null bytes":           func(b []byte) []byte { return valued(b, `"\u0000"`) },
@@ -194,8 +193,8 @@ func valued(b []byte, value string) []byte {
 }
 
 // twice writes every member of the outermost object twice. Where the body is signed
-// nobody but the provider could: the gateway then reads the first of them, and so
-// reads what most apps do not.
+// nobody but the provider could: the gateway then reads the first of them, most
+// apps the last.
 func twice(b []byte) []byte {
 	if b[0] != '{' || len(b) < 3 {
 		return b

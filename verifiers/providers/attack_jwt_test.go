@@ -90,7 +90,7 @@ func forgeries(t *testing.T, v *vector, scheme verifiers.JWT, parts []string) ma
 	}
 	made["no algorithm"] = rawURL.EncodeToString([]byte("{}")) + "." + parts[1] + "." + parts[2]
 	made["an algorithm twice"] = rawURL.EncodeToString([]byte(`{"alg":"none",`+string(genuine[1:]))) + "." + parts[1] + "." + parts[2]
-	// What everybody knows, as a shared key.
+	// Public texts as a shared key.
 	for what, key := range publicSpellings(t, v) {
 		for _, alg := range []string{"HS256", "HS384", "HS512"} {
 			mac(alg+" with "+what, alg, key, with(map[string]any{"alg": alg}))
@@ -136,7 +136,7 @@ func macOf(alg string, key []byte, signed string) []byte {
 	return mac.Sum(nil)
 }
 
-// publicSpellings are the ways to write what a vector's endpoint has of public keys.
+// publicSpellings are the ways to write the public keys of a vector's endpoint.
 func publicSpellings(t *testing.T, v *vector) map[string][]byte {
 	all := map[string][]byte{"an empty key": nil, "a null byte": {0}}
 	public := slices.Clone(v.secrets)

@@ -14,7 +14,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// watched is a key source that notes what it is asked for.
+// watched is a key source that records its requests.
 type watched struct {
 	keyFiles
 	mu    sync.Mutex

@@ -12,8 +12,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-// TestAttackPacked sends what becomes far larger, or something else, when it is
-// unpacked, to the rows that unpack bodies.
+// TestAttackPacked sends bodies that become far larger, or another text, when they
+// are unpacked, to the rows that unpack bodies.
 func TestAttackPacked(t *testing.T) {
 	tried := 0
 	for _, p := range providers.All() {

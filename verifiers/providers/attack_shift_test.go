@@ -7,12 +7,12 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// TestAttackShift moves what is signed from one part of the request to its
+// TestAttackShift moves signed bytes from one part of the request to its
 // neighbour in the signed content, so that the content stays as it was: digits
 // from the time to the body, the beginning of the body into the URL's query. The
-// signature fits; what the app gets is another event or another time.
+// signature fits; the app gets another event or another time.
 //
-// Where the URL stands before a JSON body, with nothing between them, what is left
+// Where the URL stands before a JSON body, with nothing between them, the rest
 // of the body is no JSON, and no app can read it.
 func TestAttackShift(t *testing.T) {
 	attack(t, false, func(t *testing.T, v *vector, ev verifiers.Event) {
@@ -25,8 +25,8 @@ func TestAttackShift(t *testing.T) {
 	})
 }
 
-// contentPart is a token of the signed content that a sender can set, or what
-// stands between two of them.
+// contentPart is a token of the signed content that a sender can set, or the text
+// between two of them.
 type contentPart struct {
 	literal string
 	get     func(r *verifiers.Request) string
@@ -102,7 +102,7 @@ func (v *vector) tokenPart(token string, starts []string) contentPart {
 				return contentPart{
 					get: func(*verifiers.Request) string { return body[start:end] },
 					put: func(r *verifiers.Request, value string) {
-						// Longer first or not, the second of two is put into what the first left.
+						// Longer first or not, the second of two is put into the rest after the first.
 						r.Body = []byte(strings.Replace(string(r.Body), body[m.name:end], body[m.name:start]+value, 1))
 					},
 				}
@@ -124,7 +124,7 @@ func (v *vector) tokenPart(token string, starts []string) contentPart {
 			}
 		}
 	}
-	return contentPart{literal: "\x00"} // what nobody can shift over
+	return contentPart{literal: "\x00"} // a text that nothing can be shifted over
 }
 
 // shift splits two parts, with a literal between them or not, in every other way.
@@ -142,7 +142,7 @@ func (v *vector) shift(t *testing.T, want verifiers.Event, parts []contentPart, 
 	if strings.HasPrefix(second, "https://") {
 		return
 	}
-	if strings.HasPrefix(first, "https://") { // only what follows the path is the sender's to choose
+	if strings.HasPrefix(first, "https://") { // the sender can choose only the part after the path
 		if start = strings.IndexByte(first, '?') + 1; start == 0 {
 			return
 		}

@@ -9,7 +9,7 @@ import (
 )
 
 // TestAttackSpelling writes signatures and tokens in ways that no provider does.
-// A decoder that skips what it does not know would take them.
+// A decoder that skips unknown characters would take them.
 func TestAttackSpelling(t *testing.T) {
 	attack(t, true, func(t *testing.T, v *vector, ev verifiers.Event) {
 		signatures := v.signatureHeaders()
@@ -127,8 +127,8 @@ func TestAttackLists(t *testing.T) {
 	})
 }
 
-// TestAttackSwap sends what one provider signed to the endpoint of another that
-// looks for its signature in a header of the same name.
+// TestAttackSwap sends a request that one provider signed to the endpoint of another
+// that looks for its signature in a header of the same name.
 func TestAttackSwap(t *testing.T) {
 	all, err := genuine()
 	if err != nil {
@@ -152,7 +152,7 @@ func TestAttackSwap(t *testing.T) {
 				}
 				tried++
 				if ev, err := endpoint.verify(t, signed.request); err == nil {
-					t.Errorf("%s: what %s/%s signed is accepted by %s/%s: %+v", name, signed.provider.Name, signed.name, endpoint.provider.Name, endpoint.name, ev)
+					t.Errorf("%s: the request of %s/%s is accepted by %s/%s: %+v", name, signed.provider.Name, signed.name, endpoint.provider.Name, endpoint.name, ev)
 				}
 			}
 		}

@@ -12,7 +12,7 @@ import (
 )
 
 // The attacks take every genuine request of the catalogue, an accepted vector,
-// and do to it what somebody could who saw it once, or who may send what he likes.
+// and change it as an attacker could who saw it once, or who can send any request.
 
 var genuine = sync.OnceValues(func() (all []*vector, err error) {
 	paths, err := filepath.Glob("../testdata/*/*.txtar")
@@ -64,7 +64,7 @@ func same(a, b verifiers.Event) bool {
 
 // TestAttackTwins adds a second header, parameter, field or member of a name
 // beside one that is signed: the gateway could judge one of them and the app take
-// the other. Signed is what cannot be changed.
+// the other. Signed parts are those that cannot be changed.
 func TestAttackTwins(t *testing.T) {
 	attack(t, false, func(t *testing.T, v *vector, ev verifiers.Event) {
 		v.twinHeaders(t)
@@ -76,8 +76,8 @@ func TestAttackTwins(t *testing.T) {
 	})
 }
 
-// wholeBody tells whether the bytes of the body are what is signed, so that
-// nothing can be added to it.
+// wholeBody reports whether the bytes of the body are signed, so that nothing can be
+// added to it.
 func wholeBody(v *vector) bool {
 	switch s := v.scheme.(type) {
 	case verifiers.HMAC:

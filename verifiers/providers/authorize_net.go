@@ -20,7 +20,7 @@ func authorizeNet() verifiers.Provider {
 			"https://developer.authorize.net/api/reference/features/webhooks.html",
 			"https://community.developer.cybersource.com/t5/Integration-and-Testing/HMAC-SHA-512-hash-not-matching-in-webhook-callback/td-p/57162",
 		},
-		Why: "The key is the text of the signature key. Its hex is decoded for the hashes of transactions, but an example that a " +
+		Why: "The key is the text of the signature key. Its hex is decoded for the hashes of transactions. An example that a " +
 			"merchant worked out and published matches a webhook with the text only.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "signature key", Where: "Account > Settings > API Credentials & Keys"},

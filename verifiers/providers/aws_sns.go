@@ -22,7 +22,7 @@ func awsSNS() verifiers.Provider {
 			"https://github.com/aws/aws-js-sns-message-validator",
 		},
 		Why: "Amazon's key signs for every topic there is, and anybody can make one: the topics that count are given by topic_arn. " +
-			"What is signed are some of the members, not the body: MessageAttributes and UnsubscribeURL are not among them. " +
+			"Some of the members are signed, not the body: MessageAttributes and UnsubscribeURL are not among them. " +
 			"A topic signs with SHA-1 (version 1) unless its attribute SignatureVersion is 2. Raw message delivery is not signed at all and is refused.",
 		Confirmed: true,
 		Scheme: snsScheme{Facts: verifiers.Facts{
@@ -103,7 +103,7 @@ func (s snsScheme) WithKeySource(source verifiers.KeySource) verifiers.Scheme {
 	return s
 }
 
-// snsKind is what of a message decides what is signed, and how.
+// snsKind holds the fields of a message that decide which content is signed, and how.
 type snsKind struct {
 	confirmation, subject bool
 	version               string
@@ -173,7 +173,7 @@ func (v snsVerifier) Verify(ctx context.Context, r *verifiers.Request) (verifier
 	return v[kind].Verify(ctx, r)
 }
 
-// snsKindOf reads what is needed to choose. A member that is there twice, or in
+// snsKindOf reads these fields. A member that is there twice, or in
 // another case, is none of Amazon's: another reader might take the one that is not
 // signed.
 func snsKindOf(r *verifiers.Request) (kind snsKind, err error) {
@@ -185,7 +185,7 @@ func snsKindOf(r *verifiers.Request) (kind snsKind, err error) {
 	if err != nil {
 		return kind, err
 	}
-	if found["Signature"].Type == gjson.Null { // also what is absent
+	if found["Signature"].Type == gjson.Null { // also if it is absent
 		return kind, verifiers.Refuse(verifiers.MissingSignature, "no Signature; turn raw message delivery off, which is not signed")
 	}
 	for name, value := range found {
@@ -194,7 +194,7 @@ func snsKindOf(r *verifiers.Request) (kind snsKind, err error) {
 		case value.Type != gjson.String:
 			return kind, verifiers.Refuse(verifiers.MalformedBody, "%s is not a string", name)
 		case name != "Message" && strings.Contains(value.Str, "\n"):
-			// What is signed has a line for each name and each value. As long as one
+			// The signed text has a line for each name and each value. As long as one
 			// value alone may have more of them, it can be read in one way only.
 			return kind, verifiers.Refuse(verifiers.MalformedBody, "%s has a line break in it", name)
 		}

@@ -13,8 +13,8 @@ func bigCommerce() verifiers.Provider {
 		"https://developer.bigcommerce.com/docs/integrations/webhooks",
 		"https://github.com/bigcommerce/docs/blob/main/docs/integrations/webhooks/https-webhook-overview.mdx")
 	p.Why = "The app's client secret, as text, is the key. " +
-		"BigCommerce stops for 3 minutes for a whole host name of which too many answers were not in the 200 range: " +
-		"give a store's endpoint a host name of its own where others may refuse much."
+		"BigCommerce stops for 3 minutes for a whole host name of which too many answers were not in the 200 range. " +
+		"Give a store's endpoint a host name of its own where others may refuse much."
 	p.Scheme = standardRaw([]string{"{json:scope}"}, "webhook-")
 	p.Secret = verifiers.SecretInfo{Name: "client secret", Where: "BigCommerce Developer Portal > My Apps > the app > View Client ID"}
 	p.Retries = verifiers.Retries{ // 1, 3, 5, 10, 15 and 30 minutes, 1, 2, 6, 14 and 24 hours, each after the one before

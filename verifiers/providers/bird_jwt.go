@@ -42,7 +42,7 @@ func birdJWT() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: week,
-			Why: "The token's ID is the attempt's. A status report is a GET that says in its signed query which message, what became of it, and when. " +
+			Why: "The token's ID is the attempt's. A status report is a GET whose signed query has the message, its status and the time. " +
 				"Of other requests a flow's author may have chosen the body, so that two events can look alike.",
 		},
 		Sample: verifiers.Sample{

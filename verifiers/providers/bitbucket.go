@@ -46,8 +46,8 @@ func bitbucketServer() verifiers.Provider {
 	return p
 }
 
-// bitbucket is what both products share: both use a header that means SHA-1
-// elsewhere for SHA-256.
+// bitbucket is the common part of both products. Both use for SHA-256 a header that
+// elsewhere means SHA-1.
 func bitbucket(name, title, id string) verifiers.Provider {
 	return verifiers.Provider{
 		Name:      name,
@@ -71,7 +71,7 @@ func bitbucket(name, title, id string) verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: week,
 			Why: "The request's ID is outside the signature, so it counts together with the body. Whether a retry bears the same one is not documented; " +
-				"if it does not, a retry counts as another event. A branch that is moved to and fro makes equal bodies, so those alone tell nothing.",
+				"if it does not, a retry counts as another event. A branch that is moved to and fro makes equal bodies, so equal bodies need not be one event.",
 		},
 		Sample: verifiers.Sample{Header: map[string]string{}},
 	}

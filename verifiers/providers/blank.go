@@ -6,7 +6,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 // withinWeek.
 const blankWindow = pastWeek
 
-const blankWhy = "Only what the endpoint configures is used: with no event_id nothing is deduplicated, " +
+const blankWhy = "Only the endpoint's own lines count: without event_id nothing is deduplicated, " +
 	"unless `replays refuse` says that no two events have the same body."
 
 func init() { register(genericHMAC) }
@@ -44,7 +44,8 @@ func genericToken() verifiers.Provider {
 	}
 }
 
-// blankFreshness is that of schemes that sign what they are told to.
+// blankFreshness is the freshness of schemes whose signed content the endpoint
+// configures.
 var blankFreshness = verifiers.Freshness{
 	Origin:    verifiers.AttemptTime,
 	Tolerance: perAttempt,
@@ -82,7 +83,7 @@ func genericKey(algorithm string) verifiers.Provider {
 	return verifiers.Provider{
 		Name:      algorithm,
 		Title:     "Any sender that signs with " + title,
-		Why:       "What is signed is the body, until the endpoint says otherwise. Where the signature stands has to be said.",
+		Why:       "The body is signed, unless the endpoint says otherwise. The endpoint has to give the place of the signature.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "public key", Where: "wherever the sender publishes it"},
 		Freshness: blankFreshness,
@@ -99,8 +100,8 @@ func genericJWT() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "jwt",
 		Title: "Any sender with a JSON web token",
-		Why: "Where the token stands and what it may be signed with has to be said. Name the claim with the body's hash " +
-			"if there is one: without it, whoever saw a token can send another body with it until it expires.",
+		Why: "The endpoint has to give the place of the token and its algorithms. Name the claim with the body's hash " +
+			"if there is one. Without it, anybody who saw a token can send another body with it until it expires.",
 		Scheme:    verifiers.JWT{},
 		Secret:    verifiers.SecretInfo{Name: "secret or public key", Where: "the sender's settings of the webhook"},
 		Freshness: vouchedFreshness("The token's own life is enforced where it has one, and a timestamp that is configured and signed."),

@@ -25,8 +25,8 @@ func braintree() verifiers.Provider {
 			"https://developer.paypal.com/braintree/docs/guides/webhooks/parse",
 			"https://github.com/braintree/braintree_node/blob/master/lib/braintree/webhook_notification_gateway.js",
 		},
-		Why: "A notification is signed with each of the merchant's API keys, and the public key tells which signature is whose. " +
-			"The private key is hashed before it is used. What is signed is the payload as it is in the form, in base64 with its line ends.",
+		Why: "A notification is signed with each of the merchant's API keys, and each signature stands beside its public key. " +
+			"The private key is hashed before it is used. The payload is signed as it is in the form, in base64 with its line ends.",
 		Confirmed: true,
 		Scheme:    braintreeScheme{},
 		Secret: verifiers.SecretInfo{
@@ -80,9 +80,10 @@ type braintreeScheme struct {
 var (
 	_ verifiers.Scheme = braintreeScheme{}
 	_ verifiers.Signer = braintreeScheme{}
+	_ verifiers.Timed  = braintreeScheme{}
 )
 
-// Timed tells that requests carry a time: it stands in the payload.
+// Timed reports that requests have a time: it stands in the payload.
 func (braintreeScheme) Timed() bool { return true }
 
 func braintreeKey(secret string) ([]byte, error) {
@@ -156,7 +157,7 @@ func braintreeFields(r *verifiers.Request) (signature, payload string, err error
 	return signature, payload, nil
 }
 
-// braintreeSigned returns what was signed by one of the endpoint's keys: the payload,
+// braintreeSigned returns the text that one of the endpoint's keys signed: the payload,
 // or, as Braintree's own library has it, the payload with a line end that it lost.
 func braintreeSigned(names []string, keys [][]byte, pairs, payload string) (string, error) {
 	known := false
@@ -196,7 +197,7 @@ func braintreeSigned(names []string, keys [][]byte, pairs, payload string) (stri
 	return "", wrongSignature()
 }
 
-// braintreeNotification is what the payload says of itself.
+// braintreeNotification has the facts in the payload.
 type braintreeNotification struct {
 	kind string
 	sent time.Time

@@ -65,14 +65,14 @@ func (v *vector) repeated() bool {
 	return false
 }
 
-// What a signature looks like. The shortest is an MD5.
+// The forms of signatures. The shortest is an MD5.
 var (
 	hexRun    = regexp.MustCompile(`[0-9a-fA-F]{32,}`)
 	base64Run = regexp.MustCompile(`[A-Za-z0-9+/_-]{22,}=*`)
 )
 
-// breedSignature rewrites the header that holds a signature. What else in it looks
-// like one, such as the ID of a key, is rewritten with it.
+// breedSignature rewrites the header that holds a signature. Other texts that
+// look like one, such as the ID of a key, are rewritten with it.
 func (v *vector) breedSignature(t *testing.T, name string, s verifiers.Signature) {
 	value := v.request.Header.Get(name)
 	run, what, respell := base64Run, "base64 without padding", func(s string) string { return strings.TrimRight(s, "=") }

@@ -46,8 +46,8 @@ func (v *vector) breed(t *testing.T, ev verifiers.Event) {
 	}
 }
 
-// breedBody changes what is signed of the body. A packed body can be written in
-// many ways; what comes out of it may not change.
+// breedBody changes the signed part of the body. A packed body can be written in many
+// ways; the unpacked one may not change.
 func (v *vector) breedBody(t *testing.T, want verifiers.Event) {
 	packed := v.request.Header.Get("Content-Encoding") != ""
 	refuses := func(what string, change func(*verifiers.Request)) {
@@ -88,7 +88,7 @@ func (v *vector) refuses(t *testing.T, what string, change func(*verifiers.Reque
 	}
 }
 
-// stride is 1 for what is short enough for every byte to be changed.
+// stride is 1 for a text that is short enough to change every byte.
 func stride(n int) int { return 1 + max(n-1, 0)/512 }
 
 // flips changes each of n bytes, or a sample where there are many.
@@ -122,8 +122,8 @@ func (v *vector) breedSecrets(t *testing.T) {
 	}
 }
 
-// breedHeaders changes every header. Where the request is still accepted, what
-// is said to be signed must not have changed with it.
+// breedHeaders changes every header. Where the request is still accepted, the
+// parts that are reported as signed must be as before.
 func (v *vector) breedHeaders(t *testing.T, want verifiers.Event) {
 	_, token := v.scheme.(verifiers.Token)
 	signatures := v.signatureHeaders()
@@ -135,7 +135,7 @@ func (v *vector) breedHeaders(t *testing.T, want verifiers.Event) {
 			}
 			if got.Signed.ID && got.ID != want.ID || got.Signed.Type && got.Type != want.Type ||
 				got.Signed.Timestamp && got.Timestamp != want.Timestamp || string(got.Content) != string(want.Content) {
-				t.Errorf("a changed byte in %s changes what is said to be signed: %+v", name, got)
+				t.Errorf("a changed byte in %s changes the parts reported as signed: %+v", name, got)
 			}
 		}
 		if len(signatures) != 1 || signatures[0] != name {
@@ -149,8 +149,8 @@ func (v *vector) breedHeaders(t *testing.T, want verifiers.Event) {
 	}
 }
 
-// breedTypes sends the body under other media types, which nobody signs. What
-// is still accepted has to be the same event.
+// breedTypes sends the body under other media types, which nobody signs. A
+// request that is still accepted has to be the same event.
 func (v *vector) breedTypes(t *testing.T, want verifiers.Event) {
 	for _, kind := range []string{
 		"", "application/json", "text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", ";",

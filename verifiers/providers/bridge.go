@@ -19,8 +19,8 @@ func bridge() verifiers.Provider {
 		Name:  "bridge",
 		Title: "Bridge",
 		Docs:  []string{"https://apidocs.bridge.xyz/v1/docs/webhook-event-signature-verification"},
-		Why: "Bridge hashes twice: what its RSA signature, which hashes by itself, is made of is the SHA-256 of time and body. " +
-			"A webhook has a key pair of its own, so a signature also tells to whom it was sent.",
+		Why: "Bridge hashes twice: its RSA signature, which includes a hash, is made of the SHA-256 of time and body. " +
+			"A webhook has a key pair of its own, so a signature also identifies the receiver.",
 		Confirmed: true,
 		Scheme: bridgeScheme{verifiers.Facts{
 			EventID:   []string{"{json:event_id}"},
@@ -50,12 +50,13 @@ func bridge() verifiers.Provider {
 	}
 }
 
-// bridgeScheme signs a hash of what others sign.
+// bridgeScheme signs a hash where other schemes sign the content itself.
 type bridgeScheme struct{ verifiers.Facts }
 
 var (
 	_ verifiers.Scheme = bridgeScheme{}
 	_ verifiers.Signer = bridgeScheme{}
+	_ verifiers.Timed  = bridgeScheme{}
 )
 
 const (
@@ -78,7 +79,7 @@ func bridgeHash(stamp string, body []byte, signature string) *verifiers.Request 
 	return &verifiers.Request{Header: http.Header{bridgeHeader: {signature}}, Body: sum.Sum(nil)}
 }
 
-// Timed tells that requests carry a time: it stands in the signature.
+// Timed reports that requests have a time: it stands in the signature.
 func (bridgeScheme) Timed() bool { return true }
 
 // Verifier makes the scheme's verifier.

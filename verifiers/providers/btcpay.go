@@ -16,7 +16,7 @@ func btcpay() verifiers.Provider {
 			"https://docs.btcpayserver.org/API/Greenfield/v1/#tag/Webhooks",
 			"https://github.com/btcpayserver/btcpayserver/blob/master/BTCPayServer/Plugins/Webhooks/WebhookSender.cs",
 		},
-		Why: "Any 4xx but 408 and 429 ends the retries, so an event that arrives while a wrong secret is configured has to be " +
+		Why: "Any 4xx but 408 and 429 ends the retries. An event that arrives while a wrong secret is configured has to be " +
 			"redelivered by hand, in the settings of the store.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{

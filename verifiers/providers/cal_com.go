@@ -33,7 +33,7 @@ func calCom() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       pastWeek,
 			UniqueBodies: true,
-			Why: "Cal.com never tries again, so what comes twice is a replay; the time and the booking tell bodies apart. " +
+			Why: "Cal.com never tries again, so a body that comes twice is a replay; the time and the booking distinguish bodies. " +
 				"If a template of yours leaves both out, turn dedupe off.",
 		},
 		Retries: verifiers.Retries{Attempts: 1},

@@ -37,7 +37,7 @@ func calendly() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       48 * time.Hour,
 			UniqueBodies: true,
-			Why:          "An event has no ID, but its body has the time at which it was made, in microseconds, and what it is about.",
+			Why:          "An event has no ID, but its body has its time in microseconds and the invitee.",
 		},
 		Retries: verifiers.Retries{Deadline: 15 * time.Second, Horizon: 24 * time.Hour},
 		Sample: verifiers.Sample{

@@ -32,7 +32,7 @@ func cashfree() verifiers.Provider {
 			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The idempotency key is unique for each payload. It is outside the signature, so it counts together with the body, " +
-				"which has the time of the event and alone serves where the key is missing.",
+				"which has the time of the event. The body alone serves where the key is missing.",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-Idempotency-Key": "{id}", "X-Webhook-Attempt": "1"},

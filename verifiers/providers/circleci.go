@@ -44,7 +44,7 @@ func circleCI() verifiers.Provider {
 			By:           verifiers.ByID,
 			Window:       pastWeek,
 			UniqueBodies: true,
-			Why:          "CircleCI warns of duplicates and names the ID in the signed body as the way to tell them.",
+			Why:          "CircleCI warns of duplicates and names the ID in the signed body as the way to recognise them.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second},
 		Sample: verifiers.Sample{

@@ -24,7 +24,7 @@ func cloudEventsWebhook() verifiers.Provider {
 				EventType: []string{"{header:ce-type}", "{json:type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "access token", Where: "what the sender was given when the subscription was made"},
+		Secret: verifiers.SecretInfo{Name: "access token", Where: "the token that the sender got when the subscription was made"},
 		Options: []verifiers.Option{{
 			Name:    "origin",
 			What:    "the sender's origin, as WebHook-Request-Origin names it; without one the sender is not given leave to deliver",

@@ -33,7 +33,7 @@ func cloudflareStream() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
-			Why:       "The time is that of the sending. Cloudflare leaves it to the app what is too old; 5 minutes are the usual.",
+			Why:       "The time is that of the sending. Cloudflare names no limit; 5 minutes are usual.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,

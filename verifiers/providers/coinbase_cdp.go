@@ -29,7 +29,7 @@ func coinbaseCdp() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: 72 * time.Hour,
-			Why:    "The ID is outside of what v0 signs, so it counts together with the body.",
+			Why:    "The ID is outside the content that v0 signs, so it counts together with the body.",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-Event-Id": "{id}", "X-Event-Type": "payments.transfers.completed"},

@@ -34,7 +34,7 @@ func timedList(header, time string, signatures ...string) verifiers.HMAC {
 const timeAndBody = "{timestamp}:{body.sha256.hex}"
 
 const (
-	timeAndBodyWhy = "There is no event ID, and nobody says that two events cannot have the same body. " +
+	timeAndBodyWhy = "There is no event ID, and it is not documented that two events never have the same body. " +
 		"So an event is known by its signed time and its body."
 	renewedUnknown = "It is not known whether a retry renews the time. A week outlasts any schedule of retries that is plausible."
 )

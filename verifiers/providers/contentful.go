@@ -23,7 +23,7 @@ func contentful() verifiers.Provider {
 			"https://github.com/contentful/node-apps-toolkit/tree/master/src/requests",
 		},
 		Why: "Method, path, query and the headers that Contentful lists are signed with the body. The path is the one that Contentful " +
-			"called, so behind anything that changes it, say what it is with public_url.",
+			"called, so give it with public_url behind anything that changes it.",
 		Confirmed: true,
 		Scheme: contentfulScheme{Facts: verifiers.Facts{
 			EventType: []string{"{header:X-Contentful-Topic}"},
@@ -62,6 +62,7 @@ type contentfulScheme struct {
 var (
 	_ verifiers.Scheme = contentfulScheme{}
 	_ verifiers.Signer = contentfulScheme{}
+	_ verifiers.Timed  = contentfulScheme{}
 )
 
 const (
@@ -74,7 +75,7 @@ const (
 	maxContentfulURL = 8 << 10 // bytes, of which escaping makes several times as many
 )
 
-// Timed tells that requests carry a time: the scheme wants it.
+// Timed reports that requests have a time: the scheme wants it.
 func (contentfulScheme) Timed() bool { return true }
 
 // contentfulKey checks a secret, which Contentful makes of 64 characters.
@@ -161,7 +162,7 @@ func contentfulContent(r *verifiers.Request, names []string) (string, error) {
 		if len(values) != 1 {
 			return "", verifiers.Refuse(verifiers.MalformedSignature, "the signed header %s is there %d times", name, len(values))
 		}
-		// Contentful's library trims values, also of what HTTP leaves, so that a topic
+		// Contentful's library trims more than HTTP does, so that a topic
 		// could get space around it and pass for another.
 		if values[0] != strings.TrimSpace(values[0]) {
 			return "", verifiers.Refuse(verifiers.MalformedSignature, "the signed header %s has space around its value", name)
@@ -179,10 +180,10 @@ func contentfulContent(r *verifiers.Request, names []string) (string, error) {
 	return r.Method + "\n" + path + "\n" + strings.Join(lines, ";") + "\n" + string(r.Body), nil
 }
 
-// contentfulPath returns path and query as they are signed: what they have by way
-// of escapes is escaped again, and the query's own marks are escaped twice. Of
-// several question marks Contentful's library takes what follows the second for
-// nothing, so that anybody could change it.
+// contentfulPath returns path and query as they are signed: their escapes are
+// escaped again, and the query's own marks are escaped twice. Of several question
+// marks Contentful's library ignores all that follows the second, so that anybody
+// could change it.
 func contentfulPath(rawURL string) (string, error) {
 	path := verifiers.PathOf(rawURL)
 	_, query, ok := strings.Cut(rawURL, "?")

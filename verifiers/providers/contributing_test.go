@@ -56,7 +56,7 @@ func TestContributing(t *testing.T) {
 	}
 }
 
-// shippedFiles are the Go files of what the gateway is built from.
+// shippedFiles are the Go files that the gateway is built from.
 func shippedFiles(t *testing.T) (files []string) {
 	t.Helper()
 	for _, folder := range []string{".", "verifiers", "verifiers/*", "caddymodule", "adminapi", "cli", "cmd/*"} {

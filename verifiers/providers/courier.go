@@ -32,7 +32,7 @@ func courier() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       pastWeek,
 			UniqueBodies: true,
-			Why:          "The ID in the body is the message's, the same in all that becomes of it; its status and times tell bodies apart.",
+			Why:          "The ID in the body is the message's, the same in all its events; its status and times distinguish bodies.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"message:updated","data":{"id":"{id}","event":"WELCOME","status":"DELIVERED","recipient":"user-1",` +

@@ -13,7 +13,7 @@ import (
 	"sync"
 )
 
-// credential is something to sign with, and what an endpoint's secret is then.
+// credential is a key to sign with, and the endpoint's secret for it.
 type credential struct{ signs, secret string }
 
 // credentials are of every form that a scheme may want. One that a scheme can use

@@ -18,7 +18,7 @@ func cryptopay() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "There is no event ID. A body has the whole state of what it is about.",
+			Why:          "There is no event ID. A body has the whole state of its object.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"Invoice","event":"status_changed","data":{"id":"{id}","status":"completed","price_amount":"10.0",` +

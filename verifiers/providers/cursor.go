@@ -20,7 +20,7 @@ func cursor() verifiers.Provider {
 				EventType: []string{"{header:X-Webhook-Event}", "{json:event}"},
 			},
 		},
-		Secret:    verifiers.SecretInfo{Name: "secret", Where: "what you gave as webhook.secret when the agent was started"},
+		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the webhook.secret that you gave when the agent was started"},
 		Freshness: verifiers.Freshness{Why: "Cursor sends no time outside the event."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,

@@ -23,7 +23,16 @@ func daily() verifiers.Provider {
 				EventType: []string{"{json:type}"},
 			},
 		},
-		Secret:    verifiers.SecretInfo{Name: "hmac", Where: "the hmac property of the webhook, in the answer to its creation"},
+		Secret: verifiers.SecretInfo{Name: "hmac", Where: "the hmac property of the webhook, in the answer to its creation"},
+		Handshakes: []verifiers.Handshake{{
+			// Before it creates a webhook, Daily posts this and wants a 200. The webhook has no secret yet.
+			Name: "url_check",
+			When: []verifiers.Condition{
+				{Of: "{json:test}", Is: []string{"test"}},
+				{Of: "{json:id}", Absent: true},
+				{Of: "{json:type}", Absent: true},
+			},
+		}},
 		Freshness: verifiers.Freshness{Why: "X-Webhook-Timestamp is signed, but its unit is not established: it is taken as text."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,

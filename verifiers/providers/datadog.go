@@ -11,7 +11,7 @@ func datadog() verifiers.Provider {
 		Docs:  []string{"https://docs.datadoghq.com/integrations/webhooks/"},
 		Why: "Nothing is signed. The user and the password stand in the URL that is configured (https://user:password@…); " +
 			"where a header is configured instead, say from header and its name. They prove nothing of the body. " +
-			"What the body looks like is configured with the webhook: the default is assumed.",
+			"The form of the body is configured with the webhook: the default is assumed.",
 		Scheme: verifiers.Token{
 			From:  "basic",
 			Facts: verifiers.Facts{EventType: []string{"{json:event_type}"}},

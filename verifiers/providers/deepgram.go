@@ -26,7 +26,7 @@ func deepgram() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "One request can have many results, all under its ID; what tells them apart is the rest of the body.",
+			Why:          "One request can have many results, all under its ID. Only the rest of the body differs.",
 		},
 		Retries: verifiers.Retries{ // every 30 s
 			Attempts: 11,

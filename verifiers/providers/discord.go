@@ -92,7 +92,7 @@ func discordInteractions() verifiers.Provider {
 			Type:     "application/json",
 			Body:     `{{"type":1}}`,
 		}},
-		Synchronous: "The answer to an interaction is what the person who waits for it gets to see, so the app has to give it, within 3 seconds.",
+		Synchronous: "A person waits for the answer to an interaction and sees it. So the app has to give it, within 3 seconds.",
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -28,13 +28,13 @@ func docusignConnect() verifiers.Provider {
 			Facts:   verifiers.Facts{EventType: []string{"{json:event}"}},
 		},
 		Secret:    verifiers.SecretInfo{Name: "HMAC key", Where: "Settings > Connect > Connect Keys"},
-		Freshness: verifiers.Freshness{Why: "The body has the time at which the event was made; Docusign does not say what it is on a retry."},
+		Freshness: verifiers.Freshness{Why: "The body has the time at which the event was made; Docusign does not say whether a retry renews it."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
 			Why: "There is no ID of the event: one and the same thing can happen to an envelope again. The body has its time, but also counts the retries, " +
-				"so that a retry passes as another event; the app can tell it by the envelope, the event and the time.",
+				"so a retry passes as another event. The app can tell it by the envelope, the event and the time.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"event":"envelope-completed","apiVersion":"v2.1","uri":"/restapi/v2.1/accounts/a1b2c3d4/envelopes/{id}","retryCount":0,` +

@@ -12,7 +12,7 @@ func dropbox() verifiers.Provider {
 			"https://www.dropbox.com/developers/reference/webhooks",
 			"https://github.com/dropbox/mdwebhook/blob/master/app.py",
 		},
-		Why:       "A request says only whose files changed; what it was is to be fetched from Dropbox.",
+		Why:       "A request says only whose files changed. Fetch the changes from Dropbox.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Dropbox-Signature"}},

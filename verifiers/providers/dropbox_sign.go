@@ -16,8 +16,8 @@ func dropboxSign() verifiers.Provider {
 			"https://developers.hellosign.com/docs/events/walkthrough/",
 			"https://github.com/hellosign/hellosign-openapi/blob/main/sdks/node/model/eventCallbackHelper.ts",
 		},
-		Why: "The event stands in the field json of a form. Only its time and its type are signed: of all else nothing is proved, " +
-			"and all events of one type in one second have the same signature.",
+		Why: "The event stands in the field json of a form. Only its time and its type are signed, and the rest is not proved. All " +
+			"events of one type in one second have the same signature.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{From: "json", Names: []string{"event.event_hash"}},
@@ -45,7 +45,7 @@ func dropboxSign() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: 96 * time.Hour,
-			Why: "What the event is about, outside the signature, counts together with the time and the type inside. " +
+			Why: "The object of the event, outside the signature, counts together with the time and the type inside. " +
 				"Those two by themselves can be the same for several events.",
 		},
 		Answers: verifiers.Answers{

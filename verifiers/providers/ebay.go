@@ -50,8 +50,8 @@ func ebay() verifiers.Provider {
 			Method: "GET",
 			When:   []verifiers.Condition{{Of: "{query:challenge_code}"}},
 			Guard:  []verifiers.Condition{{Of: "{query:challenge_code}", Like: `[A-Za-z0-9_-]{1,128}`}},
-			// The endpoint is hashed as it was given to eBay: what eBay calls has the
-			// challenge besides.
+			// The endpoint is hashed as it was given to eBay. The URL that eBay calls also
+			// has the challenge.
 			Proof: verifiers.Proof{Digest: true, Content: "{query:challenge_code}{option:verification_token}{url.base}"},
 			Type:  "application/json",
 			Body:  `{{"challengeResponse":"{proof}"}}`,

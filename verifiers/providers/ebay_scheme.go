@@ -45,8 +45,8 @@ type ebayVerifier struct {
 	keys   []ebayKey // empty: they are fetched
 	api    string
 	basic  string
-	tokens *fetchedKeys[string]
-	found  *fetchedKeys[ebayKey]
+	tokens *verifiers.Fetched[string]
+	found  *verifiers.Fetched[ebayKey]
 	facts  *verifiers.FactReader
 }
 
@@ -56,8 +56,8 @@ func (s ebayScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	v := &ebayVerifier{
 		api:    "https://api.ebay.com",
 		basic:  "Basic " + base64.StdEncoding.EncodeToString([]byte(id+":"+secret)),
-		tokens: newFetchedKeys(s.source, readEbayToken),
-		found:  newFetchedKeys(s.source, readEbayKey),
+		tokens: verifiers.NewFetched(s.source, readEbayToken),
+		found:  verifiers.NewFetched(s.source, readEbayKey),
 	}
 	if s.Options["environment"] == "sandbox" {
 		v.api = "https://api.sandbox.ebay.com"
@@ -116,8 +116,8 @@ func (v *ebayVerifier) Verify(ctx context.Context, r *verifiers.Request) (verifi
 	return verifiers.Event{}, wrongSignature()
 }
 
-// ebaySignature takes the header apart. What it says of the algorithm is not
-// asked: the key's own document says that.
+// ebaySignature parses the header. Its algorithm is ignored: the key's own document
+// names it.
 func ebaySignature(r *verifiers.Request) (id string, signature []byte, err error) {
 	document, err := inHeader(r, "X-Ebay-Signature", "base64")
 	if err != nil {
@@ -141,7 +141,7 @@ func (v *ebayVerifier) fetch(ctx context.Context, id string) (key ebayKey, err e
 	if !pinned(id, []string{uuidForm}) {
 		return key, errForeignKey()
 	}
-	token, _, err := v.tokens.get(ctx, verifiers.KeyRequest{
+	token, _, err := v.tokens.Get(ctx, verifiers.KeyRequest{
 		Method: http.MethodPost,
 		URL:    v.api + "/identity/v1/oauth2/token",
 		Header: http.Header{"Authorization": {v.basic}, "Content-Type": {"application/x-www-form-urlencoded"}},
@@ -152,7 +152,7 @@ func (v *ebayVerifier) fetch(ctx context.Context, id string) (key ebayKey, err e
 	if err != nil {
 		return key, err
 	}
-	key, _, err = v.found.get(ctx, verifiers.KeyRequest{
+	key, _, err = v.found.Get(ctx, verifiers.KeyRequest{
 		URL: v.api + "/commerce/notification/v1/public_key/" + id,
 		TTL: time.Hour, // as eBay advises
 

@@ -13,7 +13,7 @@ func fal() verifiers.Provider {
 		Name:      "fal",
 		Title:     "fal",
 		Docs:      []string{"https://fal.ai/docs/documentation/model-apis/inference/webhooks"},
-		Why:       "Requests do not name their key, so each of the published ones is tried. What is signed of the body is its hash.",
+		Why:       "Requests do not name their key, so each of the published ones is tried. Of the body, the hash is signed.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
 			Algorithm: "ed25519",

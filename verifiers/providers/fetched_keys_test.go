@@ -88,7 +88,7 @@ func TestNothingForeignIsFetched(t *testing.T) {
 }
 
 // TestKeysUnavailable takes the keys away from requests that are genuine: the
-// sender is never to blame for that, and what was fetched with is not told.
+// sender is never to blame for that, and no error names the credentials of the fetch.
 func TestKeysUnavailable(t *testing.T) {
 	sources := map[string]verifiers.KeySource{
 		"no source": nil,
@@ -210,8 +210,8 @@ func TestRotatedKey(t *testing.T) {
 }
 
 // TestCRC makes another body to the CRC-32 that PayPal signed, as anybody can. The
-// signature holds, so what the event says of itself has to tell: nothing in the body
-// counts as signed, and the content is that of the request that was captured.
+// signature holds, so the event's report has to be right: nothing in the body counts as
+// signed, and the content is that of the request that was captured.
 func TestCRC(t *testing.T) {
 	v, err := readVector("../testdata/paypal/fetched.txtar")
 	if err != nil {
@@ -256,7 +256,7 @@ func sameCRC(before, after []byte, want uint32) []byte {
 	return append(whole, after...)
 }
 
-// TestFetchedHandshakes asks what these providers ask of an endpoint.
+// TestFetchedHandshakes sends the handshakes of these providers.
 func TestFetchedHandshakes(t *testing.T) {
 	token := map[string]string{"verification_token": "not_a_real_verification_token_of_32"}
 	challenge := "https://hooks.example.com/ebay?challenge_code=71745723-d031-455c-bfa5-f90d11b4f20a"
@@ -269,7 +269,7 @@ func TestFetchedHandshakes(t *testing.T) {
 		status                        int // 0: no handshake
 		want, confirm                 string
 	}{
-		// What eBay's own library answers to the same (event-notification-nodejs-sdk).
+		// The answer of eBay's own library (event-notification-nodejs-sdk).
 		{"challenge", "ebay", "GET", challenge, "", token, false, 200, `{"challengeResponse":"5954096c76f3ecd183557c439eccd6548b009d1060be0934272d39e4b25e9096"}`, ""},
 		{"challenge without a token", "ebay", "GET", challenge, "", nil, false, 403, "", ""},
 		{"challenge that is a text", "ebay", "GET", "https://hooks.example.com/ebay?challenge_code=%22%7D", "", token, false, 403, "", ""},
@@ -303,8 +303,8 @@ func TestFetchedHandshakes(t *testing.T) {
 	}
 }
 
-// FuzzFetched sends anything to these schemes, with the keys of their vectors: what
-// is accepted has to be the body of one.
+// FuzzFetched sends anything to these schemes, with the keys of their vectors: an
+// accepted body has to be that of a vector.
 func FuzzFetched(f *testing.F) {
 	all, bodies := map[string]verifiers.Verifier{}, map[string]bool{}
 	for slug, headers := range ownFetched {

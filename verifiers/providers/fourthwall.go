@@ -24,7 +24,7 @@ func fourthwall() verifiers.Provider {
 			By:           verifiers.ByID,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "The ID stands in the signed body, and Fourthwall says to tell duplicates by it.",
+			Why:          "The ID stands in the signed body, and Fourthwall says to recognise duplicates by it.",
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "weve_",

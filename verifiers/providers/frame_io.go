@@ -29,7 +29,7 @@ func frameIO() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:  verifiers.ByNothing,
-			Why: "A body says what happened to which asset, with neither an ID nor a time: two updates of one asset look alike.",
+			Why: "A body has the event and the asset, but neither an ID nor a time: two updates of one asset look alike.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"asset.created","resource":{"type":"asset","id":"{uuid}"},"user":{"id":"{uuid}"},"team":{"id":"{uuid}"}}`,

@@ -14,10 +14,10 @@ func freshdesk() verifiers.Provider {
 		Scheme:    verifiers.Token{From: "basic"},
 		Secret:    verifiers.SecretInfo{Name: "username and password, as user:password", Where: "Admin > Automations > the rule > Trigger webhook > Requires authentication"},
 		Methods:   []string{"POST", "PUT", "PATCH"},
-		Freshness: verifiers.Freshness{Why: "The body is what the rule's author wrote; there is no place where a time has to be."},
+		Freshness: verifiers.Freshness{Why: "The rule's author writes the body, so no place for a time is known."},
 		Dedupe: verifiers.Dedupe{
 			By:  verifiers.ByNothing,
-			Why: "The body is what the rule's author wrote, so two events may look alike. Where it has an ID of the event, name it with event_id and turn dedupe on.",
+			Why: "The rule's author writes the body, so two events may look alike. Where it has an ID of the event, name it with event_id and turn dedupe on.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"freshdesk_webhook":{"ticket_id":1,"ticket_subject":"Help","ticket_url":"https://example.freshdesk.com/helpdesk/tickets/1",` +

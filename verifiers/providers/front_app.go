@@ -44,7 +44,7 @@ func frontApp() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       24 * time.Hour,
 			UniqueBodies: true,
-			Why:          "The payload is the event with its ID and time, which tell bodies apart; where the ID stands depends on the kind of event.",
+			Why:          "The payload is the event with its ID and time, which distinguish bodies; where the ID stands depends on the kind of event.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"inbound_received","authorization":{"id":"cmp_abc"},"payload":{"id":"{id}","type":"inbound",` +

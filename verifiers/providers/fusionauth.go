@@ -12,8 +12,8 @@ func fusionauth() verifiers.Provider {
 			"https://fusionauth.io/docs/extend/events-and-webhooks/signing",
 			"https://fusionauth.io/docs/extend/events-and-webhooks/events/",
 		},
-		Why: "The claim request_body_sha256 is the body's hash in base64. The key is one of Key Master's, of any kind: " +
-			"paste the secret or the public key, or name the instance's key set and let it be fetched.",
+		Why: "The claim request_body_sha256 is the body's hash in base64. The key is one of Key Master's, of any kind. " +
+			"Paste the secret or the public key, or name the instance's key set, which is then fetched.",
 		Confirmed: true,
 		Scheme: verifiers.JWT{
 			Names:      []string{"X-FusionAuth-Signature-JWT"},

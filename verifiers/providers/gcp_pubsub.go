@@ -16,9 +16,9 @@ func gcpPubSub() verifiers.Provider {
 			"https://cloud.google.com/pubsub/docs/authenticate-push-subscriptions",
 			"https://cloud.google.com/pubsub/docs/push",
 		},
-		Why: "Google's token says who sends, and nothing of the body: whoever saw a request can send another body with its token for an hour. " +
-			"Google makes a token for any audience that any of its customers asks for, so that the audience alone proves nothing: " +
-			"the service account says whose the subscription is. The subscription has to wrap its messages, which is the default.",
+		Why: "Google's token identifies the sender and does not cover the body. Anybody who saw a request can send another body with its token for an hour. " +
+			"Google makes a token for any audience that any of its customers asks for, so the audience alone proves nothing. The " +
+			"service account says whose the subscription is. The subscription has to wrap its messages, which is the default.",
 		Confirmed: true,
 		Scheme: verifiers.JWT{
 			From:       "bearer",
@@ -63,7 +63,7 @@ func gcpPubSub() verifiers.Provider {
 			Window:       7 * 24 * time.Hour,
 			UniqueBodies: true,
 			Why: "The ID of the message is the same on every attempt. It is outside the token and so bound to the body, which differs between " +
-				"attempts where a subscription with a dead-letter topic counts them: there a second delivery is taken for another event.",
+				"attempts where a subscription with a dead-letter topic counts them. There a second delivery is taken for another event.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 7 * 24 * time.Hour},
 		// A message has 10 MB at most, which are sent in base64, and up to 100

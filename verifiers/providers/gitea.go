@@ -25,7 +25,7 @@ func forgejo() verifiers.Provider {
 
 func init() { register(gogs) }
 
-// gogs is what Gitea was forked from.
+// gogs is the project that Gitea was forked from.
 func gogs() verifiers.Provider {
 	p := giteaLike("gogs", "Gogs", "Gogs")
 	p.Docs = []string{"https://github.com/gogs/gogs/blob/main/internal/database/webhook.go"}
@@ -66,7 +66,7 @@ func giteaLike(slug, title string, names ...string) verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: week,
 			Why: "The delivery's ID is outside the signature, so it counts together with the document. " +
-				"A star that is taken back and given again makes equal documents, so those alone tell nothing.",
+				"A star that is taken back and given again makes equal documents, so equal documents need not be one event.",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-" + names[0] + "-Event": "push"},

@@ -8,6 +8,8 @@ import (
 
 func init() { register(github) }
 
+// Compared in November 2026: GitHub's documents still name SHA-256 as the newest
+// signature, and @octokit/webhooks-methods 6.0.0, the newest, judges this row.
 func github() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "github",

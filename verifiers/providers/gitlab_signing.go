@@ -9,6 +9,8 @@ import (
 func init() { register(gitlabSigning) }
 
 // gitlabSigning is GitLab with a signing token, from version 19 on.
+// Compared in November 2026 with the merge requests below, both of 2026:
+// standardwebhooks 1.1.1 is the newest and judges this row.
 func gitlabSigning() verifiers.Provider {
 	p := standardSender("gitlab-signing", "GitLab (signing token)", []string{"{header:X-Gitlab-Event}", "{json:object_kind}"},
 		"https://docs.gitlab.com/user/project/integrations/webhooks/",

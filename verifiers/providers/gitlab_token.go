@@ -9,6 +9,8 @@ import (
 func init() { register(gitlabToken) }
 
 // gitlabToken is GitLab with a secret token, as all of its versions have it.
+// Compared in November 2026: the signing token of 2026 (gitlab-signing) leaves this
+// header as it was.
 func gitlabToken() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "gitlab-token",

@@ -11,6 +11,7 @@ func greenhouse() verifiers.Provider {
 		Docs: []string{
 			"https://developers.greenhouse.io/webhooks.html#authentication",
 			"https://developers.greenhouse.io/onboarding_webhooks.html",
+			"https://support.greenhouse.io/hc/en-us/articles/360001028791", // the ping
 		},
 		Why:       "Algorithm and signature are parted by a space, not by an equals sign. Greenhouse follows no redirects.",
 		Confirmed: true,
@@ -22,7 +23,12 @@ func greenhouse() verifiers.Provider {
 				EventType: []string{"{json:action}"},
 			},
 		},
-		Secret:    verifiers.SecretInfo{Name: "secret key", Where: "your own: Configure > Dev Center > Web Hooks > the webhook"},
+		Secret: verifiers.SecretInfo{Name: "secret key", Where: "your own: Configure > Dev Center > Web Hooks > the webhook"},
+		Handshakes: []verifiers.Handshake{{ // comes when a webhook is created
+			Name:     "ping",
+			When:     []verifiers.Condition{{Of: "{json:action}", Is: []string{"ping"}}},
+			Verified: true,
+		}},
 		Freshness: verifiers.Freshness{Why: "Greenhouse sends no time but those of the candidate or job."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,

@@ -14,7 +14,7 @@ func gumroad() verifiers.Provider {
 		Title: "Gumroad Ping",
 		Docs:  []string{"https://github.com/antiwork/gumroad/blob/main/app/sidekiq/post_to_individual_ping_endpoint_worker.rb"},
 		Why: "Gumroad signs nothing and sends no header of yours. So the secret is a parameter of the URL that you register, such " +
-			"as ?token=…, and whoever has seen the URL can send events: look the sale up before you act on it.",
+			"as ?token=…, and anybody who has seen the URL can send events. Look the sale up before you act on it.",
 		Confirmed: true,
 		Scheme: verifiers.Token{
 			From:  "query",

@@ -7,8 +7,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// TestHandshakesApps asks what communication and business apps ask, and what
-// comes near it.
+// TestHandshakesApps sends the handshakes of communication and business apps, and
+// requests that resemble them.
 func TestHandshakesApps(t *testing.T) {
 	const subscribe = "?hub.mode=subscribe&hub.challenge=1158201444&hub.verify_token="
 	meeting := map[string]string{"verify_token": "meaty hamster"}
@@ -58,6 +58,15 @@ func TestHandshakesApps(t *testing.T) {
 		{name: "an event", slug: "line", verified: true, body: `{"destination":"U0","events":[{"type":"follow"}]}`},
 		{name: "a check of the URL", slug: "mailchimp", method: "GET", target: "?token=secret", want: "200"},
 
+		{name: "a check of the URL", slug: "woovi", body: `{"data_criacao":"2024-01-23T20:32:14.429Z","event":"OPENPIX:CHARGE_COMPLETED"}`, want: "200"},
+		{name: "a check of the URL", slug: "woovi-hmac", body: `{"data_criacao":"2024-01-23T20:32:14.429Z","evento":"teste_webhook","event":"OPENPIX:CHARGE_COMPLETED"}`, want: "200"},
+		{name: "an event with a date of creation", slug: "woovi-hmac", body: `{"data_criacao":"2024-01-23T20:32:14.429Z","event":"OPENPIX:CHARGE_COMPLETED","charge":{"status":"COMPLETED"}}`},
+		{name: "a check of the URL", slug: "daily", body: `{"test":"test"}`, want: "200"},
+		{name: "an event with a test in it", slug: "daily", body: `{"test":"test","id":"evt-1","type":"meeting.started"}`},
+		{name: "a ping", slug: "ashby", verified: true, body: `{"action":"ping","data":{"webhookActionType":"ping"}}`, want: "200"},
+		{name: "a ping that nobody signed", slug: "ashby", body: `{"action":"ping","data":{"webhookActionType":"ping"}}`},
+		{name: "a ping", slug: "greenhouse", verified: true, body: `{"action":"ping","payload":{}}`, want: "200"},
+		{name: "a candidate", slug: "greenhouse", verified: true, body: `{"action":"hire_candidate","payload":{}}`},
 		{name: "a check of the URL", slug: "trello", method: "HEAD", want: "200"},
 		{name: "a challenge", slug: "dropbox", method: "GET", target: "?challenge=Vk2Vzkd_6w", want: "200 text/plain; charset=utf-8 Vk2Vzkd_6w"},
 		{name: "a challenge that is a page", slug: "dropbox", method: "GET", target: "?challenge=%3Cscript%3Ealert(1)%3C/script%3E", want: "403"},

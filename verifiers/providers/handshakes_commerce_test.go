@@ -2,8 +2,8 @@ package providers_test
 
 import "testing"
 
-// TestHandshakesCommerce sends what payment providers send to make sure of an
-// endpoint, and what is nearly that.
+// TestHandshakesCommerce sends the handshakes of payment providers, and requests
+// that resemble them.
 func TestHandshakesCommerce(t *testing.T) {
 	const ping = `{"pings":[{"token":"marqeta","payload":"healthcheck"}]}`
 	run(t, []probe{

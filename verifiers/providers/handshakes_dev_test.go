@@ -7,7 +7,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// TestHandshakesDev asks what hubs and event senders ask before they deliver.
+// TestHandshakesDev sends the questions of hubs and event senders before they deliver.
 func TestHandshakesDev(t *testing.T) {
 	const ask = "https://hooks.example.com/in?hub.challenge=c0ffee&hub.lease_seconds=864000&hub.mode="
 	const wanted, other = "&hub.topic=https%3A%2F%2Fexample.com%2Ffeed.xml", "&hub.topic=https%3A%2F%2Fexample.com%2Fother.xml"

@@ -2,7 +2,7 @@ package providers_test
 
 import "testing"
 
-// mediaProbes are handshakes as the providers send them, and what comes near one.
+// mediaProbes are handshakes as the providers send them, and requests that resemble one.
 var mediaProbes = []probe{
 	{
 		name: "the challenge of an event hook", slug: "okta", method: "GET",

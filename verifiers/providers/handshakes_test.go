@@ -23,7 +23,7 @@ type probe struct {
 	want       string // "": no handshake; else status, media type and body
 }
 
-// run asks what each probe asks.
+// run sends each probe.
 func run(t *testing.T, probes []probe) {
 	for _, c := range probes {
 		t.Run(c.slug+"/"+c.name, func(t *testing.T) {

@@ -9,8 +9,8 @@ func helius() verifiers.Provider {
 		Name:  "helius",
 		Title: "Helius",
 		Docs:  []string{"https://github.com/helius-labs/helius-sdk/blob/main/src/types/webhooks.ts"},
-		Why: "Helius signs nothing: it sends the header Authorization exactly as it was typed when the webhook was made, so TLS " +
-			"is what protects it. A request brings a list of transactions; its type is that of the first.",
+		Why: "Helius signs nothing: it sends the header Authorization exactly as it was typed when the webhook was made, so only TLS " +
+			"protects it. A request brings a list of transactions; its type is that of the first.",
 		Confirmed: true,
 		Scheme: verifiers.Token{
 			Names: []string{"Authorization"},

@@ -28,8 +28,8 @@ func helpscout() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: week,
-			Why: "There is no ID of the event. Two events at once can have the same body, the conversation as it now is, and differ only in the header " +
-				"that names the event: so that counts together with the body.",
+			Why: "There is no ID of the event. Two events at once can have the same body, the conversation as it now is. Only the header that names the " +
+				"event differs, so that counts together with the body.",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-HelpScout-Event": "convo.created"},

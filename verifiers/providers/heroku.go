@@ -25,7 +25,7 @@ func heroku() verifiers.Provider {
 				EventType: []string{"{json:resource}.{json:action}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "secret", Where: "what you gave, or were shown, when the webhook was created (heroku webhooks:add)"},
+		Secret: verifiers.SecretInfo{Name: "secret", Where: "the one that you gave, or were shown, when the webhook was created (heroku webhooks:add)"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,
@@ -38,7 +38,7 @@ func heroku() verifiers.Provider {
 			Window:       pastWeek,
 			UniqueBodies: true,
 			Why: "The delivery's ID stands in the signed body and is the same on every attempt. " +
-				"The body also names the attempt, so a digest of it would tell every attempt for another event.",
+				"The body also names the attempt, so by a digest of it every attempt would be another event.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"action":"update","actor":{"email":"dev@example.org","id":"00000000-0000-4000-8000-000000000001"},"created_at":"{time}",` +

@@ -8,7 +8,7 @@ import (
 
 func init() { register(hookdeck) }
 
-// hookdeck is a gateway that passes on what others sent, under its own signature.
+// hookdeck is a gateway that forwards the events of others under its own signature.
 func hookdeck() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "hookdeck",
@@ -38,7 +38,7 @@ func hookdeck() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: 7 * 24 * time.Hour,
 			Why: "The event's ID is outside the signature, so it counts together with the body. " +
-				"What bodies look like is up to the first sender, so a known body under another ID need not be a replay.",
+				"The first sender decides the form of bodies, so a known body under another ID need not be a replay.",
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",

@@ -34,7 +34,7 @@ func numbered(format string, n int) string {
 	return b.String()
 }
 
-// hostileTexts are what parsers have been slow on, each of about n bytes: every
+// hostileTexts are texts on which parsers have been slow, each of about n bytes: every
 // separator and bracket, alternations of them, depth, many names, long names, and
 // escapes that are none.
 func hostileTexts(n int) []hostileText {

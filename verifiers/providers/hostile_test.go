@@ -87,7 +87,7 @@ func seenRow(all []hostileTarget, row string) bool {
 }
 
 // hostileSchemes are the built-in schemes as users describe them, with every token
-// in what is signed and every place of the signature.
+// in the signed content and every place of the signature.
 func hostileSchemes(t testing.TB) (all []hostileTarget) {
 	facts := verifiers.Facts{
 		Timestamp: verifiers.Timestamp{From: "{query:t}"},
@@ -304,8 +304,8 @@ func sizeOf(r *verifiers.Request) int {
 }
 
 // TestHostile gives hostile requests to every row, handshake and scheme. No work on
-// them may grow faster than they do, and what is made of them in memory is a small
-// multiple of their size or was asked for.
+// them may grow faster than they do, and their copies in memory are a small
+// multiple of their size, or were asked for.
 //
 // A first pass in one size finds the suspicious ones; these are measured in two.
 func TestHostile(t *testing.T) {

@@ -15,7 +15,7 @@ func init() {
 const hubspotDocs = "https://developers.hubspot.com/docs/apps/developer-platform/build-apps/authentication/request-validation"
 
 const hubspotBatch = "A body holds up to 100 events of different kinds. It counts the attempts, so a retry is another body, " +
-	"and its ID need not be unique, HubSpot says: what is recognised is a replay. The app can tell a retry by eventId and occurredAt."
+	"and its ID need not be unique, HubSpot says. So only replays are recognised. The app can tell a retry by eventId and occurredAt."
 
 var (
 	hubspotSecret  = verifiers.SecretInfo{Name: "client secret", Where: "the app > Auth"}
@@ -37,14 +37,14 @@ func hubspotDigest(version, content string) verifiers.HMAC {
 	}
 }
 
-// Compared in November 2026: @hubspot/api-client 14.0.1 verifies as 13.5.0 does.
+// Compared in November 2026: @hubspot/api-client 14.0.1 is the newest and judges these rows.
 func hubspotV1() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "hubspot-v1",
 		Title: "HubSpot (signature v1)",
 		Docs:  []string{hubspotDocs, "https://developers.hubspot.com/docs/faq/v1-request-validation"},
-		Why: "A plain hash with the secret in front, without a time, that HubSpot keeps sending to older apps beside v3: " +
-			"prefer hubspot-v3 where its header comes along.",
+		Why: "A plain hash with the secret in front, without a time, that HubSpot keeps sending to older apps beside v3. " +
+			"Prefer hubspot-v3 where its header is sent too.",
 		Confirmed: true,
 		Scheme:    hubspotDigest("v1", "{secret}{body}"),
 		Secret:    hubspotSecret,
@@ -66,7 +66,7 @@ func hubspotV2() verifiers.Provider {
 		Title: "HubSpot (signature v2: workflows and cards)",
 		Docs:  []string{hubspotDocs, "https://developers.hubspot.com/docs/faq/v2-request-validation"},
 		Why: "A plain hash with the secret in front, over the method and the URL as well. Behind anything that changes scheme, host or path, " +
-			"say what HubSpot calls with public_url. A card waits for what it is to show: leave out forward there.",
+			"give the URL that HubSpot calls with public_url. A card waits for its content: leave out forward there.",
 		Confirmed: true,
 		Scheme:    scheme,
 		Secret:    hubspotSecret,
@@ -92,7 +92,7 @@ func hubspotV3() verifiers.Provider {
 		Title: "HubSpot",
 		Docs:  []string{hubspotDocs, "https://github.com/HubSpot/hubspot-api-nodejs/blob/master/src/utils/signature.ts"},
 		Why: "HubSpot signs the URL with twelve of its escapes decoded. Behind anything that changes scheme, host or path, " +
-			"say what HubSpot calls with public_url.",
+			"give the URL that HubSpot calls with public_url.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-HubSpot-Signature-v3"}, Encoding: "base64"},
@@ -111,7 +111,7 @@ func hubspotV3() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       48 * time.Hour,
 			UniqueBodies: true,
-			Why:          hubspotBatch + " What cards and extensions send may repeat: give them an endpoint with dedupe off.",
+			Why:          hubspotBatch + " Requests of cards and extensions may repeat: give them an endpoint with dedupe off.",
 		},
 		Retries: hubspotRetries,
 		Sample:  verifiers.Sample{Body: hubspotEvents},

@@ -20,7 +20,7 @@ func hygraph() verifiers.Provider {
 			"https://hygraph.com/docs/api-reference/basics/webhooks",
 			"https://github.com/hygraph/hygraph-utils",
 		},
-		Why:       "What is signed is a JSON document of its own, with the body, the environment's name and the time in it.",
+		Why:       "A separate JSON document is signed, with the body, the environment's name and the time in it.",
 		Confirmed: true,
 		Scheme:    hygraphScheme{Facts: verifiers.Facts{EventType: []string{"{json:operation}"}}},
 		Secret: verifiers.SecretInfo{
@@ -53,9 +53,10 @@ type hygraphScheme struct {
 var (
 	_ verifiers.Scheme = hygraphScheme{}
 	_ verifiers.Signer = hygraphScheme{}
+	_ verifiers.Timed  = hygraphScheme{}
 )
 
-// Timed tells that requests carry a time: it stands in the signature.
+// Timed reports that requests have a time: it stands in the signature.
 func (hygraphScheme) Timed() bool { return true }
 
 // Verifier makes the scheme's verifier.

@@ -14,7 +14,7 @@ func integratedFinance() verifiers.Provider {
 		Title: "Integrated Finance",
 		Docs:  []string{"https://developer.integrated.finance/docs/webhook-authentication"},
 		Why: "The signed text has the SHA-512 of the body, which is computed here: the header X-Webhook-Content-Digest is not " +
-			"believed. X-Webhook-Key-Version tells which key has signed; give all that are in use.",
+			"trusted. X-Webhook-Key-Version names the key; give all that are in use.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
 			Algorithm: "ed25519",

@@ -6,8 +6,7 @@ import (
 	"sync"
 )
 
-// A Judge is somebody besides us who says how a provider signs, and whom the
-// tests ask.
+// A Judge is a source outside this project that the tests compare a row with.
 type Judge struct {
 	// Kind is sdk (the provider's library, or one that many of its customers
 	// use), vendor (an example that the provider published) or independent (a
@@ -15,8 +14,8 @@ type Judge struct {
 	Kind string `json:"kind"`
 
 	By       string `json:"by,omitempty"`       // the library, or where the example stands
-	Does     string `json:"does,omitempty"`     // of a library: what of ours it judges
-	Weakness string `json:"weakness,omitempty"` // what its own check is known to lack
+	Does     string `json:"does,omitempty"`     // of a library: whether it signs, verifies, or both
+	Weakness string `json:"weakness,omitempty"` // a known gap in its own check
 }
 
 // judgesJSON is written, together with docs/providers.md, by

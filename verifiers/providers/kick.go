@@ -25,8 +25,8 @@ func kick() verifiers.Provider {
 			"https://docs.kick.com/events/webhook-security",
 			"https://github.com/KickEngineering/KickDevDocs/blob/main/events/webhook-security.md",
 		},
-		Why: "One key signs for every app, so anybody who receives webhooks from Kick can send one of them here: " +
-			"give the broadcasters whose events are meant. The type and the subscription are not signed.",
+		Why: "One key signs for every app, so anybody who receives webhooks from Kick can send one of them here. " +
+			"Give the broadcasters whose events are meant. The type and the subscription are not signed.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
 			Algorithm: "rsa",

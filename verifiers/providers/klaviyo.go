@@ -9,7 +9,7 @@ func klaviyo() verifiers.Provider {
 		Name:  "klaviyo",
 		Title: "Klaviyo (system webhooks)",
 		Docs:  []string{"https://developers.klaviyo.com/en/docs/system-webhooks"},
-		Why:   "What a flow's webhook action sends is not signed; this is for webhooks made with the API.",
+		Why:   "Requests of a flow's webhook action are not signed; this is for webhooks made with the API.",
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"Klaviyo-Signature"}},
 			Content:   "{body}{timestamp}",

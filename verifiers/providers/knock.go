@@ -38,7 +38,7 @@ func knock() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       72 * time.Hour,
 			UniqueBodies: true,
-			Why:          "The body has the event's time and the message it is about, which tell bodies apart.",
+			Why:          "The body has the event's time and the message it is about, which distinguish bodies.",
 		},
 		Retries: verifiers.Retries{Attempts: 8},
 		Sample: verifiers.Sample{

@@ -13,7 +13,7 @@ func lever() verifiers.Provider {
 		Name:  "lever",
 		Title: "Lever",
 		Docs:  []string{"https://hire.lever.co/developer/documentation#webhooks"},
-		Why: "The signature stands in the body and covers a token and a time, not the event: who has seen one request can send " +
+		Why: "The signature stands in the body and covers a token and a time, not the event. Anybody who has seen one request can send " +
 			"another body with them, until the token is used or the time is up.",
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{From: "json", Names: []string{"signature"}},

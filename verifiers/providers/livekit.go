@@ -12,7 +12,7 @@ func livekit() verifiers.Provider {
 			"https://docs.livekit.io/home/server/webhooks/",
 			"https://github.com/livekit/protocol/tree/v1.54.0/webhook",
 		},
-		Why: "The token stands in Authorization without the word Bearer. Its issuer is the API key, which tells which secret signed it; " +
+		Why: "The token stands in Authorization without the word Bearer. Its issuer is the API key, which belongs to one secret; " +
 			"its claim sha256 is the body's hash in base64.",
 		Confirmed: true,
 		Scheme: verifiers.JWT{

@@ -66,9 +66,10 @@ type mailchannelsScheme struct {
 var (
 	_ verifiers.Fetching = mailchannelsScheme{}
 	_ verifiers.Signer   = mailchannelsScheme{}
+	_ verifiers.Timed    = mailchannelsScheme{}
 )
 
-// Timed tells that requests carry a time: that of the signature.
+// Timed reports that requests have a time: that of the signature.
 func (mailchannelsScheme) Timed() bool { return true }
 
 // WithKeySource returns a copy of the scheme that fetches keys from source.
@@ -79,7 +80,7 @@ func (s mailchannelsScheme) WithKeySource(source verifiers.KeySource) verifiers.
 
 type mailchannelsVerifier struct {
 	keys    []ed25519.PublicKey // empty: they are fetched
-	fetched *fetchedKeys[ed25519.PublicKey]
+	fetched *verifiers.Fetched[ed25519.PublicKey]
 	handles []string // empty: anybody's
 	facts   *verifiers.FactReader
 }
@@ -87,7 +88,7 @@ type mailchannelsVerifier struct {
 // Verifier makes the scheme's verifier.
 func (s mailchannelsScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	v := &mailchannelsVerifier{
-		fetched: newFetchedKeys(s.source, readMailchannelsKey),
+		fetched: verifiers.NewFetched(s.source, readMailchannelsKey),
 		handles: optionValues(s.Facts, "customer_handle"),
 	}
 	if len(secrets) > 0 {
@@ -157,12 +158,12 @@ func (v *mailchannelsVerifier) fetch(ctx context.Context, id string) (ed25519.Pu
 	if !pinned(id, []string{`[A-Za-z0-9_-]{1,64}`}) {
 		return nil, errForeignKey()
 	}
-	key, _, err := v.fetched.get(ctx, verifiers.KeyRequest{URL: mailchannelsKey + id})
+	key, _, err := v.fetched.Get(ctx, verifiers.KeyRequest{URL: mailchannelsKey + id})
 	return key, err
 }
 
-// event tells what the signature says of the batch, and makes sure that all of it
-// is the endpoint's.
+// event returns the facts of the batch that are in the signature. It refuses a
+// batch of which any part is not the endpoint's.
 func (v *mailchannelsVerifier) event(r *verifiers.Request, m messageSignature) (verifiers.Event, error) {
 	ev := verifiers.Event{Content: r.Body, Timestamp: time.Unix(m.created, 0)}
 	if m.expires > 0 {

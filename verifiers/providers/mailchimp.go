@@ -9,8 +9,8 @@ func mailchimp() verifiers.Provider {
 		Name:  "mailchimp",
 		Title: "Mailchimp Marketing",
 		Docs:  []string{"https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/"},
-		Why: "Mailchimp signs nothing. The secret is one of your own that stands in the URL you register, as ?token=…, " +
-			"and is worth as much as the URL is kept secret.",
+		Why: "Mailchimp signs nothing. The secret is one of your own that stands in the URL you register, as ?token=…. " +
+			"Keep that URL secret.",
 		Scheme: verifiers.Token{
 			From:  "query",
 			Names: []string{"token"},

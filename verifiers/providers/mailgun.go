@@ -8,6 +8,8 @@ import (
 
 func init() { register(mailgun) }
 
+// Compared in November 2026: Mailgun's page of 2026 has the same three fields and
+// parent-signature. It names no header and no second key for one account.
 func mailgun() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "mailgun",
@@ -16,7 +18,7 @@ func mailgun() verifiers.Provider {
 			"https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/securing-webhooks",
 			"https://github.com/mailgun/mailgun-go/blob/master/webhooks.go",
 		},
-		Why: "The signature stands in the body and covers a time and a token, not the event: who has seen one request can send " +
+		Why: "The signature stands in the body and covers a time and a token, not the event. Anybody who has seen one request can send " +
 			"another body with them, until the token is used or the time is up. " +
 			"A subaccount's events also carry a signature by the key of the primary account, and either key will do. " +
 			"The forms of older webhooks and of routes, which have these fields at their top, are not taken.",

@@ -11,8 +11,8 @@ func mandrill() verifiers.Provider {
 		Docs: []string{
 			"https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests",
 		},
-		Why: "The URL is signed in the spelling that Mandrill was given: behind anything that changes scheme, host or path, say what it is " +
-			"with public_url. When a webhook is made, the URL is asked for, and a list of no events is sent that is signed with a key of Mandrill's own.",
+		Why: "The URL is signed in the spelling that Mandrill was given: behind anything that changes scheme, host or path, give it " +
+			"with public_url. When a webhook is made, Mandrill calls the URL with HEAD. Then it sends an empty list of events, signed with a key of its own.",
 		Scheme: verifiers.HMAC{
 			Hash: "sha1",
 			Signature: verifiers.Signature{

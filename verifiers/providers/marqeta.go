@@ -12,7 +12,7 @@ func marqeta() verifiers.Provider {
 			"https://www.marqeta.com/docs/developer-guides/signature-verification.md",
 			"https://www.marqeta.com/docs/core-api/webhooks/ping.md",
 		},
-		Why: "Basic authentication is what every webhook has. Where a webhook is signed as well, marqeta-signed is the better " +
+		Why: "Every webhook has basic authentication. Where a webhook is signed as well, marqeta-signed is the better " +
 			"choice. A request brings a list of events; its type is that of the first.",
 		Confirmed: true,
 		Scheme: verifiers.Token{

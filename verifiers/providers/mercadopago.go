@@ -21,8 +21,8 @@ func mercadopago() verifiers.Provider {
 			"https://github.com/mercadopago/sdk-go/blob/main/pkg/webhook/webhook.go",
 			"https://github.com/mercadopago/sdk-nodejs/blob/master/src/utils/webhook/index.ts",
 		},
-		Why: "The body is not signed: only the ID of what changed, from the query, the request's ID and the time are. Fetch the payment or " +
-			"order by that ID before acting on it. What is empty is left out of the signed text. Its documents and one of its libraries " +
+		Why: "The body is not signed: only the ID of the changed object, from the query, the request's ID and the time are. Fetch the payment or " +
+			"order by that ID before acting on it. Empty values are left out of the signed text. Its documents and one of its libraries " +
 			"put the ID in lower case, the other keeps it, so both are tried. Notifications of QR codes and the older IPN are not signed.",
 		Confirmed: true,
 		Scheme: mercadopagoScheme{Facts: verifiers.Facts{
@@ -43,7 +43,7 @@ func mercadopago() verifiers.Provider {
 			By:           verifiers.ByID,
 			Window:       pastWeek,
 			UniqueBodies: true,
-			Why: "The notification's ID stands in the body, which is not signed, so it is bound to a digest of what is. That has the " +
+			Why: "The notification's ID stands in the body, which is not signed, so it is bound to a digest of the signed text. That has the " +
 				"request's ID and a time in it, so the same signature with another body is a replay.",
 		},
 		Sample: verifiers.Sample{
@@ -62,9 +62,10 @@ type mercadopagoScheme struct {
 var (
 	_ verifiers.Scheme = mercadopagoScheme{}
 	_ verifiers.Signer = mercadopagoScheme{}
+	_ verifiers.Timed  = mercadopagoScheme{}
 )
 
-// Timed tells that requests carry a time: it stands in the signature.
+// Timed reports that requests have a time: it stands in the signature.
 func (mercadopagoScheme) Timed() bool { return true }
 
 // Verifier makes the scheme's verifier.

@@ -23,7 +23,7 @@ func mercury() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
-			Why:       "Integrators refuse what is older than 5 minutes.",
+			Why:       "Integrators refuse requests older than 5 minutes.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,

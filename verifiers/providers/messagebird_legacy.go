@@ -35,7 +35,7 @@ func messagebirdLegacy() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: 24 * time.Hour,
-			Why: "A status report is a GET with all it says in the signed query: which message, what became of it, and when. " +
+			Why: "A status report is a GET whose signed query has the message, its status and the time. " +
 				"Other requests have nothing in common to be recognised by, and a GET has no body that could tell them apart.",
 		},
 		Sample: verifiers.Sample{Body: `{"id":"{id}","recipient":"31612345678","originator":"MessageBird","body":"Hello","createdDatetime":"{time}"}`},

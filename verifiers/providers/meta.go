@@ -43,7 +43,8 @@ func whatsapp() verifiers.Provider {
 }
 
 // metaRow makes a row of one of Meta's products, which differ in their bodies
-// only.
+// only. Compared in November 2026: SHA-256 in X-Hub-Signature-256 is still the newest
+// signature, as WhatsApp's library checks it.
 func metaRow(name, title, docs, sample string) verifiers.Provider {
 	return verifiers.Provider{
 		Name:  name,
@@ -79,7 +80,7 @@ func metaRow(name, title, docs, sample string) verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "A body may hold several events and has no ID of its own; the times and IDs of the events tell bodies apart.",
+			Why:          "A body may hold several events and has no ID of its own; the times and IDs of the events distinguish bodies.",
 		},
 		Retries: verifiers.Retries{Horizon: 36 * time.Hour},
 		Sample:  verifiers.Sample{Body: sample},

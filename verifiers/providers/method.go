@@ -32,7 +32,7 @@ func methodFi() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: pastWeek,
-			Why: "An event has no ID: its body names an object and what became of it, and may be the same twice. So it is known by " +
+			Why: "An event has no ID: its body names an object and its state, and may be the same twice. So it is known by " +
 				"its signed time and its body.",
 		},
 		Retries: verifiers.Retries{

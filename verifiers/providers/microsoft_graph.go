@@ -26,7 +26,7 @@ func microsoftGraph() verifiers.Provider {
 		},
 		Options: []verifiers.Option{
 			{
-				Name: "app_id", What: "the application (client) ID of the app registration that subscribes: tokens in validationTokens have to be made out to it",
+				Name: "app_id", What: "the application (client) ID of the app registration that subscribes; tokens in validationTokens need it as audience",
 				Many: true, Pattern: uuidForm, Example: "8e460676-ae3f-4b1e-8790-ee0fb5d6148f",
 			},
 			{

@@ -34,11 +34,12 @@ type graphScheme struct {
 }
 
 var (
-	_ verifiers.Fetching = graphScheme{}
-	_ verifiers.Signer   = graphScheme{}
+	_ verifiers.Fetching   = graphScheme{}
+	_ verifiers.Signer     = graphScheme{}
+	_ verifiers.Identified = graphScheme{}
 )
 
-// Identified tells that requests carry an event ID: it is made of those of the
+// Identified reports that requests have an event ID: it is made of those of the
 // notifications.
 func (graphScheme) Identified() bool { return true }
 
@@ -141,7 +142,7 @@ func itemsOf(array gjson.Result, most int) (items []gjson.Result, ok bool) {
 	return items, most >= 0
 }
 
-// known tells whether a notification has a clientState of the endpoint's.
+// known reports whether a notification has a clientState of the endpoint's.
 func (v *graphVerifier) known(notification gjson.Result) error {
 	found, err := members(notification, "clientState")
 	if err != nil {

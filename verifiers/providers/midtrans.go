@@ -10,7 +10,7 @@ func midtrans() verifiers.Provider {
 		Title: "Midtrans",
 		Docs:  []string{"https://docs.midtrans.com/docs/https-notification-webhooks"},
 		Why: "A plain SHA-512 with the server key at its end, over three fields of the body: the status of the transaction is not " +
-			"among them. Ask Midtrans for the transaction before acting on what is not signed.",
+			"among them. Ask Midtrans for the transaction before acting on the unsigned fields.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Digest:    true,
@@ -37,7 +37,7 @@ func midtrans() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: week,
 			Why: "A transaction has a status once, but for refunds, which the amount refunded so far tells apart. These are not " +
-				"signed, so they count together with what is.",
+				"signed, so they count together with the signed fields.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"transaction_time":"2026-03-01 12:00:00","transaction_status":"settlement","transaction_id":"{id}","status_code":"200",` +

@@ -109,8 +109,8 @@ func (s midtransSNAPBIScheme) Verifier(secrets ...string) (verifiers.Verifier, e
 	}), nil
 }
 
-// paths are those that may have been signed: what the endpoint says, else the
-// URL's and what of it starts with the version.
+// paths are those that may have been signed: the endpoint's option, else the URL's
+// path and its part that starts with the version.
 func (s midtransSNAPBIScheme) paths(url string) []string {
 	if path := s.Options["path"]; path != "" {
 		return []string{path}

@@ -24,7 +24,7 @@ func modernTreasury() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "No ID is under the signature, but the body has what happened and the whole object, with the time of its last change.",
+			Why:          "No ID is under the signature, but the body has the event and the whole object, with the time of its last change.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"event":"created","data":{"id":"{uuid}","object":"payment_order","amount":1000,"currency":"USD","status":"pending","updated_at":"{time}"}}`,

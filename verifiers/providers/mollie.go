@@ -50,8 +50,8 @@ func mollieClassic() verifiers.Provider {
 		Name:  "mollie-classic",
 		Title: "Mollie (classic)",
 		Docs:  []string{"https://docs.mollie.com/reference/webhooks"},
-		Why: "Classic webhooks sign nothing and hold nothing but the ID of what changed. The secret stands in the webhookUrl of the payment, " +
-			"as ?token=…; what happened has to be asked of Mollie's API.",
+		Why: "Classic webhooks sign nothing and have only the ID of the changed object. The secret stands in the webhookUrl of the payment, " +
+			"as ?token=…; ask Mollie's API for the new state.",
 		Confirmed: true,
 		Scheme:    verifiers.Token{From: "query", Names: []string{"token"}},
 		Secret:    verifiers.SecretInfo{Name: "secret", Where: "your own choice; append ?token=… to the webhookUrl of each payment"},

@@ -13,8 +13,8 @@ func monday() verifiers.Provider {
 			"https://developer.monday.com/api-reference/reference/webhooks",
 		},
 		Why: "The token stands in Authorization without the word Bearer, and says nothing of the body. " +
-			"Webhooks of boards are signed with the app's signing secret, those of the app's own life cycle with its client secret; " +
-			"webhooks that were made with a personal token carry none.",
+			"Webhooks of boards are signed with the app's signing secret, those of the app's own life cycle with its client secret. " +
+			"Webhooks that were made with a personal token carry none.",
 		Confirmed: true,
 		Scheme: verifiers.JWT{
 			Names:      []string{"Authorization"},

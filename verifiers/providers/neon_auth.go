@@ -16,9 +16,9 @@ func neonAuth() verifiers.Provider {
 			"https://neon.com/docs/auth/guides/webhooks",
 			"https://neon.com/guides/neon-auth-webhooks-nextjs",
 		},
-		Why: "The payload of the detached token is the time, a dot and the body in base64url, and it is encoded once more as in every such token. " +
+		Why: "The payload of the detached token is the time, a dot and the body in base64url. As in every such token it is encoded once more. " +
 			"Neon waits for the app's own answer to user.before_create, which allows or refuses a sign-up, and the person waits for send.otp " +
-			"and send.magic_link: an endpoint that gets user.before_create must not forward after the answer.",
+			"and send.magic_link. An endpoint that gets user.before_create must not forward after the answer.",
 		Confirmed: true,
 		Scheme: verifiers.JWT{
 			Names:      []string{"X-Neon-Signature"},

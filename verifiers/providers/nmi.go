@@ -26,7 +26,7 @@ func nmi() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "No event ID is documented. A body tells the status that an application has now.",
+			Why:          "No event ID is documented. A body has the present status of an application.",
 		},
 		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 200}}, // nothing else counts
 		Retries: verifiers.Retries{

@@ -16,8 +16,8 @@ func notion() verifiers.Provider {
 			"https://developers.notion.com/reference/webhooks",
 			"https://github.com/makenotion/notion-sdk-js",
 		},
-		Why: "Notion makes up the verification token of a subscription and hands it over in the first request: " +
-			"it is believed only while the endpoint says enrol, and has to be shown to Notion by a person.",
+		Why: "Notion makes up the verification token of a subscription and hands it over in the first request. " +
+			"It is taken only while the endpoint says enrol. A person has to show it to Notion.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Notion-Signature"}, Prefix: "sha256="},

@@ -101,7 +101,7 @@ func novalnetSum(content string, key []byte) []byte {
 }
 
 // novalnetFields are those under the checksum, in its order, and their forms: no
-// two ways to cut what they make together fit these.
+// two ways to cut the joined text fit these.
 var novalnetFields = []struct {
 	object, name string
 	like         *regexp.Regexp
@@ -161,7 +161,7 @@ func (s novalnetScheme) Sign(r *verifiers.Request, secret string, now time.Time,
 	if err := s.Write(r, now, id); err != nil {
 		return err
 	}
-	if err := verifiers.Put(r, "json", "event.checksum", "00"); err != nil { // none is an error to what follows
+	if err := verifiers.Put(r, "json", "event.checksum", "00"); err != nil { // the next steps take none for an error
 		return err
 	}
 	content, _, err := novalnetParts(r.Body)

@@ -17,8 +17,8 @@ func nowpayments() verifiers.Provider {
 			"https://documenter.getpostman.com/view/7907941/S1a32n38",
 			"https://www.npmjs.com/package/node-nowpayments-api",
 		},
-		Why: "What is signed is the body's JSON with its members sorted, as JavaScript writes it, and not the body. Whether only the first " +
-			"level is sorted and what becomes of arrays is done differently by the libraries there are, so all of them are tried. A body " +
+		Why: "NOWPayments signs the body's JSON with its members sorted, as JavaScript writes it, not the body. Libraries differ in " +
+			"whether only the first level is sorted, and in how arrays are written, so all of these ways are tried. A body " +
 			"with a member twice is refused, since it would be signed without the first.",
 		Scheme: nowpaymentsScheme{Facts: verifiers.Facts{
 			EventID:   []string{"{json:payment_id}:{json:payment_status}"},
@@ -90,7 +90,7 @@ func (s nowpaymentsScheme) Verifier(secrets ...string) (verifiers.Verifier, erro
 				written.Body = []byte(content)
 			}
 			if signedBy(sha512.New, keys, signature, content) {
-				// The facts are read off what was signed: a number may be written
+				// The facts are read from the signed text: a number may be written
 				// in the body in many ways.
 				return told(facts, &written, verifiers.Event{Content: written.Body})
 			}

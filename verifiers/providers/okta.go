@@ -22,8 +22,8 @@ func okta() verifiers.Provider {
 			Name:   "verification",
 			Method: "GET",
 			When:   []verifiers.Condition{{Of: "{header:X-Okta-Verification-Challenge}"}},
-			// The request is not known to bear the secret, so what it may have
-			// repeated is kept to the alphabet of tokens.
+			// It is not documented that the request has the secret, so the answer
+			// repeats only the alphabet of tokens.
 			Guard: []verifiers.Condition{{Of: "{header:X-Okta-Verification-Challenge}", Like: `[A-Za-z0-9._~+/=-]{1,512}`}},
 			Type:  "application/json",
 			Body:  `{{"verification":"{header:X-Okta-Verification-Challenge}"}}`,

@@ -26,7 +26,7 @@ func onfido() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: week,
-			Why: "There is no ID, but an object is completed once at one moment. Events about what is not complete " +
+			Why: "There is no ID, but an object is completed once at one moment. Events about an incomplete object " +
 				"may repeat and look alike, so they are not deduplicated.",
 		},
 		Sample: verifiers.Sample{

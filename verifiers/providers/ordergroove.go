@@ -32,7 +32,7 @@ func ordergroove() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: pastWeek,
 			Why: "The event's ID stands in the signed body. A body that was made without one is known by the signed time " +
-				"and what it says.",
+				"and its text.",
 		},
 		Retries: verifiers.Retries{Attempts: 60, Horizon: 10 * time.Hour},
 		Sample: verifiers.Sample{

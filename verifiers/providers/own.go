@@ -15,8 +15,8 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// This file has what the schemes of their own share: those of providers that no
-// data describes.
+// This file has the common parts of the schemes of single providers, which data
+// cannot describe.
 
 // verifierFunc is the verifier of a scheme of its own.
 type verifierFunc func(r *verifiers.Request) (verifiers.Event, error)
@@ -61,7 +61,7 @@ func sumOf(new func() hash.Hash, key []byte, content ...string) []byte {
 	return mac.Sum(nil)
 }
 
-// signedBy tells whether any of the keys made the signature of the content.
+// signedBy reports whether any of the keys made the signature of the content.
 func signedBy(new func() hash.Hash, keys [][]byte, signature []byte, content ...string) bool {
 	for _, key := range keys {
 		if hmac.Equal(signature, sumOf(new, key, content...)) {
@@ -81,7 +81,7 @@ func decoded(encoding, text string) ([]byte, error) {
 }
 
 // inBody is the verifier of a scheme whose signature, an HMAC with SHA-256, stands
-// beside what it covers. parts returns it, and the spellings of the content that it
+// beside the fields that it covers. parts returns it, and the spellings of the content that it
 // may have been made of: the first identifies the event.
 func inBody(keys [][]byte, facts *verifiers.FactReader, encoding string,
 	parts func(r *verifiers.Request) (signature string, contents []string, err error),
@@ -138,7 +138,7 @@ func only(pairs []verifiers.Pair, name string) (string, error) {
 }
 
 // members returns some of a JSON object's members. Where only these are signed,
-// whoever saw a request could add a second one of the same name for another reader
+// anybody who saw a request could add a second one of the same name for another reader
 // to take instead: parsers differ on which of two counts, and on the case of names.
 func members(object gjson.Result, names ...string) (map[string]gjson.Result, error) {
 	if !object.IsObject() {

@@ -15,7 +15,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// Some providers sign JSON that they, or their library, write anew. What follows
+// Some providers sign JSON that they, or their library, write anew. This file
 // writes it as JavaScript and PHP do. It takes text that is known to be valid.
 
 // Limits on a document that has to be sorted before it is known who sent it: its
@@ -199,8 +199,8 @@ type jsWriter struct {
 	values int // written so far
 }
 
-// sorted returns the document. It fails where a reader's choice would decide what
-// is written: on a name that is there twice, and on the one that JavaScript keeps
+// sorted returns the document. It fails where a reader's choice would decide the
+// text: on a name that is there twice, and on the one that JavaScript keeps
 // for itself.
 func (w jsWriter) sorted(document string) (string, error) {
 	w.b = make([]byte, 0, len(document))

@@ -8,7 +8,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// TestJSNumber compares with what JSON.stringify(JSON.parse(text)) gives in Node.
+// TestJSNumber compares with the result of JSON.stringify(JSON.parse(text)) in Node.
 func TestJSNumber(t *testing.T) {
 	for raw, want := range map[string]string{
 		"0": "0", "-0": "0", "0.0": "0", "-0.0e5": "0", "1": "1", "-1": "-1", "1.0": "1", "1.50": "1.5", "100": "100", "1e2": "100", "1E+2": "100",

@@ -1,12 +1,10 @@
 package providers
 
 import (
-	"context"
 	"crypto/ecdsa"
 	"crypto/x509"
 	"encoding/pem"
 	"errors"
-	"fmt"
 	"regexp"
 	"slices"
 	"strings"
@@ -15,64 +13,9 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers"
 )
 
-// This file has what the schemes of their own share that fetch keys.
+// This file has the common parts of the schemes of single providers that fetch keys.
 
-// maxFetched bounds how many documents a verifier remembers in their parsed form.
-const maxFetched = 64
-
-// fetchedKeys makes something of the documents in which a provider publishes its
-// keys, once for each version of a document.
-type fetchedKeys[K any] struct {
-	source verifiers.KeySource
-	read   func(document []byte) (K, error)
-
-	mu    sync.Mutex
-	known map[string]fetchedKey[K]
-}
-
-type fetchedKey[K any] struct {
-	version uint64
-	key     K
-}
-
-func newFetchedKeys[K any](source verifiers.KeySource, read func(document []byte) (K, error)) *fetchedKeys[K] {
-	return &fetchedKeys[K]{source: source, read: read, known: map[string]fetchedKey[K]{}}
-}
-
-// get fetches a document. Every error wraps [verifiers.UnavailableKey]: the sender
-// may well be right.
-func (f *fetchedKeys[K]) get(ctx context.Context, ask verifiers.KeyRequest) (key K, version uint64, err error) {
-	if f.source == nil {
-		return key, 0, verifiers.Refuse(verifiers.UnavailableKey, "the provider's keys have to be fetched, and nothing was given to fetch them with")
-	}
-	ask.Valid = func(document []byte) error {
-		_, err := f.read(document)
-		return err
-	}
-	document, err := f.source.Fetch(ctx, ask)
-	switch {
-	case err != nil && verifiers.ReasonOf(err) == "":
-		return key, 0, fmt.Errorf("%w: %w", verifiers.UnavailableKey, err)
-	case err != nil:
-		return key, 0, err
-	}
-	name := ask.URL + "\n" + string(ask.Body)
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	if known, ok := f.known[name]; ok && known.version == document.Version {
-		return known.key, known.version, nil
-	}
-	if key, err = f.read(document.Body); err != nil {
-		return key, 0, verifiers.Refuse(verifiers.UnavailableKey, "the provider's key document: %s", err)
-	}
-	if len(f.known) >= maxFetched {
-		clear(f.known)
-	}
-	f.known[name] = fetchedKey[K]{document.Version, key}
-	return key, document.Version, nil
-}
-
-// pinned tells whether the whole of a URL matches one of the expressions. Whoever
+// pinned reports whether the whole of a URL matches one of the expressions. Whoever
 // may choose the URL of a key chooses the key, so that this comes before any fetch.
 func pinned(url string, pins []string) bool {
 	return slices.ContainsFunc(pins, func(pin string) bool { return compiledPin(pin).MatchString(url) })
@@ -92,7 +35,7 @@ func compiledPin(pin string) *regexp.Regexp {
 // errForeignKey is the error of a request whose key is not the provider's to begin
 // with.
 func errForeignKey() error {
-	return verifiers.Refuse(verifiers.WrongSignature, "what names the key does not name one of the provider's")
+	return verifiers.Refuse(verifiers.WrongSignature, "the place of the key's name does not name one of the provider's keys")
 }
 
 // withoutArmour returns the base64 of a key whose PEM has no line breaks, or no

@@ -34,7 +34,7 @@ func rsaKeys(secrets []string) ([]*rsa.PublicKey, error) {
 	return keys, err
 }
 
-// rsaSigned tells whether any of the keys signed the content (PKCS #1 v1.5).
+// rsaSigned reports whether any of the keys signed the content (PKCS #1 v1.5).
 func rsaSigned(keys []*rsa.PublicKey, hash crypto.Hash, content string, signature []byte) bool {
 	sum := hash.New()
 	sum.Write([]byte(content))

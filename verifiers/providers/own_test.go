@@ -39,9 +39,9 @@ func ownVectors(t testing.TB, f func(slug string, v *vector)) {
 }
 
 // TestOwnTampering changes the body and the URL in every place. Where the request
-// is still accepted, the event and what is said to be signed are the same: these
-// schemes sign something made of a request, so that it may be written in another
-// way, or say more than what is signed.
+// is still accepted, the event and the parts reported as signed are the same: these
+// schemes sign a text made of a request, so the request may be written in another
+// way, or have more than the signed parts.
 func TestOwnTampering(t *testing.T) {
 	ownVectors(t, func(slug string, v *vector) {
 		want, _ := v.judge(t, v.request, v.secrets...)
@@ -81,8 +81,8 @@ func TestOwnTampering(t *testing.T) {
 	})
 }
 
-// TestOwnSecrets gives secrets of the wrong form, of which the error says what is
-// due and never what was given.
+// TestOwnSecrets gives secrets of the wrong form, of which the error names the
+// right form and never the value.
 func TestOwnSecrets(t *testing.T) {
 	const private = "-----BEGIN PRIVATE KEY-----\nMC4CAQAwBQYDK2VwBCIEIJ+DYvh6SEqVTm50DFtMDoQikTmiCqirVv9mWG9qfSnF\n-----END PRIVATE KEY-----\n"
 	for _, c := range []struct{ slug, options, secret, want string }{
@@ -152,7 +152,7 @@ func FuzzOwn(f *testing.F) {
 		verifier verifiers.Verifier
 	}
 	var targets []target
-	genuine := map[string]bool{} // slug and content: what somebody signed
+	genuine := map[string]bool{} // slug and content that were signed
 	ownVectors(f, func(slug string, v *vector) {
 		verifier, err := v.scheme.Verifier(v.secrets...)
 		if err != nil {
@@ -184,7 +184,7 @@ func FuzzOwn(f *testing.F) {
 	})
 }
 
-// TestOwnHandshakes sends what providers send to make sure of an endpoint. The
+// TestOwnHandshakes sends handshakes as the providers do. The
 // answer to Braintree's challenge is that of the npm package braintree.
 func TestOwnHandshakes(t *testing.T) {
 	const challenge = "20f9f8ed05f77439fe955c977e4c8a53"

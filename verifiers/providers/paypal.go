@@ -8,6 +8,8 @@ import (
 
 func init() { register(paypal) }
 
+// Compared in November 2026: PayPal's API reference names the same five headers, and
+// no algorithm but SHA256withRSA. Its newest SDKs verify nothing themselves.
 func paypal() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "paypal",
@@ -16,10 +18,10 @@ func paypal() verifiers.Provider {
 			"https://developer.paypal.com/api/rest/webhooks/rest/",
 			"https://github.com/paypal/PayPal-Python-SDK/blob/master/paypalrestsdk/notifications.py",
 		},
-		Why: "What is signed of the body is its CRC-32, to which anybody can make another body: the signature proves the transmission, and each " +
+		Why: "Of the body only the CRC-32 is signed, and anybody can make another body with the same one. The signature proves the transmission, and each " +
 			"transmission is taken once. PayPal signs for all merchants with the certificate that the request names; webhook_id, which is signed " +
-			"with it, says whose event it is. The certificate comes alone, without those of its issuers, so that its chain can only be checked " +
-			"where roots names them; otherwise it is vouched for by api.paypal.com, from where alone it is fetched.",
+			"with it, says whose event it is. The certificate comes alone, without those of its issuers, so its chain can only be checked where " +
+			"roots names them. Otherwise it is trusted because it comes from api.paypal.com, its only source.",
 		Confirmed: true,
 		Scheme: paypalScheme{Facts: verifiers.Facts{
 			Timestamp: verifiers.Timestamp{From: "{header:Paypal-Transmission-Time}", Format: "rfc3339"},

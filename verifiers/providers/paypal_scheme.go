@@ -43,7 +43,7 @@ type paypalVerifier struct {
 	webhooks []string
 	keys     []*rsa.PublicKey // empty: they are fetched
 	roots    *x509.CertPool   // nil: the chain is not checked
-	fetched  *fetchedKeys[*paypalCert]
+	fetched  *verifiers.Fetched[*paypalCert]
 	facts    *verifiers.FactReader
 }
 
@@ -55,11 +55,11 @@ type paypalCert struct {
 }
 
 // Verifier makes the scheme's verifier. A secret is a certificate or a public key,
-// which takes the place of what would be fetched.
+// which takes the place of the fetched one.
 func (s paypalScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	v := &paypalVerifier{
 		webhooks: strings.Fields(s.Options["webhook_id"]),
-		fetched:  newFetchedKeys(s.source, readPaypalCert),
+		fetched:  verifiers.NewFetched(s.source, readPaypalCert),
 	}
 	if len(v.webhooks) == 0 {
 		return nil, errors.New("no webhook_id: PayPal signs for every merchant, and it says whose the event is")
@@ -165,7 +165,7 @@ func (v *paypalVerifier) certificate(ctx context.Context, r *verifiers.Request, 
 	if !pinned(url, pins) {
 		return nil, errForeignKey()
 	}
-	cert, _, err := v.fetched.get(ctx, verifiers.KeyRequest{URL: strings.Clone(url), Pin: pins})
+	cert, _, err := v.fetched.Get(ctx, verifiers.KeyRequest{URL: strings.Clone(url), Pin: pins})
 	if err != nil {
 		return nil, err
 	}
@@ -212,7 +212,7 @@ func readPaypalCert(document []byte) (*paypalCert, error) {
 	return found, nil
 }
 
-// paypalSigner tells whether a certificate of this name is one of those with which
+// paypalSigner reports whether a certificate of this name is one of those with which
 // PayPal signs webhooks, and not that of any of its web servers.
 func paypalSigner(name string) bool {
 	return strings.HasPrefix(name, "messageverificationcerts.") && strings.HasSuffix(name, ".paypal.com")

@@ -23,7 +23,7 @@ func pipedrive() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why: "In version 1 meta.id is the ID of the deal or person, not of the event. The time tells bodies apart. " +
+			Why: "In version 1 meta.id is the ID of the deal or person, not of the event. The time distinguishes bodies. " +
 				"A retry that counts itself in the body passes as another event.",
 		},
 		Sample: verifiers.Sample{

@@ -18,7 +18,7 @@ func TestCredentialsTell(t *testing.T) {
 			continue
 		}
 		tried++
-		for _, place := range verifiers.Credentials(p.Scheme) {
+		for _, place := range verifiers.CredentialsOf(p.Scheme) {
 			switch place.From {
 			case "header", "query", "form", "json":
 			default:
@@ -28,7 +28,7 @@ func TestCredentialsTell(t *testing.T) {
 				t.Errorf("%s: a place without a name: %+v", p.Name, place)
 			}
 		}
-		if len(verifiers.Credentials(p.Scheme)) == 0 && len(p.Docs) > 0 {
+		if len(verifiers.CredentialsOf(p.Scheme)) == 0 && len(p.Docs) > 0 {
 			t.Errorf("%s: nothing is known", p.Name)
 		}
 	}

@@ -59,7 +59,7 @@ func plaid() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: 24 * time.Hour,
 			Why: "Events have no ID, and two of them may be the same byte for byte, such as SYNC_UPDATES_AVAILABLE of one item. " +
-				"So what is recognised is the second and the body that the token is for: a captured request is, a retry with a new token is not.",
+				"So the second and the body that the token is for are recognised. A captured request is a duplicate, a retry with a new token is not.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 24 * time.Hour},
 		Sample: verifiers.Sample{
@@ -70,7 +70,7 @@ func plaid() verifiers.Provider {
 }
 
 // plaidScheme is a JSON web token whose key has to be asked for with credentials,
-// and may have expired by the word of who answers.
+// and may have expired, as the answer says.
 type plaidScheme struct {
 	verifiers.Facts
 
@@ -113,7 +113,7 @@ func (s plaidScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	return &plaidVerifier{
 		url:         "https://" + host + ".plaid.com/webhook_verification_key/get",
 		credentials: s.Options,
-		keys:        newFetchedKeys(s.source, s.readKey),
+		keys:        verifiers.NewFetched(s.source, s.readKey),
 	}, nil
 }
 
@@ -132,10 +132,10 @@ func (s plaidScheme) readKey(document []byte) (verifiers.Verifier, error) {
 type plaidVerifier struct {
 	url         string
 	credentials map[string]string
-	keys        *fetchedKeys[verifiers.Verifier]
+	keys        *verifiers.Fetched[verifiers.Verifier]
 }
 
-// Verify checks a request. That the token's header names a key is believed as far
+// Verify checks a request. The key's name in the token's header is trusted as far
 // as asking for it goes.
 func (v *plaidVerifier) Verify(ctx context.Context, r *verifiers.Request) (verifiers.Event, error) {
 	id, err := plaidKeyID(r)
@@ -150,7 +150,7 @@ func (v *plaidVerifier) Verify(ctx context.Context, r *verifiers.Request) (verif
 	}
 	ask := verifiers.KeyRequest{Method: "POST", URL: v.url, Body: body, TTL: 24 * time.Hour}
 	ask.Header = map[string][]string{"Content-Type": {"application/json"}}
-	verifier, _, err := v.keys.get(ctx, ask)
+	verifier, _, err := v.keys.Get(ctx, ask)
 	if err != nil {
 		return verifiers.Event{}, err
 	}
@@ -180,7 +180,7 @@ func plaidKeyID(r *verifiers.Request) (string, error) {
 	return id, nil
 }
 
-// uuidForm is what the IDs of keys look like that are asked for by their IDs.
+// uuidForm is the form of those key IDs for which Plaid is asked.
 const uuidForm = `[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}`
 
 // Sign adds a token, with a private P-256 key. Such a request is for an endpoint

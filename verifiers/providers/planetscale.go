@@ -35,7 +35,7 @@ func planetScale() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
 			Window: pastWeek,
-			Why:    "There is no event ID. The body has the time, the event and what it happened to, so equal bodies are one event.",
+			Why:    "There is no event ID. The body has the time, the event and its object, so equal bodies are one event.",
 		},
 		Retries: verifiers.Retries{Deadline: 2 * time.Second},
 		Sample: verifiers.Sample{

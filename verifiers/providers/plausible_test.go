@@ -37,10 +37,10 @@ func TestPlausible(t *testing.T) {
 			t.Errorf("%s: a genuine request is not plausible", path)
 		}
 		inHeader := true
-		for _, place := range verifiers.Credentials(v.scheme) {
+		for _, place := range verifiers.CredentialsOf(v.scheme) {
 			inHeader = inHeader && place.From == "header"
 		}
-		if !inHeader || len(verifiers.Credentials(v.scheme)) == 0 {
+		if !inHeader || len(verifiers.CredentialsOf(v.scheme)) == 0 {
 			continue
 		}
 		early.Header = http.Header{}

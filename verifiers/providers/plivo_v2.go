@@ -12,8 +12,8 @@ func plivoV2() verifiers.Provider {
 			"https://www.plivo.com/docs/messaging/concepts/signature-validation",
 			"https://github.com/plivo/plivo-go/blob/master/utils.go",
 		},
-		Why: "Only the URL, without its query, and a nonce are signed: nothing of what the request says. " +
-			"Behind anything that changes scheme, host or path, say what Plivo calls with public_url. " +
+		Why: "Only the URL, without its query, and a nonce are signed, and none of the data of the request. " +
+			"Behind anything that changes scheme, host or path, give the URL that Plivo calls with public_url. " +
 			"An answer URL of a call wants XML back: leave out forward there.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{

@@ -24,7 +24,7 @@ func postmark() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "The message's ID is the same in all that happens to the message. What happened, and when, tells bodies apart.",
+			Why:          "The message's ID is the same in all events of the message. The event and its time distinguish bodies.",
 		},
 		// The attachments of an inbound message may have 35 MB. They are sent in
 		// base64, beside a text and an HTML part of up to 5 MB each.

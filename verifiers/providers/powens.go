@@ -13,7 +13,7 @@ func powens() verifiers.Provider {
 		Name:  "powens",
 		Title: "Powens",
 		Docs:  []string{"https://github.com/formancehq/payments"},
-		Why: "The path of the URL is under the signature, as Powens calls it: a proxy that changes it breaks the signature unless " +
+		Why: "The path of the URL is under the signature, as Powens calls it. A proxy that changes it breaks the signature unless " +
 			"public_url says how it was.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "secret key", Where: "the answer that made the webhook authentication"},

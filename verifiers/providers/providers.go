@@ -2,9 +2,9 @@
 // described first. A provider is a row of data with its reasons, in a file of
 // its own; start with [All] and [Lookup].
 //
-// To add one, write a file with a function that returns the row, register it
-// beside, and put a vector into ../testdata/<slug>. Nothing else has to be
-// edited.
+// To add one, write a file with a function that returns the row, register it in
+// the same file, and put a vector into ../testdata/<slug>. CONTRIBUTING.md lists
+// the files of its judges, and those that a test writes.
 package providers
 
 import (

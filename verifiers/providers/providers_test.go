@@ -73,7 +73,7 @@ func TestSample(t *testing.T) {
 			id := p.Sample.NewID()
 			var errs []error
 			for _, c := range credentials() {
-				// Most forms of secrets are not what the scheme wants, and some
+				// Most forms of secrets do not fit the scheme, and some
 				// are a private key as well as a public one.
 				ev, err := signAndVerify(t, scheme, p.Sample.Request("https://hooks.example.com/in?a=b", now, id), c, now, id)
 				if err == nil {
@@ -101,7 +101,7 @@ func signAndVerify(t *testing.T, s verifiers.Scheme, r *verifiers.Request, c cre
 	return v.Verify(t.Context(), r)
 }
 
-// checkSample wants of a sample's event what the row promises of all events.
+// checkSample checks a sample's event for the promises of its row.
 func checkSample(t *testing.T, p verifiers.Provider, scheme verifiers.Scheme, ev verifiers.Event, now time.Time) {
 	field := reflect.ValueOf(scheme).FieldByName("Facts")
 	if !field.IsValid() {
@@ -125,13 +125,13 @@ func checkSample(t *testing.T, p verifiers.Provider, scheme verifiers.Scheme, ev
 	}
 }
 
-// promised tells whether a sample has to have what stands in one of the places. A
+// promised reports whether a sample has to have a value in one of the places. A
 // sample has no URL of its own.
 func promised(places []string) bool {
 	return slices.ContainsFunc(places, func(place string) bool { return !strings.Contains(place, "{query:") })
 }
 
-// TestRows checks what has to hold in every row.
+// TestRows checks the rules for every row.
 func TestRows(t *testing.T) {
 	seen := map[string]bool{}
 	for _, p := range providers.All() {
@@ -197,7 +197,7 @@ func TestOptions(t *testing.T) {
 			}
 			delete(used, o.Name)
 			if o.What == "" || o.Required && o.Example == "" {
-				t.Errorf("%s: the option %s lacks what it is, or an example", p.Name, o.Name)
+				t.Errorf("%s: the option %s lacks a description or an example", p.Name, o.Name)
 			}
 			if o.Pattern != "" {
 				for _, value := range strings.Fields(o.Example) {

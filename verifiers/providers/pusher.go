@@ -12,7 +12,7 @@ func pusher() verifiers.Provider {
 			"https://pusher.com/docs/channels/server_api/webhooks/",
 			"https://github.com/pusher/pusher-http-go/blob/master/webhook_test.go",
 		},
-		Why:       "X-Pusher-Key tells which of the app's keys signed. Give the keys as well as the secrets, and only the secret of that key counts.",
+		Why:       "X-Pusher-Key names the app's key that signed. Give the keys as well as the secrets, and only the secret of that key counts.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Pusher-Signature"}},

@@ -27,7 +27,7 @@ func qonto() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
-			Why: "Qonto asks to refuse what is older than 5 minutes and tries for days, so each attempt has to have a time of " +
+			Why: "Qonto asks to refuse requests older than 5 minutes and tries for days, so each attempt has to have a time of " +
 				"its own.",
 		},
 		Dedupe: verifiers.Dedupe{

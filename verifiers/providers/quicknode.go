@@ -16,8 +16,8 @@ func quicknode() verifiers.Provider {
 			"https://www.quicknode.com/guides/quicknode-products/streams/validating-incoming-streams-webhook-messages",
 			"https://github.com/quiknode-labs/qn-guide-examples",
 		},
-		Why: "Bodies may come with Content-Encoding: gzip, and what is signed is what they were before. " +
-			"The pings that QuickNode sends without a signature are refused: what could tell them from anybody's request is not documented.",
+		Why: "Bodies may come with Content-Encoding: gzip. The signature is of the uncompressed body. " +
+			"The pings that QuickNode sends without a signature are refused: no mark that distinguishes them from other requests is documented.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{
@@ -41,7 +41,7 @@ func quicknode() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: 24 * time.Hour,
-			Why: "The nonce is signed, so a captured request passes once. What is in a body is the choice of the stream's filter, " +
+			Why: "The nonce is signed, so a captured request passes once. The stream's filter decides the content of a body, " +
 				"so equal bodies need not be one event.",
 		},
 		Sample: verifiers.Sample{

@@ -17,7 +17,7 @@ func ramp() verifiers.Provider {
 		Title: "Ramp",
 		Docs:  []string{"https://docs.ramp.com/developer-api/v1/webhooks"},
 		Why: "Ramp the corporate card, not Ramp Network. A new subscription begins with an event webhooks.verification, which is " +
-			"forwarded like others: its challenge has to be given back by a call to the API, not in the answer.",
+			"forwarded like others. Its challenge has to be given back by a call to the API, not in the answer.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the answer that made the subscription"},
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},

@@ -14,8 +14,8 @@ func rapyd() verifiers.Provider {
 		Title: "Rapyd",
 		Docs:  []string{"https://docs.rapyd.net/en/webhook-authentication.md"},
 		Why: "The signature is the base64 of the hex text. The signed text begins with the URL as it stands in the Client Portal, " +
-			"so set public_url if it is another than the one that arrives; it also has the access key and, besides being the " +
-			"key, the secret.",
+			"so set public_url if another URL arrives. It also has the access key and the secret, which is the key as " +
+			"well.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"Signature"}, Encoding: "base64_hex"},

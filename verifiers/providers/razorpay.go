@@ -38,8 +38,8 @@ func razorpay() verifiers.Provider {
 			By:           verifiers.ByID,
 			Window:       pastWeek,
 			UniqueBodies: true,
-			Why: "The event ID is what Razorpay says to deduplicate by. It is outside the signature, so it counts together with the body, " +
-				"which has the event's time and the whole of what it is about.",
+			Why: "Razorpay asks to deduplicate by the event ID. It is outside the signature, so it counts together with the body, " +
+				"which has the event's time and its whole object.",
 		},
 		Retries: verifiers.Retries{Horizon: 24 * time.Hour},
 		Sample: verifiers.Sample{

@@ -42,7 +42,7 @@ func recurly() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       72 * time.Hour,
 			UniqueBodies: true,
-			Why:          "The body's id is that of the object, not of the event. Beside it stand what happened and when.",
+			Why:          "The body's id is that of the object, not of the event. The event and its time stand beside it.",
 		},
 		Retries: verifiers.Retries{Attempts: 11, Horizon: 10 * time.Hour},
 		Sample: verifiers.Sample{

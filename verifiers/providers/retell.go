@@ -41,8 +41,8 @@ func retell() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       72 * time.Hour,
 			UniqueBodies: true,
-			Why: "There is no ID. A call has an event of a kind once, or with more in its transcript each time, " +
-				"and the body holds the call as it then is.",
+			Why: "There is no ID. A call has an event of a kind once, or with more in its transcript each time. " +
+				"The body holds the call as it then is.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"event":"call_ended","call":{"call_id":"call_{id}","agent_id":"agent_1001","call_status":"ended","end_timestamp":{unix}000}}`,

@@ -37,9 +37,8 @@ func revolut() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: 24 * time.Hour,
-			Why: "A Business event is told by its kind, its object and its time. A Merchant event has no time: an order whose payment " +
-				"is declined twice sends the same body twice, so there the time of the delivery counts with it and a retry is " +
-				"another event.",
+			Why: "A Business event is recognised by its kind, its object and its time. A Merchant event has no time: an order whose payment " +
+				"is declined twice sends the same body twice. So there the time of the delivery counts with it, and a retry is another event.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"event":"TransactionStateChanged","timestamp":"{time}","data":{"id":"{id}","request_id":"request-1001",` +

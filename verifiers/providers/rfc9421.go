@@ -20,9 +20,9 @@ import (
 // maxMessageSignatures bounds how many signatures of a request are looked at.
 const maxMessageSignatures = 4
 
-// messageSignature is one of a request's signatures, not yet believed.
+// messageSignature is one of a request's signatures, not yet verified.
 type messageSignature struct {
-	base      string // what is signed
+	base      string // the signed text
 	signature []byte
 	covered   []string // the components, without parameters
 	keyID     string
@@ -31,7 +31,7 @@ type messageSignature struct {
 	expires   int64
 }
 
-// messageSignatures returns the signatures of a request with what each is of.
+// messageSignatures returns the signatures of a request, each with its signed text.
 func messageSignatures(r *verifiers.Request) ([]messageSignature, error) {
 	malformed := func(detail string) error { return verifiers.Refuse(verifiers.MalformedSignature, "%s", detail) }
 	var fields [2]*httpsfv.Dictionary
@@ -56,7 +56,7 @@ func messageSignatures(r *verifiers.Request) ([]messageSignature, error) {
 		member, _ = fields[1].Get(label)
 		input, found := member.(httpsfv.InnerList)
 		if !ok || !found {
-			return nil, malformed("a signature is not one, or does not say what it is of")
+			return nil, malformed("a signature is not one, or does not list its parts")
 		}
 		m := messageSignature{signature: signature}
 		if !m.read(r, input) {
@@ -73,7 +73,7 @@ func (m *messageSignature) read(r *verifiers.Request, input httpsfv.InnerList) b
 	for _, item := range input.Items {
 		name, ok := item.Value.(string)
 		if !ok || len(item.Params.Names()) > 0 || len(m.covered) == maxSignedHeaders || slices.Contains(m.covered, name) {
-			return false // parameters change what is signed, and nobody is known to send any
+			return false // parameters change the signed text, and no sender is known to use any
 		}
 		value, ok := componentOf(r, name)
 		identifier, err := httpsfv.Marshal(item)

@@ -61,7 +61,7 @@ func TestMessageSignatureRefused(t *testing.T) {
 }
 
 // TestTruelayerKeys reads coordinates that lack their leading zeros, and refuses
-// what is no point of the curve.
+// those of no point on the curve.
 func TestTruelayerKeys(t *testing.T) {
 	short := `{"keys":[{"kty":"EC","kid":"a","crv":"P-521",` +
 		`"x":"oLuW4nFqoUuR8d7FVsUoI62libYdQlWGtLStnqdudLY92bQ0ra5eZAbkunrGTR9-w9mr4o2Etyb6pC7YB2-23WM",` +

@@ -16,8 +16,8 @@ func salesforce() verifiers.Provider {
 			"https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging.htm",
 			"https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
 		},
-		Why: "Salesforce signs nothing. The secret is one of your own that stands in the endpoint's URL, as ?token=…, " +
-			"and is worth as much as the URL is kept secret. Salesforce takes nothing but its own SOAP acknowledgement for an answer.",
+		Why: "Salesforce signs nothing. The secret is one of your own that stands in the endpoint's URL, as ?token=…. " +
+			"Keep that URL secret. Salesforce takes nothing but its own SOAP acknowledgement for an answer.",
 		Scheme: verifiers.Token{From: "query", Names: []string{"token"}},
 		Secret: verifiers.SecretInfo{Name: "token", Where: "your own: append ?token=… to the Endpoint URL under Setup > Outbound Messages"},
 		Freshness: verifiers.Freshness{

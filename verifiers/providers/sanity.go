@@ -39,7 +39,7 @@ func sanity() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: pastWeek,
 			Why: "The idempotency key is outside the signature, so it counts together with the body. " +
-				"What is in a body is the webhook's own choice: two events may look alike.",
+				"The webhook's configuration decides the content of a body: two events may look alike.",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"Sanity-Operation": "update", "Sanity-Dataset": "production"},

@@ -19,8 +19,8 @@ func segment() verifiers.Provider {
 			"https://segment.com/docs/connections/destinations/catalog/actions-webhook/",
 			"https://github.com/segmentio/segment-docs/blob/develop/src/connections/destinations/catalog/actions-webhook/index.md",
 		},
-		Why: "Of a batch Segment signs the first event only. Whoever has seen a request can therefore put events of their own " +
-			"behind a genuine one; it then counts as the one that was seen, and is dropped as long as that is remembered. " +
+		Why: "Of a batch Segment signs the first event only. Anybody who has seen a request can therefore put events of their " +
+			"own behind a genuine one. It then counts as the same event, and is dropped while that is remembered. " +
 			"Where batches are not enabled at Segment, say batches refuse.",
 		Confirmed: true,
 		Scheme: segmentScheme{Facts: verifiers.Facts{
@@ -104,8 +104,8 @@ func (s segmentScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	}), nil
 }
 
-// segmentContent returns the sender's own bytes of what it signs. It writes JSON
-// without white space, so these are what it had signed before.
+// segmentContent returns the sender's own bytes of the signed content. Segment
+// writes JSON without white space, so these are the bytes that it signed.
 func segmentContent(r *verifiers.Request) (content string, batch bool, err error) {
 	if !verifiers.ValidJSON(r.Body) {
 		return "", false, verifiers.Refuse(verifiers.MalformedBody, "it is not JSON")

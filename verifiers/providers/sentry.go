@@ -8,6 +8,8 @@ import (
 
 func init() { register(sentry) }
 
+// Compared in November 2026: Sentry's page and its own code (AppPlatformEvent) send
+// these four headers. The signature still covers the body alone.
 func sentry() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "sentry",
@@ -36,7 +38,7 @@ func sentry() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: week,
 			Why: "The request's ID is outside the signature, so it counts together with the body. " +
-				"An issue that is resolved, opened and resolved again may make equal bodies, so those alone tell nothing.",
+				"An issue that is resolved, opened and resolved again may make equal bodies, so equal bodies need not be one event.",
 		},
 		Retries: verifiers.Retries{Deadline: time.Second},
 		Sample: verifiers.Sample{

@@ -14,7 +14,7 @@ func shipstation() verifiers.Provider {
 		Title: "ShipStation (API v2, formerly ShipEngine)",
 		Docs:  []string{"https://docs.shipstation.com/apis/docs/guides/webhooks-validation"},
 		Why: "Version 1 of the API signs nothing; its webhooks need the row token with a parameter of the URL. " +
-			"ShipStation suggests 404 for what lacks a signature and 400 for what is stale, but reads neither.",
+			"ShipStation suggests 404 for a request without a signature and 400 for a stale one, but reads neither.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
 			Algorithm: "rsa",

@@ -8,8 +8,8 @@ import (
 
 func init() { register(shopify) }
 
-// Compared in November 2026: @shopify/shopify-api 15.0.0 verifies webhooks as 13.1.0
-// does; it requires the event ID besides.
+// Compared in November 2026: @shopify/shopify-api 15.0.0 is the newest and judges this
+// row. It no longer requires an event ID beside the newer headers.
 func shopify() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "shopify",

@@ -59,7 +59,7 @@ func slack() verifiers.Provider {
 			Window:       24 * time.Hour,
 			UniqueBodies: true,
 			Why: "Events have an ID in the signed body. Slash commands and interactions have none, but each has a trigger ID of its own, " +
-				"so their bodies tell them apart. Requests for the options of a menu may repeat: give those an endpoint with dedupe off.",
+				"so their bodies differ. Requests for the options of a menu may repeat: give those an endpoint with dedupe off.",
 		},
 		Retries: verifiers.Retries{ // at once, after 1 minute, after 5 minutes
 			Deadline: 3 * time.Second,

@@ -18,7 +18,7 @@ func square() verifiers.Provider {
 			"https://developer.squareup.com/docs/webhooks/troubleshooting",
 		},
 		Why: "The URL is signed in the spelling of the Developer Console. Behind anything that changes scheme, host or path, " +
-			"say what it is with public_url.",
+			"give it with public_url.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{

@@ -10,8 +10,8 @@ import (
 const svixIngest = "https://github.com/svix/svix-webhooks/blob/main/go/models/ingest_source_in.go"
 
 // standardSender is the row of a provider that signs by Standard Webhooks and
-// sends the headers webhook-*. types are the places of the event's type. What
-// the provider does otherwise is changed in the row.
+// sends the headers webhook-*. types are the places of the event's type. The
+// row changes the fields in which the provider differs.
 func standardSender(name, title string, types []string, docs ...string) verifiers.Provider {
 	return verifiers.Provider{
 		Name:      name,
@@ -64,7 +64,7 @@ func standardTyped(types []string, starts ...string) verifiers.HMAC {
 
 // standardRaw is Standard Webhooks where the secret is the key as it stands. The
 // provider's documentation has it base64-encoded only because the specification's
-// libraries decode what they are given.
+// libraries decode every secret.
 func standardRaw(types []string, starts ...string) verifiers.HMAC {
 	s := standardTyped(types, starts...)
 	s.Secret = verifiers.SecretFormat{}

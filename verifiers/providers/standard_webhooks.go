@@ -41,7 +41,7 @@ func standardWebhooks() verifiers.Provider {
 		Docs:      []string{"https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md"},
 		Confirmed: true,
 		Scheme:    standardScheme("webhook-"),
-		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the sender's page for the endpoint; it starts with whsec_, or is what follows that"},
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the sender's page for the endpoint; it starts with whsec_, or is the part after that"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,

@@ -9,8 +9,8 @@ func strava() verifiers.Provider {
 		Name:  "strava",
 		Title: "Strava",
 		Docs:  []string{"https://developers.strava.com/docs/webhooks/"},
-		Why: "Strava signs nothing. The secret stands in the callback URL, as ?token=…, and whoever learns the URL can send events: " +
-			"treat one as a reason to ask Strava's API.",
+		Why: "Strava signs nothing. The secret stands in the callback URL, as ?token=…, and anybody who learns the URL can send events. " +
+			"Treat one as a reason to ask Strava's API.",
 		Scheme: verifiers.Token{
 			From:  "query",
 			Names: []string{"token"},
@@ -49,7 +49,7 @@ func strava() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       pastWeek,
 			UniqueBodies: true,
-			Why:          "There is no ID, but a body says what changed, in which object and when; one that is equal in all of this says nothing new.",
+			Why:          "There is no ID, but a body has the change, its object and its time. An equal body has nothing new.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"aspect_type":"update","event_time":{unix},"object_id":1360128428,"object_type":"activity","owner_id":134815,` +

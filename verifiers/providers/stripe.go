@@ -17,8 +17,8 @@ func stripe() verifiers.Provider {
 			"https://docs.stripe.com/webhooks#verify-manually",
 			"https://docs.stripe.com/webhooks#retries",
 		},
-		Why: "The whole of whsec_… is the key, undecoded. While a secret is being rolled there are several v1; " +
-			"v0 is for test events only and is ignored, so that nobody can ask for the weaker one.",
+		Why: "The whole of whsec_… is the key, undecoded. While a secret is being rolled there are several v1. " +
+			"The version v0 is for test events only and is ignored, so that nobody can ask for the weaker one.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{

@@ -8,7 +8,7 @@ import (
 
 func init() { register(supabaseAuthHooks) }
 
-// supabaseAuthHooks is Supabase Auth asking an app what to do.
+// supabaseAuthHooks are the questions of Supabase Auth to an app.
 func supabaseAuthHooks() verifiers.Provider {
 	p := standardSender("supabase-auth-hooks", "Supabase Auth hooks", []string{"{json:metadata.name}"},
 		"https://supabase.com/docs/guides/auth/auth-hooks",
@@ -22,10 +22,10 @@ func supabaseAuthHooks() verifiers.Provider {
 	s.EventID, s.EventType = nil, []string{"{json:metadata.name}"}
 	p.Scheme = s
 	p.Secret = verifiers.SecretInfo{Name: "secret", Where: "Supabase > Authentication > Hooks > the hook; it starts with v1,whsec_", Prefix: "v1,whsec_"}
-	p.Synchronous = "Supabase Auth waits for the answer and acts on its body: it decides whether the person may sign in and what the token says."
+	p.Synchronous = "Supabase Auth waits for the answer. Its body decides whether the person may sign in, and the content of the token."
 	p.Dedupe = verifiers.Dedupe{
 		By:  verifiers.ByNothing,
-		Why: "Each attempt is a question that needs the app's own answer, and nothing in it tells a repetition from a new question.",
+		Why: "Each attempt is a question that needs the app's own answer, and a repetition looks like a new question.",
 	}
 	p.Retries = verifiers.Retries{Deadline: 5 * time.Second, Attempts: 3}
 	p.AttemptID = "webhook-id"

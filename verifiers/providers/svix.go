@@ -9,6 +9,8 @@ import (
 func init() { register(svix) }
 
 // svix is Standard Webhooks under the names that its first implementation used.
+// Compared in November 2026: the npm package svix 2.5.0 and the Go module 1.44.0 are
+// the newest and judge this row.
 func svix() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "svix",
@@ -30,7 +32,7 @@ func svix() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
 			Window:       72 * time.Hour,
-			UniqueBodies: false, // what Svix carries is its customers' choice
+			UniqueBodies: false, // Svix's customers choose the bodies
 			Why:          standardWhy,
 		},
 		Retries: verifiers.Retries{ // at once, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 10 h

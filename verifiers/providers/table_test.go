@@ -53,7 +53,7 @@ func TestTable(t *testing.T) {
 // counted is where README.md has the number of providers.
 var counted = regexp.MustCompile(`[0-9]+ providers, [0-9]+ of them confirmed`)
 
-// golden compares a file with what it has to be, or writes it.
+// golden compares a file with its wanted content, or writes it.
 func golden(t *testing.T, file string, want []byte) {
 	t.Helper()
 	have, err := os.ReadFile(file)
@@ -69,15 +69,15 @@ func golden(t *testing.T, file string, want []byte) {
 	}
 }
 
-// evidence is what is known of a provider besides its row.
+// evidence is the knowledge about a provider besides its row.
 type evidence struct {
 	judges     []providers.Judge
-	covered    verifiers.Fields // what any accepted vector has under its signature
+	covered    verifiers.Fields // the parts that any accepted vector has under its signature
 	identified bool             // some of them have an ID
 	expires    bool             // some of them have a token with an end
 }
 
-// learned reads the vectors, and what the SDKs in oracles judge.
+// learned reads the vectors, and the lists of the judges in oracles.
 func learned(t *testing.T) map[string]*evidence {
 	t.Helper()
 	all := map[string]*evidence{}
@@ -169,7 +169,7 @@ func TestJudgesAreShipped(t *testing.T) {
 	}
 }
 
-// count is how many providers there are, and of what kind.
+// count is the number of providers, in all and of each kind.
 type count struct{ all, confirmed, sdk, vendor, independent, schemes int }
 
 func countOf(rows []tableRow) (c count) {

@@ -24,14 +24,14 @@ const tableIntro = `# Providers
 %s, and %d schemes for any other sender. The same, of the version that you run, is printed by
 ` + "`caddy webhook providers --json`" + `.
 
-- **Confirmed** rows rest on the provider's own documents, source or example. The others rest on what its customers wrote, so try them with real requests first;
-  the gateway's log says so at its start.
-- **Judged by** names who besides us says so, each time the tests run: for %d providers an SDK signs what we verify or verifies what we sign,
+- **Confirmed** rows rest on the provider's own documents, source or example. The others rest on reports of its customers. Try them with real requests first;
+  the gateway's log says at its start which ones are in use.
+- **Judged by** names the judges that the tests ask: for %d providers an SDK signs requests that we verify, or verifies requests that we sign,
   for %d more there is a signed example that the provider published, and for the remaining %d a second implementation in another language makes the same signatures.
-- **Signed** is a template of the signed content. Where it says *token*, the secret itself is sent and nothing is signed: whoever has seen one request can make any other.
+- **Signed** is a template of the signed content. Where it says *token*, the secret itself is sent and nothing is signed: anybody who has seen one request can make any other.
 - **Time** says whose it is (the attempt's, or the event's, which a retry does not renew) and how old it may be.
-  Where it is *none* or *not signed*, nothing but its key tells that a captured request is old.
-- **Duplicates** says what an event is recognised by, and for how long: longer than a signed time is accepted, and a week at the least where no time is signed.
+  Where it is *none* or *not signed*, a captured request is recognised by its key alone.
+- **Duplicates** says how an event is recognised, and for how long: longer than a signed time is accepted, and a week at the least where no time is signed.
   A repetition in the second half of that window starts it anew.
 
 `
@@ -172,7 +172,7 @@ func (r tableRow) template() string {
 	return ""
 }
 
-// signed is the signed content, or else what of an event it covers.
+// signed is the signed content, or else the parts of an event that it covers.
 func (r tableRow) signed() string { return cmp.Or(r.template(), r.fields(), "some fields") }
 
 // fields are those that the vectors show to be under the signature.

@@ -16,8 +16,8 @@ func tailscale() verifiers.Provider {
 			"https://tailscale.com/kb/1213/webhooks",
 			"https://github.com/tailscale/tailscale/blob/main/docs/webhooks/example.go",
 		},
-		Why: "A body is an array of events. An event that is not answered 2xx holds up all that follow it; " +
-			"where a queue was held up for long, a wider tolerance lets it run dry.",
+		Why: "A body is an array of events. An event that is not answered 2xx holds up all that follow it. " +
+			"Where a queue was held up for long, a wider tolerance lets it run dry.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{

@@ -14,7 +14,7 @@ func tebex() verifiers.Provider {
 		Name:  "tebex",
 		Title: "Tebex",
 		Docs:  []string{"https://docs.tebex.io/developers/webhooks"},
-		Why: "What is signed is not the body but the SHA-256 of it, in lower-case hex. The webhooks of the affiliate API are made " +
+		Why: "The SHA-256 of the body, in lower-case hex, is signed, not the body. The webhooks of the affiliate API are signed " +
 			"otherwise.",
 		Confirmed: true,
 		Scheme:    scheme,

@@ -13,8 +13,8 @@ func toolify() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "toolify",
 		Title: "Toolify",
-		Why: "The header called a signature holds the API key itself, so whoever sees one request can make others: " +
-			"TLS is what protects it, and the tolerance and the deduplication limit what an honest resend can do.",
+		Why: "The header called a signature holds the API key itself, so anybody who sees one request can make others. " +
+			"Only TLS protects it; the tolerance and the deduplication limit the effect of an honest resend.",
 		Confirmed: true,
 		Scheme: verifiers.Token{
 			Names: []string{"X-Webhook-Signature"},

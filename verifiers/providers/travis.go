@@ -12,7 +12,7 @@ func travis() verifiers.Provider {
 			"https://docs.travis-ci.com/user/notifications/#verifying-webhook-requests",
 			"https://api.travis-ci.com/config",
 		},
-		Why: "Travis signs with SHA-1 and offers nothing else. What is signed is the decoded field payload of the form. " +
+		Why: "Travis signs with SHA-1 and offers nothing else. The decoded field payload of the form is signed. " +
 			"The key is published at api.travis-ci.com; for another installation paste its key as the secret.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
@@ -36,8 +36,8 @@ func travis() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
 			Window: week,
-			Why: "A build keeps its ID when it is started again, so the ID tells no event from another; " +
-				"the payload bears the times of its start and end.",
+			Why: "A build keeps its ID when it is started again, so the ID does not distinguish events. " +
+				"The payload has the times of its start and end.",
 		},
 		Sample: verifiers.Sample{
 			Type:   "application/x-www-form-urlencoded",

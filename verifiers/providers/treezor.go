@@ -20,7 +20,8 @@ func treezor() verifiers.Provider {
 			"https://github.com/hookdeck/webhook-skills/tree/main/skills/treezor-webhooks",
 		},
 		Why: "Only object_payload is signed, as PHP's json_encode writes it. The event's name, ID and time stand beside it and may have been " +
-			"changed by anybody who saw the request.",
+			"changed by anybody who saw the request. A new subscription is pending until somebody confirms it with a request that Treezor posts to " +
+			"the URL. Receive that one without the gateway: it is not forwarded, because its signature is not documented.",
 		Scheme: treezorScheme{Facts: verifiers.Facts{
 			EventID:   []string{"{json:webhook_id}"},
 			EventType: []string{"{json:webhook}"},

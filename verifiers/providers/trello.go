@@ -14,7 +14,7 @@ func trello() verifiers.Provider {
 		Title: "Trello",
 		Docs:  []string{"https://developer.atlassian.com/cloud/trello/guides/rest-api/webhooks/"},
 		Why: "The callback URL is signed as it was registered, after the body. Behind anything that changes scheme, host or path, " +
-			"say what it is with public_url.",
+			"give it with public_url.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Hash:      "sha1",

@@ -18,7 +18,7 @@ func truelayer() verifiers.Provider {
 		},
 		Why: "The signature is a detached token that names its key and the headers it covers; the method, the path and the body are covered always. " +
 			"A proxy that rewrites the path or the Content-Type breaks it: then give public_url. Where its keys are, the token says itself, and " +
-			"only TrueLayer's two addresses are believed; environment says which of them this endpoint takes.",
+			"only TrueLayer's two addresses are trusted; environment says which of them this endpoint takes.",
 		Confirmed: true,
 		Scheme: truelayerScheme{Facts: verifiers.Facts{
 			Timestamp: verifiers.Timestamp{From: "{header:X-Tl-Webhook-Timestamp}", Format: "rfc3339"},

@@ -47,13 +47,13 @@ func (s truelayerScheme) WithKeySource(source verifiers.KeySource) verifiers.Sch
 type truelayerVerifier struct {
 	urls    []string
 	keys    []*ecdsa.PublicKey // empty: they are fetched
-	fetched *fetchedKeys[map[string]*ecdsa.PublicKey]
+	fetched *verifiers.Fetched[map[string]*ecdsa.PublicKey]
 	facts   *verifiers.FactReader
 }
 
 // Verifier makes the scheme's verifier.
 func (s truelayerScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
-	v := &truelayerVerifier{fetched: newFetchedKeys(s.source, readTruelayerKeys)}
+	v := &truelayerVerifier{fetched: verifiers.NewFetched(s.source, readTruelayerKeys)}
 	for environment, url := range truelayerKeys {
 		if wanted := s.Options["environment"]; wanted == "" || wanted == environment {
 			v.urls = append(v.urls, url)
@@ -82,7 +82,7 @@ func (s truelayerScheme) Verifier(secrets ...string) (verifiers.Verifier, error)
 	return v, err
 }
 
-// truelayerToken is the header of a token, not yet believed.
+// truelayerToken is the header of a token, not yet verified.
 type truelayerToken struct {
 	text, kid, jku string
 	headers        []string // names, as they were signed
@@ -108,7 +108,7 @@ func (v *truelayerVerifier) Verify(ctx context.Context, r *verifiers.Request) (v
 		if err != nil {
 			return verifiers.Event{}, err
 		}
-		if err := grow(r, 5*len(payload)); err != nil { // with what the library writes in base64
+		if err := grow(r, 5*len(payload)); err != nil { // including the library's base64
 			return verifiers.Event{}, err
 		}
 		signature, err := jose.ParseDetached(token.text, payload, []jose.SignatureAlgorithm{jose.ES512})
@@ -170,13 +170,13 @@ func (v *truelayerVerifier) fetch(ctx context.Context, t truelayerToken) ([]*ecd
 		return nil, errForeignKey()
 	}
 	ask := verifiers.KeyRequest{URL: strings.Clone(t.jku)}
-	keys, version, err := v.fetched.get(ctx, ask)
+	keys, version, err := v.fetched.Get(ctx, ask)
 	if err != nil {
 		return nil, err
 	}
 	if keys[t.kid] == nil {
 		ask.After = version
-		if keys, _, err = v.fetched.get(ctx, ask); err != nil {
+		if keys, _, err = v.fetched.Get(ctx, ask); err != nil {
 			return nil, err
 		}
 	}
@@ -185,6 +185,9 @@ func (v *truelayerVerifier) fetch(ctx context.Context, t truelayerToken) ([]*ecd
 	}
 	return []*ecdsa.PublicKey{keys[t.kid]}, nil
 }
+
+// maxTruelayerKeys bounds the keys of a set.
+const maxTruelayerKeys = 64
 
 // readTruelayerKeys reads the P-521 keys of a set, by their IDs. A coordinate may
 // lack its leading zeros there, which RFC 7518 forbids and libraries refuse.
@@ -197,7 +200,7 @@ func readTruelayerKeys(document []byte) (map[string]*ecdsa.PublicKey, error) {
 	}
 	keys := map[string]*ecdsa.PublicKey{}
 	for _, k := range set.Keys {
-		if k.Kty != "EC" || k.Crv != "P-521" || k.Kid == "" || len(keys) == maxFetched {
+		if k.Kty != "EC" || k.Crv != "P-521" || k.Kid == "" || len(keys) == maxTruelayerKeys {
 			continue
 		}
 		const size = 66
@@ -237,8 +240,8 @@ func truelayerPaths(url string) []string {
 	return paths
 }
 
-// truelayerPayload makes what was signed. A header that is there more than once, or
-// not at all, leaves open what was.
+// truelayerPayload makes the signed text. A header that is there more than once, or
+// not at all, leaves it ambiguous.
 func truelayerPayload(r *verifiers.Request, path string, headers []string) ([]byte, error) {
 	var payload bytes.Buffer
 	payload.WriteString(strings.ToUpper(r.Method) + " " + path + "\n")

@@ -22,8 +22,8 @@ func trustpay() verifiers.Provider {
 			"https://doc.trustpay.eu/",
 			"https://github.com/juspay/connector-service/blob/main/crates/integrations/connector-integration/src/connectors/trustpay.rs",
 		},
-		Why: "What is signed are the values of the body, sorted and without their names. It is therefore not signed which value is whose: " +
-			"whoever saw a request can exchange two of them. Look the payment up before acting on it.",
+		Why: "The values of the body are signed, sorted and without their names. The names of the values are therefore not signed: " +
+			"anybody who saw a request can exchange two of them. Look the payment up before acting on it.",
 		Scheme: trustpayScheme{Facts: verifiers.Facts{
 			EventType: []string{"{json:PaymentInformation.Status}"},
 		}},
@@ -137,7 +137,7 @@ func (s trustpayScheme) Sign(r *verifiers.Request, secret string, now time.Time,
 	if err := s.Write(r, now, id); err != nil {
 		return err
 	}
-	if err := verifiers.Put(r, "json", "Signature", "00"); err != nil { // none is an error to what follows
+	if err := verifiers.Put(r, "json", "Signature", "00"); err != nil { // the next steps take none for an error
 		return err
 	}
 	content, _, err := trustpayParts(r.Body)

@@ -46,16 +46,19 @@ func (s twilioScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		if err != nil {
 			return verifiers.Event{}, err
 		}
-		algorithm, err := twilioHash(r)
+		settings, err := twilioSettingsOf(r)
 		if err != nil {
 			return verifiers.Event{}, err
+		}
+		if !settings.by(s.sharedKeys()) {
+			return verifiers.Event{}, verifiers.Refuse(verifiers.WrongSignature, "%s does not name a shared key of the endpoint", twilioSettingsHeader)
 		}
 		hashed, fields, err := twilioParts(r)
 		if err != nil {
 			return verifiers.Event{}, err
 		}
 		for _, u := range twilioURLs(r.URL) {
-			if !signedBy(algorithm, keys, signature, u, fields) {
+			if !signedBy(settings.hash, keys, signature, u, fields) {
 				continue
 			}
 			if hashed {
@@ -67,40 +70,61 @@ func (s twilioScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	}), nil
 }
 
-// twilioSettings is a header that Twilio adds where a rule for webhooks has it sign
-// with a shared key: key=<ID>,algorithm=HMAC_SHA256.
-const twilioSettings = "X-Twilio-Webhooks-Signature-Settings"
+// sharedKey is the option with the ID of a shared key.
+const sharedKey = "shared_key"
+
+// sharedKeys returns the IDs of the endpoint's shared keys.
+func (s twilioScheme) sharedKeys() []string { return strings.Fields(s.Options[sharedKey]) }
+
+// twilioSettingsHeader is a header that Twilio adds where a rule for webhooks has it
+// sign with a shared key: key=<ID>,algorithm=HMAC_SHA256.
+const twilioSettingsHeader = "X-Twilio-Webhooks-Signature-Settings"
 
 // maxTwilioSettings bounds the header, in bytes.
 const maxTwilioSettings = 1 << 10
 
-// twilioHash returns the hash of a signature: that of the settings, else SHA-1. The
-// header is not signed, but each hash needs a secret of the endpoint.
-func twilioHash(r *verifiers.Request) (func() hash.Hash, error) {
-	settings := r.Header[twilioSettings]
-	if len(settings) > 1 || len(settings) == 1 && len(settings[0]) > maxTwilioSettings {
-		return nil, verifiers.Refuse(verifiers.MalformedSignature, "%s is there more than once, or longer than %d bytes", twilioSettings, maxTwilioSettings)
-	}
-	algorithm := ""
-	for part := range strings.SplitSeq(strings.Join(settings, ""), ",") {
-		name, value, _ := strings.Cut(part, "=")
-		if strings.TrimSpace(name) == "algorithm" && algorithm == "" {
-			algorithm = strings.TrimSpace(value)
-		}
-	}
-	switch strings.ToUpper(algorithm) {
-	case "", "HMAC_SHA1":
-		return sha1.New, nil
-	case "HMAC_SHA256":
-		return sha256.New, nil
-	}
-	return nil, verifiers.Refuse(verifiers.MalformedSignature, "%s names an algorithm that is neither HMAC_SHA1 nor HMAC_SHA256", twilioSettings)
+// twilioSettings are the parts of that header.
+type twilioSettings struct {
+	key  string // "": the auth token
+	hash func() hash.Hash
 }
 
-// twilioParts returns what follows the URL in the signed content. hashed tells that
-// the URL has the body's hash, which is right.
+// by reports whether one of the shared keys signed. Without shared keys, any
+// secret of the endpoint may sign.
+func (s twilioSettings) by(keys []string) bool {
+	return len(keys) == 0 || slices.Contains(keys, s.key)
+}
+
+// twilioSettingsOf reads the header. Without it, the hash is SHA-1. The header is
+// not signed, but each hash needs a secret of the endpoint.
+func twilioSettingsOf(r *verifiers.Request) (twilioSettings, error) {
+	lines := r.Header[twilioSettingsHeader]
+	if len(lines) > 1 || len(lines) == 1 && len(lines[0]) > maxTwilioSettings {
+		return twilioSettings{}, verifiers.Refuse(verifiers.MalformedSignature, "%s is there more than once, or longer than %d bytes", twilioSettingsHeader, maxTwilioSettings)
+	}
+	parts := map[string]string{}
+	for part := range strings.SplitSeq(strings.Join(lines, ""), ",") {
+		name, value, _ := strings.Cut(part, "=")
+		if name = strings.TrimSpace(name); parts[name] == "" { // of several the first
+			parts[name] = strings.TrimSpace(value)
+		}
+	}
+	s := twilioSettings{key: parts["key"]}
+	switch strings.ToUpper(parts["algorithm"]) {
+	case "", "HMAC_SHA1":
+		s.hash = sha1.New
+	case "HMAC_SHA256":
+		s.hash = sha256.New
+	default:
+		return twilioSettings{}, verifiers.Refuse(verifiers.MalformedSignature, "%s names an algorithm that is neither HMAC_SHA1 nor HMAC_SHA256", twilioSettingsHeader)
+	}
+	return s, nil
+}
+
+// twilioParts returns the fields that follow the URL in the signed content. hashed is
+// true if the URL has the right hash of the body.
 func twilioParts(r *verifiers.Request) (hashed bool, fields string, err error) {
-	// Only where it matters, for a query may have what cannot be decoded.
+	// Only where it matters, for some queries cannot be decoded.
 	if strings.Contains(r.URL, bodyHash) {
 		query, err := verifiers.QueryOf(r.URL)
 		if err != nil {
@@ -210,8 +234,9 @@ func escapeComponent(s string) string { return unescaped.Replace(url.QueryEscape
 
 var unescaped = strings.NewReplacer("+", "%20", "%21", "!", "%27", "'", "%28", "(", "%29", ")", "%2A", "*")
 
-// Sign adds the signature, and to the URL the hash of a body that is no form. A
-// request that has the header with the settings is signed as these say.
+// Sign adds the signature, and to the URL the hash of a body that is no form. With
+// the option shared_key it signs as Twilio does with that key: it adds the header
+// with the settings. A request that has the header already is signed as it says.
 func (s twilioScheme) Sign(r *verifiers.Request, secret string, now time.Time, id string) error {
 	keys, err := verifiers.SecretKeys([]string{secret}, asText)
 	if err != nil {
@@ -226,7 +251,12 @@ func (s twilioScheme) Sign(r *verifiers.Request, secret string, now time.Time, i
 			return err
 		}
 	}
-	algorithm, err := twilioHash(r)
+	if ids := s.sharedKeys(); len(ids) > 0 && r.Header.Get(twilioSettingsHeader) == "" {
+		if err := verifiers.Put(r, "header", twilioSettingsHeader, "key="+ids[0]+",algorithm=HMAC_SHA256"); err != nil {
+			return err
+		}
+	}
+	settings, err := twilioSettingsOf(r)
 	if err != nil {
 		return err
 	}
@@ -234,5 +264,5 @@ func (s twilioScheme) Sign(r *verifiers.Request, secret string, now time.Time, i
 	if err != nil {
 		return err
 	}
-	return verifiers.Put(r, "header", "X-Twilio-Signature", toBase64(sumOf(algorithm, keys[0], r.URL+fields)))
+	return verifiers.Put(r, "header", "X-Twilio-Signature", toBase64(sumOf(settings.hash, keys[0], r.URL+fields)))
 }

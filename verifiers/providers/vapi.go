@@ -6,8 +6,8 @@ func init() { register(vapi) }
 
 func vapi() verifiers.Provider {
 	return vapiRow("vapi", "Vapi (HMAC)",
-		"A custom credential says what is signed and how: header, encoding, hash and template are the user's choice. "+
-			"These are its defaults with a time; override what you chose otherwise.",
+		"A custom credential decides how requests are signed: header, encoding, hash and template are the user's choice. "+
+			"These are its defaults with a time; override the ones that you changed.",
 		verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"x-signature"}},
 			Content:   "{header:x-timestamp}.{body}",
@@ -31,7 +31,7 @@ func vapiBearer() verifiers.Provider {
 
 var vapiFacts = verifiers.Facts{EventType: []string{"{json:message.type}"}}
 
-// vapiRow is what the ways of vouching for Vapi's requests have in common.
+// vapiRow is the common part of the ways in which Vapi authenticates requests.
 func vapiRow(name, title, why string, scheme verifiers.Scheme) verifiers.Provider {
 	return verifiers.Provider{
 		Name:      name,

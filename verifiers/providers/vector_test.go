@@ -132,7 +132,7 @@ func readVector(path string) (*vector, error) {
 	return v, nil
 }
 
-// setOptions gives the scheme what the endpoint would give.
+// setOptions gives the scheme the options of an endpoint.
 func (v *vector) setOptions(options map[string]string) error {
 	for name := range options {
 		if !slices.ContainsFunc(v.provider.Options, func(o verifiers.Option) bool { return o.Name == name }) {
@@ -186,7 +186,7 @@ func readRequest(wire []byte, url string) (*verifiers.Request, error) {
 	return &verifiers.Request{Method: r.Method, URL: url, Header: r.Header, Body: body}, nil
 }
 
-// judge does what the gateway does: the verifier's verdict, then freshness.
+// judge works like the gateway: the verifier's verdict, then freshness.
 func (v *vector) judge(t *testing.T, r *verifiers.Request, secrets ...string) (verifiers.Event, string) {
 	t.Helper()
 	verifier, err := v.compiled[strings.Join(secrets, "\n")], error(nil)

@@ -23,7 +23,7 @@ func veriff() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       168 * time.Hour,
 			UniqueBodies: true,
-			Why:          "There is no event ID. A body has the session, the attempt and what became of it.",
+			Why:          "There is no event ID. A body has the session, the attempt and its result.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"id":"{id}","attemptId":"{uuid}","feature":"selfid","code":7002,"action":"submitted","vendorData":"user-1001"}`,

@@ -27,8 +27,8 @@ func vonageSMSSig() verifiers.Provider {
 			"https://developer.vonage.com/en/getting-started/concepts/signing-messages",
 			"https://github.com/Vonage/vonage-node-sdk/blob/3.x/packages/sms/lib/sms.ts",
 		},
-		Why: "The fields are signed, of the query, of a form or of a JSON object, whichever Vonage was told to send. Which hash it is, is a " +
-			"setting of the account and never taken from the request. What many accounts have, the MD5 hash, is no HMAC: whoever " +
+		Why: "The fields are signed: of the query, of a form or of a JSON object, as the account is set. The hash is a " +
+			"setting of the account and never taken from the request. Many accounts have the MD5 hash, which is no HMAC. Anybody who " +
 			"may write the text of a message can look for two with the same hash. Change the account to SHA-256.",
 		Confirmed: true,
 		Scheme: vonageScheme{Facts: verifiers.Facts{
@@ -140,7 +140,7 @@ func (s vonageScheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		}
 		ev, err := told(readers[place], r, verifiers.Event{Content: []byte(content)})
 		if strings.ContainsAny(ev.ID, "_&=") {
-			ev.Signed.ID = false // what was replaced looks like what replaced it
+			ev.Signed.ID = false // a replaced character looks like its replacement
 		}
 		return ev, err
 	}), nil

@@ -10,7 +10,7 @@ func webSub() verifiers.Provider {
 		Title: "WebSub",
 		Docs:  []string{"https://www.w3.org/TR/websub/"},
 		Why: "The hub chooses the hash and names it before the signature. An unsubscription is confirmed only for the topics of unsubscribe_topic: " +
-			"anybody may ask a hub for one, and whatever is confirmed stops.",
+			"anybody may ask a hub for one, and a confirmed one stops the events.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Hash: "sha256,sha1,sha384,sha512",
@@ -20,7 +20,7 @@ func webSub() verifiers.Provider {
 			},
 			Content: "{body}",
 		},
-		Secret: verifiers.SecretInfo{Name: "hub.secret", Where: "what you gave the hub when you subscribed"},
+		Secret: verifiers.SecretInfo{Name: "hub.secret", Where: "the secret that you gave the hub when you subscribed"},
 		Options: []verifiers.Option{
 			{
 				Name:    "topic",
@@ -50,7 +50,7 @@ func webSub() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
 			Window: week,
-			Why:    "There is no event ID. What is sent is the topic's content, and the same content again is no news.",
+			Why:    "There is no event ID. The body is the topic's content, and the same content again is no news.",
 		},
 		Sample: verifiers.Sample{
 			Type: "application/json",
@@ -62,8 +62,8 @@ func webSub() verifiers.Provider {
 	}
 }
 
-// webSubIntent is a hub's question whether its subscriber wants what somebody
-// asked for. The answer "no" is 404.
+// webSubIntent is a hub's question whether the subscriber wants a subscription that
+// somebody asked for. The answer "no" is 404.
 func webSubIntent(mode, topics string) verifiers.Handshake {
 	return verifiers.Handshake{
 		Name:   mode,

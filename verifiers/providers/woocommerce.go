@@ -45,7 +45,7 @@ func woocommerce() verifiers.Provider {
 			By:     verifiers.ByID,
 			Window: week,
 			Why: "The delivery ID is another one for each attempt, but the store makes only one. It is outside the signature and counts together " +
-				"with the body, which alone is no key: a deleted order and a deleted product of one number look alike.",
+				"with the body, which alone is no key. A deleted order and a deleted product of one number look alike.",
 		},
 		Retries: verifiers.Retries{Deadline: time.Minute, Attempts: 1},
 		Sample: verifiers.Sample{

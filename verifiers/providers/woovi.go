@@ -11,10 +11,11 @@ func woovi() verifiers.Provider {
 		Docs: []string{
 			"https://developers.woovi.com/docs/webhook/seguranca/webhook-signature-validation",
 			"https://developers.woovi.com/docs/webhook/seguranca/webhook-public-keys",
+			"https://developers.woovi.com/docs/webhook/webhook-test",
 		},
-		Why: "Woovi signs for all its customers with one key, so a signature proves that Woovi sent it, not to whom: give " +
+		Why: "Woovi signs for all its customers with one key, so a signature proves that Woovi sent it, not to whom. Give " +
 			"company_id, which stands in the events, and keep the URL to yourself. The webhook's own HMAC, woovi-hmac, also " +
-			"tells to whom, but with SHA-1.",
+			"identifies the receiver, but with SHA-1.",
 		Confirmed: true,
 		Scheme: verifiers.PublicKey{
 			Algorithm: "rsa",
@@ -37,7 +38,8 @@ func woovi() verifiers.Provider {
 			Many:    true,
 			Example: "624f46f9e93f9f521c9308f7",
 		}},
-		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
+		Handshakes: wooviChecks(),
+		Freshness:  verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
 			Window:       week,
@@ -49,4 +51,19 @@ func woovi() verifiers.Provider {
 				`"company":{"id":"624f46f9e93f9f521c9308f7","name":"Example"}}`,
 		},
 	}
+}
+
+// wooviChecks answers the request by which Woovi checks the URL of a new webhook. Whether
+// it is signed is not documented, and the key of woovi-hmac is only shown afterwards.
+func wooviChecks() []verifiers.Handshake {
+	return []verifiers.Handshake{{
+		Name: "url_check",
+		When: []verifiers.Condition{
+			{Of: "{json:data_criacao}"},
+			{Of: "{json:event}", Is: []string{"OPENPIX:CHARGE_COMPLETED"}},
+			{Of: "{json:charge.status}", Absent: true},
+			{Of: "{json:pix.value}", Absent: true},
+			{Of: "{json:company.id}", Absent: true},
+		},
+	}}
 }

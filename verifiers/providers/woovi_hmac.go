@@ -11,13 +11,17 @@ func wooviHmac() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "woovi-hmac",
 		Title: "Woovi (HMAC)",
-		Docs:  []string{"https://developers.woovi.com/docs/webhook/seguranca/webhook-hmac"},
+		Docs: []string{
+			"https://developers.woovi.com/docs/webhook/seguranca/webhook-hmac",
+			"https://developers.woovi.com/docs/webhook/webhook-test",
+		},
 		Why: "Woovi calls it deprecated, and the hash is SHA-1. But unlike its public key, the key is of one webhook, so a " +
-			"signature also tells to whom it was sent.",
-		Confirmed: true,
-		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "secret key", Where: "API/Plugins > the webhook"},
-		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
+			"signature also identifies the receiver.",
+		Confirmed:  true,
+		Scheme:     scheme,
+		Secret:     verifiers.SecretInfo{Name: "secret key", Where: "API/Plugins > the webhook"},
+		Handshakes: wooviChecks(),
+		Freshness:  verifiers.Freshness{Why: "The only times are in the body and are those of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
 			Window:       week,

@@ -43,7 +43,7 @@ func xTwitter() verifiers.Provider {
 			By:           verifiers.ByDigest,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "There is no ID of the event; the IDs and times of posts and messages tell bodies apart.",
+			Why:          "There is no ID of the event; the IDs and times of posts and messages distinguish bodies.",
 		},
 		Retries: verifiers.Retries{ // those of the enterprise product
 			Deadline: 3 * time.Second,

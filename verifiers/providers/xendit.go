@@ -13,7 +13,7 @@ func xendit() verifiers.Provider {
 		Name:  "xendit",
 		Title: "Xendit",
 		Docs:  []string{"https://docs.xendit.co/webhook/getting-started/"},
-		Why:   "The header is a token of the whole account, the same in every request: TLS is what protects it.",
+		Why:   "The header is a token of the whole account, the same in every request. Only TLS protects it.",
 		Scheme: verifiers.Token{
 			Names: []string{"X-Callback-Token"},
 			Facts: verifiers.Facts{EventType: []string{"{json:event}", "{json:status}"}},

@@ -13,8 +13,8 @@ func xero() verifiers.Provider {
 		Name:  "xero",
 		Title: "Xero",
 		Docs:  []string{"https://developer.xero.com/documentation/guides/webhooks/configuring-your-server/"},
-		Why: "The webhooks key looks like base64 and is used as the text it is. Before a webhook is activated Xero sends some requests that are signed " +
-			"rightly and some that are not, without events, and wants 200 and 401 with neither body nor cookies.",
+		Why: "The webhooks key looks like base64 and is used as the text it is. Before a webhook is activated, Xero sends requests without events, some " +
+			"signed rightly and some wrongly. It wants 200 and 401 with neither body nor cookies.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{

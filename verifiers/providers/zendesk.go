@@ -17,7 +17,7 @@ func zendesk() verifiers.Provider {
 			"https://developer.zendesk.com/api-reference/webhooks/webhooks-api/webhooks/",
 		},
 		Why: "A webhook may be of any method; one of GET or DELETE has no body, and only its time is signed. " +
-			"The body of a trigger's webhook is what its author wrote.",
+			"The author of a trigger writes the body of its webhook.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Zendesk-Webhook-Signature"}, Encoding: "base64"},

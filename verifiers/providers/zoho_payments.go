@@ -22,8 +22,10 @@ func zohoPayments() verifiers.Provider {
 			"https://www.zoho.com/us/payments/api/v1/webhooks-events/",
 		},
 		Confirmed: true,
-		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "signing key", Where: "Settings > Developer Space > Webhooks"},
+		Why: "Zoho pings the URL once when the webhook is registered, before there is a key. The form of that request is not documented. " +
+			"If the registration fails, answer it with the line `probe GET` or `probe HEAD`.",
+		Scheme: scheme,
+		Secret: verifiers.SecretInfo{Name: "signing key", Where: "Settings > Developer Space > Webhooks"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
@@ -33,7 +35,7 @@ func zohoPayments() verifiers.Provider {
 			By:           verifiers.ByID,
 			Window:       72 * time.Hour,
 			UniqueBodies: true,
-			Why:          "The ID stands in the signed body, and Zoho says to tell duplicates by it.",
+			Why:          "The ID stands in the signed body, and Zoho says to recognise duplicates by it.",
 		},
 		Retries: verifiers.Retries{Deadline: 15 * time.Second, Horizon: 48 * time.Hour},
 		Sample: verifiers.Sample{

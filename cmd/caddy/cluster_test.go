@@ -1,0 +1,174 @@
+package main
+
+import (
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hookwicket/hookwicket/internal/pgtest"
+)
+
+// newCluster makes gateways that share a database. Their nodes are called 0, 1 and so on.
+func newCluster(t *testing.T, n int, sites string) (schema string, all []*gateway) {
+	schema = pgtest.Schema(t)
+	for i := range n {
+		g := newGateway(t, sites)
+		g.store = fmt.Sprintf("store postgres %q {\n\t\t\tschema %s\n\t\t\tnode %d\n\t\t\tlease 2s\n\t\t}", pgtest.DSN(t), schema, i)
+		g.configure(sites)
+		all = append(all, g)
+	}
+	return schema, all
+}
+
+// ownerOf returns the gateway that delivers; -1: none does.
+func ownerOf(t *testing.T, schema string) int {
+	t.Helper()
+	c, err := pgx.Connect(t.Context(), pgtest.DSN(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close(t.Context())
+	var name string
+	err = c.QueryRow(t.Context(), "select n.name from "+schema+".destination d join "+schema+".node n on n.id = d.owner where d.waiting > 0").Scan(&name)
+	if err != nil {
+		return -1
+	}
+	n, err := strconv.Atoi(name)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return n
+}
+
+// TestClusterTwins: an event that its provider sends to two gateways at once is delivered once.
+func TestClusterTwins(t *testing.T) {
+	u := newUpstream(t)
+	_, all := newCluster(t, 2, endpoint(u))
+	for _, g := range all {
+		g.start()
+	}
+	const events, senders = 400, 8
+	var ids []string
+	for i := range events {
+		ids = append(ids, eventID(i))
+	}
+	var wg sync.WaitGroup
+	for s := range senders {
+		wg.Go(func() {
+			for i := s; i < events; i += senders {
+				body := genericBody(ids[i])
+				var twins sync.WaitGroup
+				for _, g := range all {
+					twins.Go(func() {
+						if status, err := post(g.url("/hook"), body); err != nil || status != http.StatusOK {
+							t.Errorf("got %d, %v", status, err)
+						}
+					})
+				}
+				twins.Wait()
+			}
+		})
+	}
+	wg.Wait()
+	u.awaitAll(t, ids)
+	taken, _ := u.counts()
+	for id, n := range taken {
+		if n != 1 {
+			t.Errorf("%s was delivered %d times", id, n)
+		}
+	}
+	dropped := strings.Count(all[0].log.String()+all[1].log.String(), "duplicate dropped")
+	if dropped != events {
+		t.Errorf("%d duplicates were dropped, want %d", dropped, events)
+	}
+}
+
+// TestClusterKill: when the gateway that delivers is killed, the other one delivers what was
+// acknowledged, within seconds.
+func TestClusterKill(t *testing.T) {
+	u := newUpstream(t)
+	var mu sync.Mutex
+	var acked []string
+	schema, all := newCluster(t, 2, endpoint(u))
+	for _, g := range all {
+		g.start()
+	}
+	hold := make(chan struct{})
+	u.behave(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+	})
+	var wg sync.WaitGroup
+	for s := range 4 {
+		wg.Go(func() {
+			for i := range 50 {
+				id := eventID(s*1000 + i)
+				if status, err := post(all[(s+i)%2].url("/hook"), genericBody(id)); err != nil || status != http.StatusOK {
+					t.Errorf("got %d, %v", status, err)
+					return
+				}
+				mu.Lock()
+				acked = append(acked, id)
+				mu.Unlock()
+			}
+		})
+	}
+	wg.Wait()
+	owner := -1
+	until(t, "one gateway delivers", func() bool { owner = ownerOf(t, schema); return owner >= 0 })
+	began := time.Now()
+	all[owner].kill()
+	close(hold)
+	u.awaitAll(t, acked)
+	took := time.Since(began)
+	mustPost(t, all[1-owner].url("/hook"), genericBody("evt_after"))
+	u.awaitAll(t, []string{"evt_after"})
+	taken, _ := u.counts()
+	twice := 0
+	for _, n := range taken {
+		if n > 1 {
+			twice++
+		}
+	}
+	t.Logf("%d acknowledged, lost 0, all delivered %v after the kill, %d more than once", len(acked), took.Round(time.Millisecond), twice)
+}
+
+// TestClusterAway: a database that is away does not keep the gateway from starting. A wrong
+// database does, and neither shows the password.
+func TestClusterAway(t *testing.T) {
+	u := newUpstream(t)
+	g := newGateway(t, endpoint(u))
+	g.store = fmt.Sprintf(`store postgres "host=%s user=postgres dbname=postgres password=geheim"`, t.TempDir())
+	g.configure(endpoint(u))
+	if err := g.command("validate", "--config", g.caddyfile(), "--adapter", "caddyfile").Run(); err != nil {
+		t.Fatalf("validate: %v", err)
+	}
+	g.start()
+	status, err := post(g.url("/hook"), genericBody("evt_1"))
+	if err != nil || status != http.StatusServiceUnavailable {
+		t.Errorf("got %d, %v", status, err)
+	}
+	if strings.Contains(g.log.String(), "geheim") {
+		t.Error("the log contains the password")
+	}
+
+	wrong := newGateway(t, endpoint(u))
+	wrong.store = fmt.Sprintf(`store postgres "%s password=geheim"`, strings.Replace(pgtest.DSN(t), "dbname=postgres", "dbname=nowhere", 1))
+	wrong.configure(endpoint(u))
+	err = wrong.command("run", "--config", wrong.caddyfile(), "--adapter", "caddyfile").Run()
+	if err == nil || !strings.Contains(wrong.log.String(), "nowhere") {
+		t.Errorf("a database that does not exist: %v", err)
+	}
+	if strings.Contains(wrong.log.String(), "geheim") {
+		t.Error("the log contains the password")
+	}
+}

@@ -1,8 +1,0 @@
-//go:build !unix
-
-package pebble
-
-import "github.com/cockroachdb/pebble/v2/vfs"
-
-// ownAlike does nothing where files have no such owners.
-func ownAlike(vfs.FS, string, string) {}

@@ -1,0 +1,173 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"hash/fnv"
+	"net"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+// format is the version of the tables and functions that this program uses.
+const format = 1
+
+var (
+	errClosed = errors.New("the store is closed")
+	errAway   = errors.New("the database has not been reached yet")
+	errLocal  = errors.New("the database committed without waiting for its standbys")
+)
+
+// config reads a DSN. Its error does not contain the DSN, which can contain a password.
+func (o *Options) config() (*pgxpool.Config, error) {
+	c, err := pgxpool.ParseConfig(o.DSN)
+	if err != nil {
+		return nil, errors.New("the DSN cannot be read: write postgres://user@host:5432/database?sslmode=verify-full, or a list such as host=… dbname=…")
+	}
+	c.MaxConns = int32(o.Pool)
+	if c.ConnConfig.ConnectTimeout == 0 {
+		c.ConnConfig.ConnectTimeout = 3 * time.Second
+	}
+	if c.ConnConfig.ValidateConnect == nil {
+		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	}
+	d := &net.Dialer{
+		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3},
+		Control:         giveUp,
+	}
+	c.ConnConfig.DialFunc = func(ctx context.Context, network, address string) (net.Conn, error) {
+		if network == "unix" {
+			return new(net.Dialer).DialContext(ctx, network, address)
+		}
+		return d.DialContext(ctx, network, address)
+	}
+	// A commit whose wait for the standbys is cancelled stands, and only a warning tells so.
+	c.ConnConfig.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) {
+		if n.Routine == "SyncRepWaitForLSN" {
+			c.CustomData()["local"] = true
+		}
+	}
+	return c, nil
+}
+
+// Description is what a DSN says.
+type Description struct {
+	Place string // hosts, database and schema, without user and password
+	Plain bool   // a host elsewhere can be reached without TLS, or without knowing that it is the right one
+}
+
+// Describe reads a DSN and connects to nothing. Its error does not contain the DSN.
+func Describe(o Options) (d Description, err error) {
+	o = o.withDefaults()
+	c, err := o.config()
+	if err != nil {
+		return d, err
+	}
+	x := c.ConnConfig
+	hosts := []*pgconn.FallbackConfig{{Host: x.Host, Port: x.Port, TLSConfig: x.TLSConfig}}
+	var places []string
+	for _, h := range append(hosts, x.Fallbacks...) {
+		if place := net.JoinHostPort(h.Host, strconv.Itoa(int(h.Port))); !slices.Contains(places, place) {
+			places = append(places, place)
+		}
+		local := strings.HasPrefix(h.Host, "/") || h.Host == "localhost" || net.ParseIP(h.Host).IsLoopback()
+		d.Plain = d.Plain || !local && (h.TLSConfig == nil || h.TLSConfig.InsecureSkipVerify && h.TLSConfig.VerifyPeerCertificate == nil)
+	}
+	d.Place = strings.Join(places, ",") + "/" + x.Database + "/" + o.Schema
+	return d, nil
+}
+
+// sql puts the schema into a statement.
+func (s *Store) sql(text string) string {
+	if v, ok := s.statements.Load(text); ok {
+		return v.(string)
+	}
+	made := strings.ReplaceAll(text, "{s}", s.schema)
+	s.statements.Store(text, made)
+	return made
+}
+
+// class returns the number space of this schema's advisory locks.
+func class(schema string) int32 {
+	h := fnv.New32a()
+	h.Write([]byte("hookwicket " + schema))
+	return int32(h.Sum32())
+}
+
+// permanent reports whether an error does not go away by waiting: wrong password, rights,
+// database or tables.
+func permanent(err error) bool {
+	var pg *pgconn.PgError
+	if errors.As(err, &pg) {
+		switch pg.Code[:2] {
+		case "28", "3D", "3F", "42":
+			return true
+		}
+	}
+	return errors.Is(err, errFormat)
+}
+
+var errFormat = errors.New("the tables are of another format")
+
+// plain makes the error of a connection fit for logs: without addresses of the DSN's form, and
+// without the connection string.
+func plain(err error) error {
+	var connect *pgconn.ConnectError
+	var pg *pgconn.PgError
+	switch {
+	case errors.As(err, &pg):
+		return fmt.Errorf("the database says: %s (SQLSTATE %s)", pg.Message, pg.Code)
+	case errors.As(err, &connect):
+		return fmt.Errorf("connecting to the database: %w", connect.Unwrap())
+	}
+	return err
+}
+
+func unavailable(err error) error {
+	if errors.Is(err, queue.ErrUnavailable) {
+		return err
+	}
+	return fmt.Errorf("%w: %w", queue.ErrUnavailable, plain(err))
+}
+
+// migrate creates the tables where there are none, and checks their format. Concurrent nodes
+// do it one after another.
+func (s *Store) migrate(ctx context.Context) error {
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, 0)", s.class); err != nil {
+			return err
+		}
+		var there bool
+		if err := tx.QueryRow(ctx, "select exists (select from pg_tables where schemaname = $1 and tablename = 'meta')", s.options.Schema).Scan(&there); err != nil {
+			return err
+		}
+		if !there {
+			if s.options.NoMigrate {
+				return fmt.Errorf("%w: schema %q has no tables, and migrate is off", errFormat, s.options.Schema)
+			}
+			_, err := tx.Exec(ctx, s.sql(schemaSQL), pgx.QueryExecModeSimpleProtocol)
+			return err
+		}
+		var found int
+		if err := tx.QueryRow(ctx, s.sql("select format from {s}.meta")).Scan(&found); err != nil {
+			return err
+		}
+		if found != format {
+			return fmt.Errorf("%w: schema %q has format %d, this version reads format %d", errFormat, s.options.Schema, found, format)
+		}
+		return nil
+	})
+}

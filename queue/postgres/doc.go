@@ -1,0 +1,53 @@
+// Package postgres is the queue's store on PostgreSQL, for several gateways that share one database.
+//
+// Start with [Store]; [Open] returns it. Any node accepts. Each destination has one owner at a
+// time, which alone delivers: it has the waiting deliveries in a [window.Window], and its claims
+// are memory. Nodes talk to the database only.
+//
+// # The life of a delivery
+//
+// Accept. What has come in while the batches before were written is one batch: one statement, one
+// commit (accept_1 in schema.sql, accept.go). The dedupe keys go in first, in one order. Whoever
+// inserts a key that another transaction is inserting waits for its end, on any node, so a twin
+// hears "duplicate" only when the first is durable. The statement is never cancelled: with
+// synchronous replication, the database would commit locally what no standby has.
+//
+// Memory. If this node owns the destination, it adds the delivery to the window. Otherwise the
+// delivery is in the table inbox, which the owner reads when it is notified and every 250 ms
+// (nodes.go). An ordered delivery goes through the inbox too while there is anything in it.
+//
+// Claim. The owner claims in memory and writes nothing (destination.go). The message is in memory
+// since the acceptance, or read now.
+//
+// Mark. Done, Retry and Bury change the row if it has the version that was seen (mark_1,
+// claim.go). That is the fence: the mark of a former owner changes nothing and returns
+// [queue.ErrLost]. Marks are not waited for (synchronous_commit off): a crash repeats the attempt.
+//
+// Operations of a person are carried out by the owner, which knows what is under way. Other nodes
+// ask for it by a row of the table command (operate.go). Lists read the tables (list.go).
+//
+// # Owners
+//
+// Each node renews its row four times in a lease, by the clock of the database. It takes the
+// destinations that fall to it by rendezvous hashing, if their owner is silent for the lease or
+// has given them back. It ends its tenures itself when it could not renew for three quarters of
+// the lease. What is under way then may be attempted by two nodes; the fence lets one mark count.
+//
+// An accept holds a shared advisory lock on its destinations, and a change of the owner an
+// exclusive one, under which the new owner reads the backlog. So an accept knows who the owner
+// is at its commit, and each delivery reaches its memory once: by the accept, by the inbox or
+// with the backlog.
+//
+// # The order of locks
+//
+// In the database: advisory locks of destinations in ascending order, keys in ascending order, the
+// row of the message, rows of deliveries. In memory: Store.beating, destination.mu or Store.mu, a
+// window. Nobody holds a window's lock while the database answers.
+//
+// # What is not there yet
+//
+// Encryption (Settings.Keys), deliveries held by a node that does not own the destination
+// (Route.Hold is then ignored), reservations for passthrough across nodes, and check of the
+// database. Order across nodes is by receipt: clocks that differ can swap events that two nodes
+// receive within that difference.
+package postgres

@@ -1,0 +1,188 @@
+package postgres
+
+import (
+	"context"
+	"crypto/sha256"
+	"errors"
+	"strings"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// querier is a connection or a transaction.
+type querier interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}
+
+// durably runs one statement on one connection without a deadline. It returns an error if the
+// database committed it without waiting for its standbys.
+func (s *Store) durably(run func(context.Context, querier) error) error {
+	ctx := context.Background()
+	conn, err := s.pool.Acquire(s.running)
+	if err != nil {
+		return err
+	}
+	defer conn.Release()
+	data := conn.Conn().PgConn().CustomData()
+	delete(data, "local")
+	if err := run(ctx, conn); err != nil {
+		return err
+	}
+	if data["local"] == true {
+		return errLocal
+	}
+	return nil
+}
+
+// text makes a string fit for a column, which cannot contain a zero byte or invalid UTF-8.
+func text(s string) string {
+	const most = 256
+	s = strings.ReplaceAll(strings.ToValidUTF8(s[:min(len(s), most)], "\uFFFD"), "\x00", "\uFFFD")
+	return s
+}
+
+// Seen implements [queue.Store].
+func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (verdict queue.Verdict, err error) {
+	if err := s.ready(); err != nil {
+		return 0, err
+	}
+	id = identity(id)
+	if id.Key == (queue.Key{}) && id.Digest == (queue.Key{}) {
+		return queue.New, nil
+	}
+	var known []uuid.UUID
+	err = s.durably(func(_ context.Context, q querier) error {
+		// The renewal commits behind whatever has written the key, which is durable then. It waits for a
+		// transaction that is writing the row.
+		return q.QueryRow(ctx, s.sql(`with known as (
+			update {s}.key set expires = case when expires < $2 + $3::bigint / 2 then $2 + $3 else expires end
+			where key = any(array(select key from {s}.key where key in ($1, $4) and expires > $2 order by key for update)) returning key)
+			select coalesce(array_agg(key), '{}') from known`), column(id.Key), nanos(now), int64(id.Window), column(id.Digest)).Scan(&known)
+	})
+	if err != nil {
+		return 0, unavailable(err)
+	}
+	verdict = queue.New
+	for _, k := range known {
+		switch {
+		case queue.Key(k) == id.Key:
+			return queue.Duplicate, nil
+		case queue.Key(k) == id.Digest:
+			verdict = queue.Replayed
+		}
+	}
+	return verdict, nil
+}
+
+// Mark implements [queue.Store].
+func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	id = identity(id)
+	var keys []uuid.UUID
+	for _, k := range []queue.Key{id.Key, id.Digest} {
+		if k != (queue.Key{}) {
+			keys = append(keys, uuid.UUID(k))
+		}
+	}
+	if len(keys) == 0 {
+		return nil
+	}
+	err := s.durably(func(_ context.Context, q querier) error {
+		var n int
+		return q.QueryRow(ctx, s.sql(`with made as (insert into {s}.key as t (key, expires) select k, $2 from unnest($1::uuid[]) k group by k order by k
+			on conflict (key) do update set expires = greatest(t.expires, excluded.expires) returning 1) select count(*) from made`),
+			keys, nanos(now.Add(id.Window))).Scan(&n)
+	})
+	if err != nil {
+		return unavailable(err)
+	}
+	return nil
+}
+
+// ForgetKey implements [queue.Inspector].
+func (s *Store) ForgetKey(ctx context.Context, key queue.Key) (bool, error) {
+	if err := s.ready(); err != nil {
+		return false, err
+	}
+	tag, err := s.pool.Exec(ctx, s.sql("delete from {s}.key where key = $1 and expires > $2"), uuid.UUID(key), s.now())
+	if err != nil {
+		return false, unavailable(err)
+	}
+	return tag.RowsAffected() > 0, nil
+}
+
+// countKeys counts the dedupe keys. It reads an index of all of them.
+func (s *Store) countKeys(ctx context.Context) error {
+	var n int64
+	err := s.pool.QueryRow(ctx, s.sql("select count(*) from {s}.key")).Scan(&n)
+	if err == nil {
+		s.keys.Store(n)
+	}
+	return err
+}
+
+// Learn implements [queue.Keeper].
+func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(secret))
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, -1)", s.class); err != nil {
+			return err
+		}
+		var n int
+		var known bool
+		err := tx.QueryRow(ctx, s.sql("select count(*), coalesce(bool_or(digest = $2), false) from {s}.secret where endpoint = $1"), endpoint, sum[:]).Scan(&n, &known)
+		if err != nil || known {
+			return err
+		}
+		if n >= queue.MaxLearnt {
+			return queue.ErrTooMany
+		}
+		_, err = tx.Exec(ctx, s.sql("insert into {s}.secret (endpoint, digest, secret) values ($1, $2, $3)"), endpoint, sum[:], []byte(secret))
+		return err
+	})
+	if err == nil || errors.Is(err, queue.ErrTooMany) {
+		return err
+	}
+	return unavailable(err)
+}
+
+// Learnt implements [queue.Keeper].
+func (s *Store) Learnt(ctx context.Context, endpoint string) ([]string, error) {
+	if err := s.ready(); err != nil {
+		return nil, err
+	}
+	rows, err := s.pool.Query(ctx, s.sql("select secret from {s}.secret where endpoint = $1 order by seq"), endpoint)
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	secrets, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (string, error) {
+		var b []byte
+		err := r.Scan(&b)
+		return string(b), err
+	})
+	if err != nil {
+		return nil, unavailable(err)
+	}
+	return secrets, nil
+}
+
+// Forget implements [queue.Keeper].
+func (s *Store) Forget(ctx context.Context, endpoint, secret string) error {
+	if err := s.ready(); err != nil {
+		return err
+	}
+	sum := sha256.Sum256([]byte(secret))
+	if _, err := s.pool.Exec(ctx, s.sql("delete from {s}.secret where endpoint = $1 and digest = $2"), endpoint, sum[:]); err != nil {
+		return unavailable(err)
+	}
+	return nil
+}

@@ -1,0 +1,262 @@
+package postgres
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// Store is a [queue.Store] in a PostgreSQL database that several nodes share.
+type Store struct {
+	options    Options
+	schema     string // quoted
+	class      int32  // of advisory locks
+	statements sync.Map
+	pool       *pgxpool.Pool
+
+	running context.Context // ends at Close
+	stop    context.CancelFunc
+	tasks   sync.WaitGroup
+	closing sync.Once
+
+	accepts chan *acceptance
+	marks   chan *marking
+	poke    chan struct{} // to renew the lease before its time
+	tell    chan struct{} // to notify the other nodes
+	look    chan struct{} // to read what they have left
+
+	limit, maxRetained, keeping atomic.Int64 // Settings
+	keys                        atomic.Int64 // -1: unknown
+	fresh                       budget
+	started                     atomic.Bool
+	copies                      atomic.Int64          // that a commit has when it returns; see countCopies
+	trouble                     atomic.Pointer[error] // of the last exchange with the database; nil: none
+
+	admitted map[int64]*tenure // rows of the inbox that are in memory; of the goroutine attends
+
+	beating sync.Mutex // one change of the ownership at a time
+	mu      sync.RWMutex
+	node    int32
+	alive   []peer
+	beaten  time.Time // begin of the last renewal
+	byName  map[queue.Destination]*destination
+	byID    map[int32]*destination
+	serves  map[queue.Destination]bool          // Claim was called for these
+	retains map[queue.Destination]time.Duration // of Retain
+}
+
+var (
+	_ queue.Store     = (*Store)(nil)
+	_ queue.Inspector = (*Store)(nil)
+	_ queue.Keeper    = (*Store)(nil)
+)
+
+// writers is how many batches of acceptances, and of marks, are on their way at once.
+const writers = 3
+
+// Open opens the store. A database that cannot be reached does not make it fail: the
+// store is unavailable until the database is there. A wrong password, missing rights or
+// tables of another format do.
+func Open(o Options) (*Store, error) {
+	o = o.withDefaults()
+	if len(o.Settings.Keys) > 0 {
+		return nil, errKeys
+	}
+	if o.Durability < 0 {
+		return nil, fmt.Errorf("opening the queue: durability is %d copies", o.Durability)
+	}
+	config, err := o.config()
+	if err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", err)
+	}
+	pool, err := pgxpool.NewWithConfig(context.Background(), config)
+	if err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", plain(err))
+	}
+	s := &Store{
+		options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema), pool: pool,
+		accepts: make(chan *acceptance, 1024), marks: make(chan *marking, 1024),
+		poke: make(chan struct{}, 1), tell: make(chan struct{}, 1), look: make(chan struct{}, 1),
+		byName: make(map[queue.Destination]*destination), byID: make(map[int32]*destination),
+		serves: make(map[queue.Destination]bool), retains: make(map[queue.Destination]time.Duration),
+		admitted: make(map[int64]*tenure),
+	}
+	s.running, s.stop = context.WithCancel(context.Background())
+	s.fresh.left.Store(freshSize)
+	s.keys.Store(-1)
+	s.setLimits(o.Settings)
+	err = s.start()
+	if err != nil && permanent(err) {
+		s.stop()
+		pool.Close()
+		return nil, fmt.Errorf("opening the queue: %w", plain(err))
+	}
+	s.note(err)
+	for range writers {
+		s.tasks.Go(func() { batches(s, s.accepts, s.writeAccepts) })
+		s.tasks.Go(func() { batches(s, s.marks, s.writeMarks) })
+	}
+	s.tasks.Go(s.beats)
+	s.tasks.Go(s.guard)
+	s.tasks.Go(s.attends)
+	s.tasks.Go(s.tells)
+	if !o.NoListen {
+		s.tasks.Go(s.listens)
+	}
+	s.tasks.Go(s.sweeps)
+	return s, nil
+}
+
+var errKeys = errors.New("the store postgres does not encrypt yet: remove encrypt, or use the store pebble")
+
+// start makes this a node of the cluster, with the destinations that fall to it.
+func (s *Store) start() error {
+	ctx, cancel := context.WithTimeout(s.running, 10*time.Second)
+	defer cancel()
+	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.register(ctx); err != nil {
+		return err
+	}
+	if err := s.beat(ctx); err != nil {
+		return err
+	}
+	if err := s.countCopies(ctx); err != nil {
+		return err
+	}
+	s.started.Store(true)
+	return s.countKeys(ctx)
+}
+
+// note keeps the outcome of an exchange with the database, for Stats.
+func (s *Store) note(err error) {
+	if err == nil {
+		s.trouble.Store(nil)
+		return
+	}
+	err = plain(err)
+	if s.trouble.Swap(&err) == nil && s.running.Err() == nil {
+		s.options.Logger.Warn("the database is not available", "error", err)
+	}
+}
+
+// safe returns an error if the database keeps fewer copies than it should.
+func (s *Store) safe() error {
+	if want := int64(s.options.Durability); s.copies.Load() < want {
+		return unavailable(fmt.Errorf("the database keeps %d copies of a commit, and durability asks for %d: see synchronous_standby_names", s.copies.Load(), want))
+	}
+	return nil
+}
+
+// ready returns an error unless the database can be used.
+func (s *Store) ready() error {
+	switch {
+	case s.running.Err() != nil:
+		return unavailable(errClosed)
+	case !s.started.Load():
+		if err := s.trouble.Load(); err != nil {
+			return unavailable(*err)
+		}
+		return unavailable(errAway)
+	}
+	return nil
+}
+
+// Close gives the destinations to the other nodes and ends the connections.
+func (s *Store) Close() error {
+	s.closing.Do(func() {
+		s.stop()
+		s.wakeAll()
+		s.tasks.Wait()
+		if s.started.Load() {
+			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+			defer cancel()
+			s.leave(ctx)
+		}
+		s.pool.Close()
+	})
+	return nil
+}
+
+// Abandon closes the store as a crash would: nothing is given back or told to others. It is for tests.
+func (s *Store) Abandon() {
+	s.closing.Do(func() {
+		s.stop()
+		s.wakeAll()
+		s.tasks.Wait()
+		s.pool.Close()
+	})
+}
+
+// Configure implements [queue.Store].
+func (s *Store) Configure(set queue.Settings) error {
+	s.setLimits(set)
+	if len(set.Keys) > 0 {
+		return unavailable(errKeys)
+	}
+	return nil
+}
+
+func (s *Store) setLimits(set queue.Settings) {
+	s.limit.Store(set.MaxBacklog)
+	s.maxRetained.Store(set.MaxRetained)
+	s.keeping.Store(int64(set.Retention))
+}
+
+// Wake makes waiting claims read the clock again. Call it after setting [Options].Now forward.
+func (s *Store) Wake() {
+	for _, d := range s.all() {
+		if t := d.tenure.Load(); t != nil {
+			t.Lock()
+			t.StirLocked()
+			t.Unlock()
+		}
+	}
+}
+
+func (s *Store) wakeAll() {
+	for _, d := range s.all() {
+		d.wake()
+	}
+}
+
+func (s *Store) now() int64 { return nanos(s.options.Now()) }
+
+func (s *Store) all() (list []*destination) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	for _, d := range s.byID {
+		list = append(list, d)
+	}
+	return list
+}
+
+func nanos(t time.Time) int64 {
+	if t.Unix() < 0 || t.Unix() > 9e9 {
+		return 0
+	}
+	return t.UnixNano()
+}
+
+func fromNanos(n int64) time.Time {
+	if n == 0 {
+		return time.Time{}
+	}
+	return time.Unix(0, n)
+}
+
+func pokeIt(c chan struct{}) {
+	select {
+	case c <- struct{}{}:
+	default:
+	}
+}

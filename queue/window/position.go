@@ -1,0 +1,66 @@
+package window
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/binary"
+	"math"
+
+	"github.com/hookwicket/hookwicket/queue"
+)
+
+// Position sorts the waiting deliveries of one destination.
+type Position struct {
+	Due int64 // nanoseconds since 1970, never negative
+	ID  queue.ID
+}
+
+// The ends of that order: no delivery lies before First or at Last.
+var (
+	First = Position{}
+	Last  = Position{Due: math.MaxInt64, ID: queue.ID(bytes.Repeat([]byte{0xff}, 16))}
+)
+
+// Before reports whether p comes before q.
+func (p Position) Before(q Position) bool { return p.Compare(q) < 0 }
+
+// Compare orders positions by the due time, then by the ID.
+func (p Position) Compare(q Position) int {
+	switch {
+	case p.Due < q.Due:
+		return -1
+	case p.Due > q.Due:
+		return 1
+	}
+	return bytes.Compare(p.ID[:], q.ID[:])
+}
+
+// Waiting is a waiting delivery: its place in the index of its destination.
+type Waiting struct {
+	Position
+	Order *OrderKey // nil: the delivery has no order key
+}
+
+// OrderKey stands for the order key of a delivery: a digest of the rule that made
+// the key, and one of the key.
+type OrderKey [8]byte
+
+// OrderRule is the part of an [OrderKey] that stands for the rule.
+type OrderRule [3]byte
+
+// Rule is the part that stands for the rule.
+func (o OrderKey) Rule() OrderRule { return OrderRule(o[:]) }
+
+// OrderKeyOf returns the digest of an order key that is used in keys. Two order keys with
+// one digest are treated as one, which only costs time.
+func OrderKeyOf(rule, key string) (o OrderKey) {
+	byRule, byKey := sha256.Sum256([]byte(rule)), sha256.Sum256([]byte(key))
+	n := copy(o[:], byRule[:len(OrderRule{})])
+	copy(o[n:], byKey[:])
+	return o
+}
+
+// receivedMilli is when a message was received, in milliseconds.
+func receivedMilli(id queue.ID) int64 { return int64(binary.BigEndian.Uint64(id[:8]) >> 16) }
+
+func before(a, b queue.ID) bool { return bytes.Compare(a[:], b[:]) < 0 }
