@@ -287,9 +287,8 @@ func (s *Store) tryExecute(ctx context.Context, t *tenure, q request) error {
 		t.abandonLocked(q.ID)
 	}
 	if err != nil {
-		if c != nil {
+		if c != nil { // what it is now, the tables say: it may not wait any more
 			t.ForgetLocked(c.Waiting)
-			t.InsertLocked(window.Entry{Waiting: c.Waiting})
 		}
 		return err
 	}

@@ -411,3 +411,37 @@ func (b *bench) operatesInLine() {
 	b.nothing("a")
 	b.waiting("a", 0)
 }
+
+// leavesLinesFree: operations on the head of a line at the same moment leave nothing behind
+// that would hold back what comes next.
+func (b *bench) leavesLinesFree() {
+	look := b.looker()
+	for i := range 60 {
+		b.advance(tick)
+		head := b.message("head")
+		_, err := b.store.Accept(b.Context(), head, queue.Identity{}, line("a", "one"))
+		b.ok(err)
+		b.ok(b.next("a", "head").Retry(b.clock.Now().Add(time.Hour), queue.Attempt{}))
+		e := b.walk(queue.Filter{States: []queue.State{queue.StateWaiting}}, 10, nil)[0]
+		var all sync.WaitGroup
+		for j := range 4 {
+			all.Go(func() {
+				for {
+					o := fourOperations[1+(i+j)%3]
+					err := o.do(b.Context(), look, e, nil)
+					switch {
+					case errors.Is(err, queue.ErrBusy):
+					case err == nil, errors.Is(err, queue.ErrNotFound), errors.Is(err, queue.ErrState):
+						return
+					default:
+						b.Error(o.name, err)
+						return
+					}
+				}
+			})
+		}
+		all.Wait()
+		b.acceptTo("next", line("a", "one"))
+		b.ok(b.next("a", "next").Done(queue.Attempt{}))
+	}
+}

@@ -101,6 +101,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Purges", (*bench).purges},
 		{"Is busy during an attempt", (*bench).busy},
 		{"Operates in a line", (*bench).operatesInLine},
+		{"Leaves lines free", (*bench).leavesLinesFree},
 		{"Operates beside workers", (*bench).crowd},
 		{"Checks the state again", (*bench).checksState},
 		{"Walks by receipt", (*bench).walks},
