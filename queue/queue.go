@@ -259,6 +259,7 @@ type Stats struct {
 	Keys         int64  // dedupe keys remembered, approximately; -1: unknown
 	Damaged      int64  // records set aside because they cannot be read
 	Destinations map[Destination]DestinationStats
+	Cluster      *Cluster // of a store that several nodes share
 }
 
 // DestinationStats counts the deliveries of one destination.
@@ -269,6 +270,8 @@ type DestinationStats struct {
 	Bytes       int64     // of waiting deliveries and dead letters
 	Paused      bool      // by a person
 	Oldest      time.Time // when the oldest waiting message was received; zero: none waits
+	Owner       string    // the node that delivers, of a store that several nodes share; empty: none at the moment
+	Elsewhere   bool      // this node does not deliver; its counts are those that the owner has published
 }
 
 // A Keeper is a [Store] that also keeps the secrets which providers send in handshakes.

@@ -299,12 +299,16 @@ func (s *Store) writeAccepts(batch []*acceptance) {
 	s.mu.RUnlock()
 	var verdicts []int16
 	var mine []int64
+	began := time.Now()
 	err := s.durably(func(ctx context.Context, q querier) error {
 		return q.QueryRow(ctx, s.sql("select * from {s}.accept_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)"),
 			s.class, node, now, keys, digests, refuse, at, span, ids, endpoints, events, types, size, records,
 			of, destinations, state, due, sizes, ord, endedAt).Scan(&verdicts, &mine)
 	})
 	s.note(err)
+	if err == nil {
+		s.committed(n, time.Since(began))
+	}
 	foreign := false
 	j := 0
 	for i, a := range batch {
@@ -320,6 +324,18 @@ func (s *Store) writeAccepts(batch []*acceptance) {
 	}
 	if foreign {
 		pokeIt(s.tell)
+	}
+}
+
+// committed notes how long a batch of acceptances took.
+func (s *Store) committed(events int, took time.Duration) {
+	if before := s.commit.Load(); before > 0 {
+		s.commit.Store((7*before + int64(took)) / 8)
+	} else {
+		s.commit.Store(int64(took))
+	}
+	if s.options.Committed != nil {
+		s.options.Committed(events, took)
 	}
 }
 

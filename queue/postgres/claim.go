@@ -166,6 +166,7 @@ func (c *claim) mark(what string, a queue.Attempt, to func(*row) int16) error {
 	defer t.Unlock()
 	switch {
 	case errors.Is(err, errVersion):
+		c.store.lostMarks.Add(1)
 		c.phase = lost
 		t.endedLocked(c)
 		t.ForgetLocked(c.Waiting)

@@ -68,7 +68,8 @@ type counts struct {
 	waiting, claimed, dead, bytes, retained int64
 	oldest                                  time.Time
 	paused                                  bool
-	owned                                   bool // by some node
+	owned                                   bool  // by some node
+	owner                                   int32 // the node in the tables, alive or not; 0: none
 }
 
 // counts returns the destination's: exact where this node owns it, else about a second old.

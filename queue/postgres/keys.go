@@ -117,10 +117,15 @@ func (s *Store) ForgetKey(ctx context.Context, key queue.Key) (bool, error) {
 	return tag.RowsAffected() > 0, nil
 }
 
-// countKeys counts the dedupe keys. It reads an index of all of them.
+// manyKeys is the number of dedupe keys from which the database's estimate of it is used.
+const manyKeys = 100_000
+
+// countKeys writes the number of dedupe keys for all nodes. Many are not counted one by one.
 func (s *Store) countKeys(ctx context.Context) error {
 	var n int64
-	err := s.pool.QueryRow(ctx, s.sql("select count(*) from {s}.key")).Scan(&n)
+	err := s.pool.QueryRow(ctx, s.sql(`with estimate as (select n_live_tup as n from pg_stat_user_tables where schemaname = $1 and relname = 'key')
+		update {s}.meta set keys = case when (select n from estimate) > $2 then (select n from estimate) else (select count(*) from {s}.key) end returning keys`),
+		s.options.Schema, manyKeys).Scan(&n)
 	if err == nil {
 		s.keys.Store(n)
 	}

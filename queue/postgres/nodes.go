@@ -16,16 +16,10 @@ import (
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
-// peer is a node that has renewed its lease.
-type peer struct {
-	id     int32
-	serves []int32 // destinations
-}
-
 // register makes this process a node. The database's clock counts the lease.
 func (s *Store) register(ctx context.Context) error {
 	var id int32
-	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name) values ($1) returning id"), s.options.Node).Scan(&id); err != nil {
+	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name) values ($1) returning id"), text(s.options.Node)).Scan(&id); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -52,6 +46,8 @@ func (s *Store) beats() {
 				err = s.countCopies(ctx)
 			}
 			cancel()
+			s.surveys() // also when commits fail: it says what they wait for
+			s.warn()
 		} else if err = s.start(); err == nil {
 			s.options.Logger.Info("the database is there")
 		}
@@ -151,6 +147,9 @@ func (s *Store) beat(ctx context.Context) error {
 			waiting: f.Waiting, claimed: f.Claimed, dead: f.Dead, bytes: f.Bytes, retained: f.Retained,
 			paused: f.Paused, owned: f.Owner != nil && s.lives(*f.Owner),
 		}
+		if f.Owner != nil {
+			c.owner = *f.Owner
+		}
 		if f.Oldest != nil {
 			c.oldest = *f.Oldest
 		}
@@ -190,7 +189,7 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 	}
 	s.mu.RUnlock()
-	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2 where id = $1"), node, serves)
+	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3 where id = $1"), node, serves, s.skew.Load())
 	if err != nil {
 		return err
 	}
@@ -200,24 +199,16 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 		return s.register(ctx)
 	}
-	rows, err := s.pool.Query(ctx, s.sql("select id, serves from {s}.node where seen > clock_timestamp() - $1 * interval '1 microsecond' order by id"), s.options.Lease.Microseconds())
-	if err != nil {
+	if err := s.publishConfiguration(ctx, node); err != nil {
 		return err
 	}
-	alive, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (p peer, err error) { return p, r.Scan(&p.id, &p.serves) })
-	if err != nil {
-		return err
-	}
-	s.mu.Lock()
-	s.alive = alive
-	s.mu.Unlock()
-	return nil
+	return s.readPeers(ctx)
 }
 
 func (s *Store) lives(node int32) bool {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	return slices.ContainsFunc(s.alive, func(p peer) bool { return p.id == node })
+	return slices.ContainsFunc(s.alive, func(p *peer) bool { return p.id == node })
 }
 
 // first reports whether this node does the work that one has to do for all.
@@ -250,15 +241,18 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 	node := s.node
 	s.mu.RUnlock()
 	t := &tenure{Window: window.New(s.now), destination: d, claims: make(map[queue.ID]*claim), passed: make(map[queue.ID]window.Entry)}
+	var silent *int32 // the owner before; nil: it has given the destination back, or there was none
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, d.id); err != nil {
 			return err
 		}
 		var paused bool
-		err := tx.QueryRow(ctx, s.sql(`update {s}.destination set owner = $1, epoch = epoch + 1
+		err := tx.QueryRow(ctx, s.sql(`with before as (select owner from {s}.destination where id = $2)
+			update {s}.destination set owner = $1, epoch = epoch + 1
 			where id = $2 and (owner is null or owner = $1 or
-				not exists (select from {s}.node n where n.id = owner and n.seen > clock_timestamp() - $3 * interval '1 microsecond')) returning epoch, paused`),
-			node, d.id, s.options.Lease.Microseconds()).Scan(&t.epoch, &paused)
+				not exists (select from {s}.node n where n.id = owner and n.seen > clock_timestamp() - $3 * interval '1 microsecond'))
+			returning epoch, paused, (select owner from before)`),
+			node, d.id, s.options.Lease.Microseconds()).Scan(&t.epoch, &paused, &silent)
 		if err != nil {
 			return err
 		}
@@ -279,6 +273,9 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 	if err != nil {
 		d.lose()
 		return err
+	}
+	if silent != nil && *silent != node {
+		s.takeOvers.Add(1)
 	}
 	d.wake()
 	return nil
@@ -447,7 +444,7 @@ func (s *Store) publish(ctx context.Context, d *destination, t *tenure) error {
 	d.mu.Lock()
 	known := d.others
 	d.mu.Unlock()
-	c.paused, c.owned = known.paused, known.owned
+	c.paused, c.owned, c.owner = known.paused, known.owned, known.owner
 	if c == known {
 		return nil
 	}

@@ -28,6 +28,10 @@ type Options struct {
 	// NoMigrate makes Open fail instead of creating the tables.
 	NoMigrate bool
 
+	// Committed is called for each batch of acceptances that the database has committed.
+	// Default: nobody is told.
+	Committed func(events int, took time.Duration)
+
 	Settings queue.Settings
 	Now      func() time.Time // default: time.Now
 	Logger   *slog.Logger     // default: none
@@ -61,3 +65,6 @@ func (o Options) withDefaults() Options {
 
 // beatEvery is the pause between two renewals of the lease.
 func (o *Options) beatEvery() time.Duration { return o.Lease / 4 }
+
+// surveyEvery is the pause between two looks at the statistics of the database.
+func (o *Options) surveyEvery() time.Duration { return 5 * o.Lease / 2 }

@@ -1,12 +1,21 @@
 -- Format 1. {s} is the schema. Times are nanoseconds since 1970 unless they are timestamptz.
 create schema if not exists {s};
-create table {s}.meta (one boolean primary key default true check (one), format int not null);
+create table {s}.meta (
+  one boolean primary key default true check (one),
+  format int not null,
+  keys bigint not null default 0      -- dedupe keys, counted about once a minute
+);
 insert into {s}.meta (format) values (1);
 create table {s}.node (
   id int generated always as identity primary key,
   name text not null,
+  begun timestamptz not null default clock_timestamp(),
   seen timestamptz not null default clock_timestamp(),
-  serves int[] not null default '{}'  -- destinations for which it has workers
+  serves int[] not null default '{}', -- destinations for which it has workers
+  skew bigint not null default 0,     -- its clock minus the database's
+  version text not null default '',
+  digest bytea not null default '',   -- of configuration; empty: not announced yet
+  configuration jsonb not null default '{}'
 );
 create table {s}.destination (
   id int generated always as identity primary key,

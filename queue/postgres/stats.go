@@ -14,7 +14,7 @@ import (
 func (s *Store) Stats() queue.Stats {
 	st := queue.Stats{
 		Limit: max(s.limit.Load(), 0), Available: true, Free: -1, Keys: s.keys.Load(),
-		Destinations: make(map[queue.Destination]queue.DestinationStats),
+		Destinations: make(map[queue.Destination]queue.DestinationStats), Cluster: s.cluster(),
 	}
 	if err := s.ready(); err != nil {
 		st.Available, st.Cause, st.Retained = false, err.Error(), -1
@@ -30,8 +30,10 @@ func (s *Store) Stats() queue.Stats {
 		c := d.counts()
 		st.Bytes += c.bytes
 		st.Retained += c.retained
+		owner, here := d.owner()
 		st.Destinations[d.name] = queue.DestinationStats{
 			Waiting: c.waiting, Claimed: c.claimed, DeadLetters: c.dead, Bytes: c.bytes, Paused: c.paused, Oldest: c.oldest,
+			Owner: s.nameOf(owner), Elsewhere: !here,
 		}
 	}
 	return st

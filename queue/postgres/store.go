@@ -40,12 +40,21 @@ type Store struct {
 	copies                      atomic.Int64          // that a commit has when it returns; see countCopies
 	trouble                     atomic.Pointer[error] // of the last exchange with the database; nil: none
 
+	announced            atomic.Pointer[announcement] // nil: nothing yet
+	surveyed             atomic.Pointer[survey]       // the last one; nil: none yet
+	skew, commit         atomic.Int64                 // nanoseconds; see queue.Cluster
+	takeOvers, lostMarks atomic.Int64
+	told                 *announcement // in the row of the node toldBy; of the goroutine that renews, as are the next two
+	toldBy               int32
+	warned               map[string]bool // the warnings that are in force, and in the log
+
 	admitted map[int64]*tenure // rows of the inbox that are in memory; of the goroutine attends
 
 	beating sync.Mutex // one change of the ownership at a time
 	mu      sync.RWMutex
 	node    int32
-	alive   []peer
+	peers   []*peer // all nodes in the tables; not changed once they are here
+	alive   []*peer
 	beaten  time.Time // begin of the last renewal
 	byName  map[queue.Destination]*destination
 	byID    map[int32]*destination
@@ -57,6 +66,7 @@ var (
 	_ queue.Store     = (*Store)(nil)
 	_ queue.Inspector = (*Store)(nil)
 	_ queue.Keeper    = (*Store)(nil)
+	_ queue.Clustered = (*Store)(nil)
 )
 
 // writers is how many batches of acceptances, and of marks, are on their way at once.
@@ -134,7 +144,8 @@ func (s *Store) start() error {
 		return err
 	}
 	s.started.Store(true)
-	return s.countKeys(ctx)
+	s.surveys()
+	return nil
 }
 
 // note keeps the outcome of an exchange with the database, for Stats.
