@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // errWrongKey: none of the keys is one that the folder was encrypted with.
@@ -17,13 +18,13 @@ var errWrongKey = errors.New("the folder is encrypted with another key: give tha
 // checkSeal sees to it that keys are not exchanged by mistake: a folder that is
 // encrypted takes a new key only beside one of those that it knows. Each first
 // key leaves a canary, which no other key opens.
-func (s *Store) checkSeal(db *engine.Database, ring record.Ring) error {
+func (s *Store) checkSeal(db *engine.Database, ring seal.Ring) error {
 	known, canaries := false, 0
 	err := each(db, record.KindCanary, func(k, v []byte) error {
-		opens, err := ring.OpensCanary(k, v)
+		name, err := record.SplitCanary(k)
 		if err == nil {
 			canaries++
-			known = known || opens
+			known = known || ring.OpensCanary(name, v)
 		}
 		return err
 	})
@@ -38,7 +39,8 @@ func (s *Store) checkSeal(db *engine.Database, ring record.Ring) error {
 	case canaries > 0 && !known:
 		return errWrongKey
 	}
-	key, v := ring.Canary()
+	name, v := ring.Canary()
+	key := record.CanaryKey(name)
 	_, closer, err := db.Get(key)
 	if err == nil {
 		return closer.Close()
@@ -62,14 +64,14 @@ func (s *Store) reseal(db *engine.Database) error {
 	}
 	batch := db.NewBatch()
 	err := each(db, record.KindSecret, func(k, v []byte) error {
-		if ring.SealsSecret(v) {
+		if record.SealsSecret(v, ring) {
 			return nil
 		}
-		l, err := s.seal.OpenSecret(k, v)
+		l, err := record.DecodeSecret(k, v, s.seal)
 		if err != nil {
 			return nil
 		}
-		return batch.Set(k, s.seal.Secret(nil, k, l.At, l.Secret), nil)
+		return batch.Set(k, record.AppendSecret(nil, k, l.At, l.Secret, s.seal), nil)
 	})
 	if err != nil || batch.Empty() {
 		return errors.Join(err, batch.Close())
@@ -80,7 +82,7 @@ func (s *Store) reseal(db *engine.Database) error {
 // setKeys exchanges the encryption keys if they differ. Events stay as they are and need
 // their key as long as they are kept. After an error the former keys stay in use.
 func (s *Store) setKeys(keys [][]byte) error {
-	ring, err := record.NewRing(keys)
+	ring, err := seal.NewRing(keys)
 	if err != nil {
 		return err
 	}
@@ -92,7 +94,7 @@ func (s *Store) setKeys(keys [][]byte) error {
 			<-s.secrets
 		}()
 	}()
-	if slices.EqualFunc(ring, s.seal.Ring(), record.Key.Equal) {
+	if slices.EqualFunc(ring, s.seal.Ring(), seal.Key.Equal) {
 		return nil
 	}
 	db, err := s.enter()

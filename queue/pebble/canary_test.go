@@ -13,14 +13,14 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/check"
-	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // testSealKey is an encryption key.
-func testSealKey(n byte) []byte { return bytes.Repeat([]byte{n}, record.KeySize) }
+func testSealKey(n byte) []byte { return bytes.Repeat([]byte{n}, seal.KeySize) }
 
 // testRecord is a message as it is stored.
-func testRecord(s *record.Seal, m *queue.Message) []byte {
+func testRecord(s *seal.Seal, m *queue.Message) []byte {
 	return s.Message(nil, m.ID, func(b []byte) []byte { return queue.AppendMessage(b, m) })
 }
 
@@ -64,7 +64,7 @@ func TestLearntSecretsMoveToTheNewKey(t *testing.T) {
 	}
 	s.Close()
 	s = open()
-	if got, err := s.Learnt(t.Context(), "one"); !errors.Is(err, record.ErrNoKey) {
+	if got, err := s.Learnt(t.Context(), "one"); !errors.Is(err, seal.ErrNoKey) {
 		t.Errorf("without the key: %q, %v", got, err)
 	}
 	s.Close()

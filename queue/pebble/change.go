@@ -12,6 +12,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -250,7 +251,7 @@ func (r *removal) others(d *destination, id queue.ID, sum *record.Summary) (bool
 			continue
 		}
 		st, found, err := r.store.delivery(r.db, id, other)
-		if isDamage(err) || errors.Is(err, record.ErrNoKey) {
+		if isDamage(err) || errors.Is(err, seal.ErrNoKey) {
 			err = nil // unreadable, but there: the message stays
 		}
 		if err != nil || !found || st.Stage != record.StageGone {

@@ -19,6 +19,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/check"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -49,10 +50,10 @@ func TestCheckFinds(t *testing.T) {
 			return db.Set(record.Entry{Part: record.KindDead, Destination: b, ID: ids[5]}.Key(&k), []byte{9}, nil)
 		}},
 		{check.StandsForNone, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Set(record.DeliveryKey(&k, queue.NewID(time.Now()), a), (&record.Delivery{Stage: record.StageDead}).Append(nil, record.Box{}), nil)
+			return db.Set(record.DeliveryKey(&k, queue.NewID(time.Now()), a), (&record.Delivery{Stage: record.StageDead}).Append(nil, seal.Box{}), nil)
 		}},
 		{check.AttemptOfNone, func(db *pebble.DB, ids []queue.ID) error {
-			return db.Set(record.AttemptKey(&k, ids[5], b, 1), record.AppendAttempt(nil, &queue.Attempt{}, record.Box{}), nil)
+			return db.Set(record.AttemptKey(&k, ids[5], b, 1), record.AppendAttempt(nil, &queue.Attempt{}, seal.Box{}), nil)
 		}},
 		{check.BadMessage, func(db *pebble.DB, ids []queue.ID) error {
 			return db.Set(record.MessageKey(&k, ids[2]), []byte("?"), nil)
@@ -64,7 +65,7 @@ func TestCheckFinds(t *testing.T) {
 			return db.Set(record.DeliveryKey(&k, ids[2], a), []byte{99}, nil)
 		}},
 		{check.BadSeal, func(db *pebble.DB, ids []queue.ID) error {
-			s, err := record.NewSeal([][]byte{testSealKey(1)})
+			s, err := seal.New([][]byte{testSealKey(1)})
 			return errors.Join(err, db.Set(record.MessageKey(&k, ids[2]), testRecord(s, &queue.Message{ID: ids[2]}), nil))
 		}},
 		{check.BadName, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(record.NameKey(&k, b), nil) }},

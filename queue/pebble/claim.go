@@ -11,6 +11,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -139,7 +140,7 @@ func (s *Store) fill(db *engine.Database, c *claim, x *fresh) (*claim, error) {
 			Last: c.stored.Brief(), Redelivered: record.Time(c.stored.Redelivered),
 		}
 		return c, nil
-	case errors.Is(err, record.ErrNoKey):
+	case errors.Is(err, seal.ErrNoKey):
 		s.noKey(err)
 		err = c.postpone()
 	case isDamage(err), errors.Is(err, pebble.ErrNotFound):

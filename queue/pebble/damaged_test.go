@@ -21,6 +21,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -383,7 +384,7 @@ func TestLostKey(t *testing.T) {
 	if err != nil || len(page.Entries) != 3 || page.Entries[0].Attempts != 0 {
 		t.Errorf("%+v, %v", page, err)
 	}
-	if seen, err := s.Look(t.Context(), page.Entries[0].ID); err != nil || !errors.Is(seen.Err, record.ErrNoKey) || seen.EventID == "" {
+	if seen, err := s.Look(t.Context(), page.Entries[0].ID); err != nil || !errors.Is(seen.Err, seal.ErrNoKey) || seen.EventID == "" {
 		t.Errorf("%+v, %v", seen, err)
 	}
 	if n := strings.Count(log.String(), "events wait that cannot be read"); n != 1 {

@@ -117,7 +117,7 @@
 //
 //   - engine owns the folder and its database: opening, repair, closing, commits, a full
 //     disk. It does not interpret records.
-//   - record is the format: keys, values and sealing. Its doc.go has the table of the
+//   - record is the format: keys and values. Its doc.go has the table of the
 //     keys, with an example of each.
 //   - folder reads the files of a Pebble folder, sound or damaged.
 //   - check reads the folder of a stopped store: it reports faults and salvages records.

@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // largeMessage is from how many bytes of body on a message is written straight
@@ -19,7 +20,7 @@ type encoded struct {
 	id    queue.ID
 	plain []byte // all of it, or without the body where that is large
 	body  []byte
-	seal  *record.Seal // as it was when the size was told
+	seal  *seal.Seal // as it was when the size was told
 }
 
 func (s *Store) encode(m *queue.Message) encoded {

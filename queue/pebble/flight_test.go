@@ -13,7 +13,7 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 
 	"github.com/hookwicket/hookwicket/queue"
-	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 func destinations(n int) (names []string) {
@@ -228,14 +228,14 @@ func BenchmarkAcceptLarge(b *testing.B) {
 // TestLargeIsCopiedOnce: a large message goes into its batch by one copy, also
 // where it is encrypted on the way.
 func TestLargeIsCopiedOnce(t *testing.T) {
-	for name, keys := range map[string][][]byte{"plain": nil, "sealed": {bytes.Repeat([]byte{1}, record.KeySize)}} {
+	for name, keys := range map[string][][]byte{"plain": nil, "sealed": {bytes.Repeat([]byte{1}, seal.KeySize)}} {
 		t.Run(name, func(t *testing.T) {
 			s, err := Open(small(vfs.NewMem()))
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
-			if s.seal, err = record.NewSeal(keys); err != nil {
+			if s.seal, err = seal.New(keys); err != nil {
 				t.Fatal(err)
 			}
 			m := big(25 << 20)
@@ -260,7 +260,7 @@ func TestLargeIsCopiedOnce(t *testing.T) {
 			}
 			r := batch.Reader()
 			_, _, stored, ok, err := r.Next()
-			if !ok || err != nil || len(stored) != e.size() || record.IsSealed(stored) != (keys != nil) {
+			if !ok || err != nil || len(stored) != e.size() || seal.IsSealed(stored) != (keys != nil) {
 				t.Fatalf("a record of %d bytes, want %d; %v", len(stored), e.size(), err)
 			}
 			got, err := s.seal.OpenMessage(m.ID, stored)

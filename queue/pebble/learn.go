@@ -33,7 +33,7 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 			at = known[n-1].At + 1 // whatever the clock does, they stay in order
 		}
 		key := record.SecretKey(endpoint, secret)
-		return batch.Set(key, s.seal.Secret(nil, key, at, secret), nil)
+		return batch.Set(key, record.AppendSecret(nil, key, at, secret, s.seal), nil)
 	})
 }
 
@@ -106,7 +106,7 @@ func (s *Store) secretsOf(db *engine.Database, endpoint string) (all []record.Se
 	}
 	for ok := iter.First(); ok && err == nil; ok = iter.Next() {
 		var l record.Secret
-		switch l, err = s.seal.OpenSecret(iter.Key(), iter.Value()); {
+		switch l, err = record.DecodeSecret(iter.Key(), iter.Value(), s.seal); {
 		case errors.Is(err, record.ErrDamaged):
 			// The others still verify.
 			s.options.Logger.Error("a learnt secret is damaged", "endpoint", endpoint)

@@ -10,6 +10,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // mendPiece is how many deliveries are put back in one commit.
@@ -102,7 +103,7 @@ func (s *Store) lost(db *engine.Database, id queue.ID, digest record.Digest) (bo
 	if isDamage(err) {
 		return false, st, nil // it may have ended
 	}
-	if err != nil && !errors.Is(err, record.ErrNoKey) || st.Stage != record.StageWaiting {
+	if err != nil && !errors.Is(err, seal.ErrNoKey) || st.Stage != record.StageWaiting {
 		return false, st, err
 	}
 	if !found {

@@ -10,6 +10,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -172,7 +173,7 @@ func (o *operation) hold() error {
 
 // unreadable wraps an error that may pass in ErrUnavailable, and leaves damage alone.
 func unreadable(err error) error {
-	if isDamage(err) || errors.Is(err, record.ErrNoKey) {
+	if isDamage(err) || errors.Is(err, seal.ErrNoKey) {
 		return err
 	}
 	return unavailable(err)

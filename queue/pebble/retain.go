@@ -13,6 +13,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -374,7 +375,7 @@ func (r *retiring) build(db *engine.Database, batch *pebble.Batch, why record.Re
 		}
 		built[e] = true
 		st, found, err := s.delivery(db, x.id, x.destination.id)
-		if isDamage(err) || errors.Is(err, record.ErrNoKey) {
+		if isDamage(err) || errors.Is(err, seal.ErrNoKey) {
 			err = nil // only the attempt at its end is unreadable; the rest is in st
 		}
 		if err != nil {

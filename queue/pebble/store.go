@@ -9,6 +9,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // Store is a [queue.Store] in a folder. Its engine opens databases on the folder, one
@@ -24,7 +25,7 @@ type Store struct {
 	options Options
 	engine  *engine.Engine
 	flights flights
-	seal    *record.Seal
+	seal    *seal.Seal
 	keyless atomic.Bool // a missing key was reported
 	locks   stripes
 	parts   stripes      // by message ID; see lockMessage
@@ -69,7 +70,7 @@ func Open(o Options) (*Store, error) {
 	s.flights.fresh.left.Store(o.freshSize)
 	s.setLimits(o.Settings)
 	var err error
-	if s.seal, err = record.NewSeal(o.Settings.Keys); err != nil {
+	if s.seal, err = seal.New(o.Settings.Keys); err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
 	s.engine = engine.New(o.engine(), engine.Hooks{

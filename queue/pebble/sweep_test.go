@@ -13,6 +13,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/check"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -243,7 +244,7 @@ func TestNothingIsLeft(t *testing.T) {
 }
 
 func FuzzDecodeStanding(f *testing.F) {
-	box := (*record.Seal)(nil).For(queue.ID{1})
+	box := (*seal.Seal)(nil).For(queue.ID{1})
 	a := &queue.Attempt{Number: 7, At: time.Unix(1, 2), Duration: time.Second, Failure: queue.Status, Status: 503, Error: "refused"}
 	full := record.Delivery{Stage: record.StageDead, Size: 1500, Due: 1, Ended: 2, Redelivered: 3, Attempts: 7, Written: 9, Last: a, Order: &window.OrderKey{1}}
 	f.Add(full.Append(nil, box))

@@ -21,6 +21,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // Report is the result of [Run].
@@ -149,8 +150,8 @@ func Run(o Options) (report Report, err error) {
 }
 
 // begin checks the keys and takes the folder's lock.
-func (o Options) begin(files vfs.FS) (*record.Seal, io.Closer, error) {
-	seal, err := record.NewSeal(o.Keys)
+func (o Options) begin(files vfs.FS) (*seal.Seal, io.Closer, error) {
+	seal, err := seal.New(o.Keys)
 	if err != nil {
 		return nil, nil, err
 	}

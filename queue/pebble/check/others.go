@@ -7,6 +7,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 func (c *checker) attempts() error {
@@ -16,7 +17,7 @@ func (c *checker) attempts() error {
 		}
 		id := queue.ID(k[1:17])
 		c.report.Attempts++
-		if _, err := record.DecodeAttempt(bytes.Clone(v), c.seal.For(id)); err != nil && !errors.Is(err, record.ErrNoKey) {
+		if _, err := record.DecodeAttempt(bytes.Clone(v), c.seal.For(id)); err != nil && !errors.Is(err, seal.ErrNoKey) {
 			c.problem(badAttempt, id.String())
 		}
 		var b record.KeyBuffer
@@ -68,8 +69,8 @@ func (c *checker) secrets() error {
 			return record.ErrDamaged
 		}
 		c.report.Secrets++
-		switch _, err := c.seal.OpenSecret(k, v); {
-		case errors.Is(err, record.ErrNoKey):
+		switch _, err := record.DecodeSecret(k, v, c.seal); {
+		case errors.Is(err, seal.ErrNoKey):
 			c.report.needsKey = true
 			c.problem(sealedSecret, hex.EncodeToString(k[1:]))
 		case err != nil:

@@ -12,13 +12,14 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // checker goes through a folder kind by kind and looks for the counterpart of
 // each record. It keeps nothing per message in memory.
 type checker struct {
 	report       *Report
-	seal         *record.Seal
+	seal         *seal.Seal
 	db           *reader
 	progress     func(done, total int64)
 	done, total  int64
@@ -250,12 +251,12 @@ func (c *checker) messages() error {
 		id := queue.ID(k[1:])
 		c.report.Messages++
 		c.report.Bytes += int64(len(v))
-		if record.IsSealed(v) {
+		if seal.IsSealed(v) {
 			c.report.Sealed++
 		}
 		m, err := c.seal.OpenMessage(id, bytes.Clone(v))
 		switch {
-		case errors.Is(err, record.ErrNoKey):
+		case errors.Is(err, seal.ErrNoKey):
 			c.report.needsKey = true
 			c.problem(BadSeal, id.String())
 			return nil
@@ -325,7 +326,7 @@ func (c *checker) delivery(id queue.ID, lane record.Digest) (*record.Delivery, e
 		return &record.Delivery{Due: record.ReceiptDue(id)}, err
 	}
 	st, err := record.DecodeDelivery(v, c.seal.For(id))
-	if err != nil && !errors.Is(err, record.ErrNoKey) {
+	if err != nil && !errors.Is(err, seal.ErrNoKey) {
 		return nil, nil // counted with the others of its kind
 	}
 	return &st, nil
@@ -390,7 +391,7 @@ func (c *checker) deliveries() error {
 		id := queue.ID(k[1:17])
 		of := id.String() + " " + c.destination(record.Digest(k[17:])).Name
 		st, err := record.DecodeDelivery(bytes.Clone(v), c.seal.For(id))
-		if err != nil && !errors.Is(err, record.ErrNoKey) {
+		if err != nil && !errors.Is(err, seal.ErrNoKey) {
 			c.problem(BadStanding, of)
 		} else {
 			of += " " + string(st.Stage.State())

@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -213,7 +214,7 @@ func (r *reindexer) delivery(id queue.ID, lane record.Digest) (st record.Deliver
 	}
 	if v != nil {
 		st, err = record.DecodeDelivery(v, r.seal.For(id))
-		if err == nil || errors.Is(err, record.ErrNoKey) {
+		if err == nil || errors.Is(err, seal.ErrNoKey) {
 			return st, true, nil
 		}
 		if err := r.remove(key); err != nil {

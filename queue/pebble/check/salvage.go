@@ -11,6 +11,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // Salvaged is the report of [Salvage].
@@ -85,7 +86,7 @@ func Salvage(o Options, to string) (report Salvaged, err error) {
 type salvager struct {
 	report   *Salvaged
 	folder   *folder.Folder
-	seal     *record.Seal
+	seal     *seal.Seal
 	progress func(done, total int64)
 	tables   []*folder.TableReader
 	heap     tableHeap

@@ -1,5 +1,5 @@
-// Package record is the format of a store's records: their keys, their values and the
-// encryption of values. It has no state besides the keys of a [Seal], and reads nothing.
+// Package record is the format of a store's records: their keys and their values. Package
+// [github.com/hookwicket/hookwicket/queue/seal] encrypts values. It has no state, and reads nothing.
 //
 // Start with the kinds in keys.go. A key is built by the function of its kind, such as
 // [DedupeKey], and taken apart by another, such as [SplitDedupe]. A value is appended

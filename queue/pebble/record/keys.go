@@ -4,11 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
-	"errors"
 	"math"
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // The kinds of records. The kind is the first byte of a key, so each kind is one range
@@ -136,7 +136,8 @@ func DedupeKey(b *KeyBuffer, end int64, key queue.Key) []byte {
 	return append(BucketKey(b, end), key[:]...)
 }
 
-var ErrDamaged = errors.New("damaged index record")
+// ErrDamaged: a record is not what its key promises. What does not open is one of these.
+var ErrDamaged = seal.ErrDamaged
 
 // SplitDedupe takes the key of a dedupe key apart: the end of its bucket, and the key.
 func SplitDedupe(k []byte) (end int64, key queue.Key, err error) {
@@ -168,7 +169,16 @@ func FirstID(t time.Time) queue.ID {
 // DamagedKey is where a record with a key is set aside.
 func DamagedKey(key []byte) []byte { return append([]byte{KindDamaged}, key...) }
 
-func canaryKey(name keyName) []byte { return append([]byte{KindCanary}, name[:]...) }
+// CanaryKey is the key of an encryption key's canary.
+func CanaryKey(name seal.KeyName) []byte { return append([]byte{KindCanary}, name[:]...) }
+
+// SplitCanary takes the key of a canary apart.
+func SplitCanary(k []byte) (name seal.KeyName, err error) {
+	if len(k) != 1+len(name) {
+		return name, ErrDamaged
+	}
+	return seal.KeyName(k[1:]), nil
+}
 
 // Nameless names a destination whose name is lost. Cannot happen, as a name is written
 // with the first delivery; should it, the deliveries are kept under a name that

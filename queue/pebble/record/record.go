@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -95,11 +96,11 @@ func (s *Delivery) Brief() *queue.Attempt {
 }
 
 // AppendLast appends the last attempt; nothing if there is none.
-func (s *Delivery) AppendLast(b []byte, seal Box) []byte {
+func (s *Delivery) AppendLast(b []byte, box seal.Box) []byte {
 	if s.Last == nil {
 		return append(b, s.Closed...)
 	}
-	return AppendAttempt(b, s.Last, seal)
+	return AppendAttempt(b, s.Last, box)
 }
 
 // Waiting returns the position in the index of a waiting delivery.
@@ -107,7 +108,7 @@ func (s *Delivery) Waiting(id queue.ID) window.Waiting {
 	return window.Waiting{Position: window.Position{Due: s.Due, ID: id}, Order: s.Order}
 }
 
-func (s *Delivery) Append(b []byte, seal Box) []byte {
+func (s *Delivery) Append(b []byte, box seal.Box) []byte {
 	b = append(b, byte(s.Stage))
 	for _, n := range [...]int64{s.Size, s.Due, s.Ended, s.Redelivered, int64(s.Attempts), int64(s.Written)} {
 		b = binary.AppendUvarint(b, uint64(n))
@@ -117,10 +118,10 @@ func (s *Delivery) Append(b []byte, seal Box) []byte {
 	} else {
 		b = append(append(b, 1), s.Order[:]...)
 	}
-	return s.AppendLast(b, seal)
+	return s.AppendLast(b, box)
 }
 
-func DecodeDelivery(b []byte, seal Box) (s Delivery, err error) {
+func DecodeDelivery(b []byte, box seal.Box) (s Delivery, err error) {
 	r := fields{rest: b}
 	s.Stage = Stage(r.byte())
 	s.Size, s.Due, s.Ended, s.Redelivered = r.number(), r.number(), r.number(), r.number()
@@ -137,7 +138,7 @@ func DecodeDelivery(b []byte, seal Box) (s Delivery, err error) {
 		return s, ErrDamaged
 	}
 	if len(r.rest) > 0 {
-		if s.Last, err = DecodeAttempt(r.rest, seal); errors.Is(err, ErrNoKey) {
+		if s.Last, err = DecodeAttempt(r.rest, box); errors.Is(err, seal.ErrNoKey) {
 			s.Closed = string(r.rest)
 		}
 	}
@@ -179,7 +180,7 @@ func DecodeGone(id queue.ID, b []byte) (*queue.GoneError, error) {
 
 // AppendAttempt appends an attempt, which ends the value. Its texts can quote the
 // upstream's answer, so they are sealed like messages.
-func AppendAttempt(b []byte, a *queue.Attempt, seal Box) []byte {
+func AppendAttempt(b []byte, a *queue.Attempt, box seal.Box) []byte {
 	for _, n := range [...]int64{int64(a.Number), Nanos(a.At), max(0, int64(a.Duration)), int64(a.Status)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
@@ -187,17 +188,17 @@ func AppendAttempt(b []byte, a *queue.Attempt, seal Box) []byte {
 	var t [128]byte
 	texts := appendText(t[:0], a.Error, queue.MaxError)
 	texts = appendText(texts, a.Excerpt, queue.MaxExcerpt)
-	return seal.close(b, texts)
+	return box.Close(b, texts)
 }
 
-func DecodeAttempt(b []byte, seal Box) (*queue.Attempt, error) {
+func DecodeAttempt(b []byte, box seal.Box) (*queue.Attempt, error) {
 	r := fields{rest: b}
 	a := &queue.Attempt{Number: int(r.number()), At: Time(r.number()), Duration: time.Duration(r.number()), Status: int(r.number())}
 	a.Failure = queue.Failure(r.text())
 	if err := r.err(); err != nil {
 		return nil, err
 	}
-	texts, err := seal.open(r.rest)
+	texts, err := box.Open(r.rest)
 	if err != nil {
 		return nil, err
 	}

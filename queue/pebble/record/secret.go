@@ -3,6 +3,8 @@ package record
 import (
 	"crypto/sha256"
 	"encoding/binary"
+
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // SecretPrefix begins the keys of an endpoint's secrets.
@@ -27,21 +29,22 @@ type Secret struct {
 // secretSealed is set in the time of a sealed secret, which has no such bit itself.
 const secretSealed = 1 << 63
 
-// Secret appends the value of a secret: when it was learnt, and the secret.
-func (s *Seal) Secret(b, key []byte, at uint64, secret string) []byte {
-	kept := s.close(nil, append([]byte{sealsSecret}, key...), func(b []byte) []byte { return append(b, secret...) })
+// AppendSecret appends the value of a secret: when it was learnt, and the secret.
+func AppendSecret(b, key []byte, at uint64, secret string, s *seal.Seal) []byte {
+	kept := s.Secret(nil, key, secret)
 	if len(kept) != len(secret) {
 		at |= secretSealed
 	}
 	return append(binary.BigEndian.AppendUint64(b, at), kept...)
 }
 
-// SealsSecret reports whether a secret's value is sealed with the first key.
-func (r Ring) SealsSecret(v []byte) bool {
-	return len(v) >= 8+sealHead && v[0]&0x80 != 0 && IsSealed(v[8:]) && keyName(v[8+len(sealMark):][:len(keyName{})]) == r[0].name
+// SealsSecret reports whether a secret's value is sealed with the first key of the ring.
+func SealsSecret(v []byte, r seal.Ring) bool {
+	return len(v) >= 8 && v[0]&0x80 != 0 && r.Seals(v[8:])
 }
 
-func (s *Seal) OpenSecret(key, v []byte) (l Secret, err error) {
+// DecodeSecret reads the value of a secret.
+func DecodeSecret(key, v []byte, s *seal.Seal) (l Secret, err error) {
 	if len(v) < 8 {
 		return l, ErrDamaged
 	}
@@ -51,10 +54,6 @@ func (s *Seal) OpenSecret(key, v []byte) (l Secret, err error) {
 		return l, nil
 	}
 	l.At &^= secretSealed
-	if !IsSealed(v) {
-		return l, ErrDamaged
-	}
-	plain, err := s.open(v, append([]byte{sealsSecret}, key...))
-	l.Secret = string(plain)
+	l.Secret, err = s.OpenSecret(key, v)
 	return l, err
 }

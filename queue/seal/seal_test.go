@@ -1,4 +1,4 @@
-package record
+package seal
 
 import (
 	"bytes"
@@ -24,7 +24,7 @@ func testSeal(t *testing.T, keys ...byte) *Seal {
 	for _, n := range keys {
 		all = append(all, keyOf(n))
 	}
-	s, err := NewSeal(all)
+	s, err := New(all)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -108,32 +108,6 @@ func TestSealedMessage(t *testing.T) {
 		}
 		if err != nil && strings.Contains(err.Error(), hex.EncodeToString(keyOf(1)[:4])) {
 			t.Errorf("%s: the error tells of the key: %v", c.name, err)
-		}
-	}
-}
-
-// TestSealedAttempt: texts of every length are told from sealed ones, those
-// whose length begins like the mark among them.
-func TestSealedAttempt(t *testing.T) {
-	id := queue.NewID(time.Now())
-	for _, seal := range []*Seal{nil, testSeal(t, 1)} {
-		for n := range queue.MaxError + 1 {
-			a := &queue.Attempt{Number: 3, At: time.Unix(1, 0), Failure: queue.Status, Status: 500,
-				Error: strings.Repeat("\xff", n), Excerpt: strings.Repeat("\xff", queue.MaxExcerpt-n)}
-			b := AppendAttempt(nil, a, seal.For(id))
-			for _, opener := range []Box{testSeal(t, 1).For(id), testSeal(t, 2, 1).For(id)} {
-				got, err := DecodeAttempt(b, opener)
-				if err != nil || *got != *a {
-					t.Fatalf("length %d: %v, %v", n, got, err)
-				}
-			}
-			_, err := DecodeAttempt(b, testSeal(t, 2).For(id))
-			if sealed := len(seal.Ring()) > 0; sealed != errors.Is(err, ErrNoKey) {
-				t.Fatalf("length %d: with another key %v", n, err)
-			}
-			if _, err := DecodeAttempt(b, testSeal(t, 1).For(queue.NewID(time.Now()))); len(seal.Ring()) > 0 && !errors.Is(err, ErrDamaged) {
-				t.Fatalf("length %d: for another message %v", n, err)
-			}
 		}
 	}
 }

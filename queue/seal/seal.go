@@ -1,4 +1,9 @@
-package record
+// Package seal encrypts records of a store and binds each of them to its place.
+//
+// Start with [Seal], which [New] makes of keys. A store seals a message with
+// [Seal.Message], other records of a message with the [Box] of [Seal.For], and learnt
+// secrets with [Seal.Secret].
+package seal
 
 import (
 	"crypto/aes"
@@ -18,7 +23,7 @@ import (
 // nil one leave them plain, but recognise sealed values.
 //
 // Sealed are the messages (headers, body, URI and all that is known of them), the
-// texts of attempts and the learnt secrets. Not sealed are the fields by which the
+// texts of attempts and the learnt secrets. Not sealed are the fields by which a
 // store finds them: names of endpoints, event IDs and types, sizes, times, digests.
 //
 // The cipher is XAES-256-GCM (c2sp.org/XAES-256-GCM): AES-256-GCM under a key
@@ -39,7 +44,7 @@ const (
 	sealMark  = "\xff\xff"
 	sealNonce = 24
 	sealTag   = 16
-	sealHead  = len(sealMark) + len(keyName{}) + sealNonce
+	sealHead  = len(sealMark) + len(KeyName{}) + sealNonce
 	KeySize   = 32
 )
 
@@ -52,22 +57,27 @@ const (
 	sealsCanary  = 'c'
 )
 
-// ErrNoKey: the key of a record is missing. The record is probably not damaged.
-var ErrNoKey = errors.New("it is encrypted with a key that is not given")
+// The errors of opening a value.
+var (
+	// ErrNoKey: the key of a record is missing. The record is probably not damaged.
+	ErrNoKey = errors.New("it is encrypted with a key that is not given")
+	// ErrDamaged: the record is not what was sealed, or not in its place.
+	ErrDamaged = errors.New("damaged record")
+)
 
-// keyName names the key that sealed a value, so that a missing key is not taken for
+// KeyName names the key that sealed a value, so that a missing key is not taken for
 // damage. It gives nothing of the key away.
-type keyName [4]byte
+type KeyName [4]byte
 
 // Key is one key, ready for use.
 type Key struct {
-	name  keyName
+	name  KeyName
 	block cipher.Block
 	sub   [aes.BlockSize]byte // K1 of CMAC
 }
 
-// NewSeal makes a seal that seals with the first key and opens with all.
-func NewSeal(keys [][]byte) (*Seal, error) {
+// New makes a seal that seals with the first key and opens with all.
+func New(keys [][]byte) (*Seal, error) {
 	ring, err := NewRing(keys)
 	s := new(Seal)
 	s.Set(ring)
@@ -109,6 +119,9 @@ func (s *Seal) Ring() Ring {
 	}
 	return nil
 }
+
+// Name returns the key's short name.
+func (k Key) Name() KeyName { return k.name }
 
 // Equal compares two keys by the block that each encrypts.
 func (k Key) Equal(other Key) bool { return k.name == other.name && k.sub == other.sub }
@@ -183,7 +196,7 @@ func (s *Seal) open(sealed, bound []byte) ([]byte, error) {
 		return nil, ErrDamaged
 	}
 	ring := s.Ring()
-	name := keyName(sealed[len(sealMark):])
+	name := KeyName(sealed[len(sealMark):])
 	known := false
 	for i := range ring {
 		if ring[i].name != name {
@@ -204,6 +217,7 @@ func (s *Seal) open(sealed, bound []byte) ([]byte, error) {
 	return nil, ErrNoKey
 }
 
+// IsSealed reports whether a value is sealed.
 func IsSealed(b []byte) bool {
 	return len(b) >= len(sealMark) && string(b[:len(sealMark)]) == sealMark
 }
@@ -234,13 +248,14 @@ func (s *Seal) OpenMessage(id queue.ID, b []byte) (*queue.Message, error) {
 // For returns the box of a message's texts.
 func (s *Seal) For(id queue.ID) Box { return Box{s, id} }
 
-// Box seals the texts that belong to one message.
+// Box seals what belongs to one message besides its record: the texts of its attempts.
 type Box struct {
 	seal *Seal
 	id   queue.ID
 }
 
-func (x Box) close(dst, plain []byte) []byte {
+// Close appends a value as it is stored. plain does not leave the caller's stack.
+func (x Box) Close(dst, plain []byte) []byte {
 	if len(x.seal.Ring()) == 0 {
 		return append(dst, plain...)
 	}
@@ -251,36 +266,57 @@ func (x Box) sealed(dst, plain []byte) []byte {
 	return x.seal.close(dst, bound(sealsTexts, x.id), func(b []byte) []byte { return append(b, plain...) })
 }
 
-func (x Box) open(sealed []byte) ([]byte, error) {
-	if !IsSealed(sealed) {
-		return sealed, nil
+// Open reads a stored value. The result may use it, and it is not changed. The error wraps
+// ErrDamaged or ErrNoKey.
+func (x Box) Open(stored []byte) ([]byte, error) {
+	if !IsSealed(stored) {
+		return stored, nil
 	}
-	return x.seal.open(sealed, bound(sealsTexts, x.id))
+	return x.seal.open(stored, bound(sealsTexts, x.id))
+}
+
+// Secret appends a learnt secret as it is stored. It opens only under the same place, which
+// names it in the store.
+func (s *Seal) Secret(dst, place []byte, secret string) []byte {
+	return s.close(dst, append([]byte{sealsSecret}, place...), func(b []byte) []byte { return append(b, secret...) })
+}
+
+// OpenSecret reads a sealed secret. A plain one may look like a sealed one, as senders choose
+// it: the store has to keep which it is.
+func (s *Seal) OpenSecret(place, sealed []byte) (string, error) {
+	if !IsSealed(sealed) {
+		return "", ErrDamaged
+	}
+	plain, err := s.open(sealed, append([]byte{sealsSecret}, place...))
+	return string(plain), err
+}
+
+// Seals reports whether a sealed value has the first key of the ring.
+func (r Ring) Seals(sealed []byte) bool {
+	return len(r) > 0 && len(sealed) >= sealHead && IsSealed(sealed) && KeyName(sealed[len(sealMark):]) == r[0].name
 }
 
 // canaryText is the plain text of every canary.
 const canaryText = "hookwicket"
 
-// Canary returns a record that only the first key of the ring opens.
-func (r Ring) Canary() (key, value []byte) {
+// Canary returns a value that only the first key of the ring opens, and the key's name. A
+// store keeps it under that name to recognise its keys.
+func (r Ring) Canary() (name KeyName, value []byte) {
 	var only Seal
 	only.Set(r[:1])
 	value = only.close(nil, bound(sealsCanary, queue.ID{}), func(b []byte) []byte { return append(b, canaryText...) })
-	return canaryKey(r[0].name), value
+	return r[0].name, value
 }
 
 // OpensCanary reports whether the canary is one of a key in the ring.
-func (r Ring) OpensCanary(k, v []byte) (bool, error) {
-	if len(k) != 1+len(keyName{}) {
-		return false, ErrDamaged
-	}
+func (r Ring) OpensCanary(name KeyName, value []byte) bool {
 	for i := range r {
 		var only Seal
 		only.Set(r[i : i+1])
-		plain, err := only.open(v, bound(sealsCanary, queue.ID{}))
-		if err == nil && IsSealed(v) && string(plain) == canaryText && keyName(k[1:]) == r[i].name {
-			return true, nil
+		plain, err := only.open(value, bound(sealsCanary, queue.ID{}))
+		if err == nil && IsSealed(value) && string(plain) == canaryText && name == r[i].name {
+			return true
 		}
 	}
-	return false, nil
+	return false
 }
