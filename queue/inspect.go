@@ -126,7 +126,7 @@ type DeliveryState struct {
 	Attempts    int  // counted ones
 	Last        *Attempt
 	Next        time.Time // when a waiting one is due
-	Behind      ID        // the waiting delivery of the same order key that goes first; zero: none. Only Look sets it
+	Behind      ID        // the waiting delivery of the same order key that goes first; zero: none. Walk does not say it
 	Ended       time.Time // when it was delivered, cancelled or given up
 	Redelivered time.Time // by a person; zero: never
 	Err         error     // the record is damaged

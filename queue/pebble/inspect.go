@@ -120,11 +120,14 @@ func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page,
 				return i, nil
 			}
 			l.effort--
-			d, _, gone, err := l.delivery(id, digest)
+			d, st, gone, err := l.delivery(id, digest)
 			if err != nil {
 				return 0, unavailable(err)
 			}
 			if !gone && l.selects(&d) {
+				if d.Behind, err = l.inLine(id, digest, &st); err != nil {
+					return 0, err
+				}
 				page.Entries = append(page.Entries, queue.Entry{Summary: describe(id, sum), DeliveryState: d})
 				l.room--
 			}
@@ -137,7 +140,7 @@ func (l *listing) deliveries(kinds []byte, after queue.Cursor) (page queue.Page,
 // item makes the entry of a delivery from an index of its destination; nil:
 // the filter passes it over.
 func (l *listing) item(id queue.ID, digest record.Digest) (*queue.Entry, error) {
-	d, _, gone, err := l.delivery(id, digest)
+	d, st, gone, err := l.delivery(id, digest)
 	if err != nil {
 		return nil, unavailable(err)
 	}
@@ -168,7 +171,23 @@ func (l *listing) item(id queue.ID, digest record.Digest) (*queue.Entry, error) 
 	if !l.about(sum) {
 		return nil, nil
 	}
+	if d.Behind, err = l.inLine(id, digest, &st); err != nil {
+		return nil, err
+	}
 	return &queue.Entry{Summary: describe(id, sum), DeliveryState: d}, nil
+}
+
+// inLine returns the message that goes before a delivery by its order key, for a list that
+// people read.
+func (l *listing) inLine(id queue.ID, digest record.Digest, st *record.Delivery) (queue.ID, error) {
+	if l.walk {
+		return queue.ID{}, nil
+	}
+	first, err := l.behind(id, digest, st)
+	if err != nil {
+		err = unavailable(err)
+	}
+	return first, err
 }
 
 // member reads the summary of a message in the list of an endpoint, or in that of
@@ -223,12 +242,15 @@ func (s *Store) Messages(ctx context.Context, f queue.Filter, after queue.Cursor
 		matches := false
 		for _, digest := range destinations {
 			l.effort--
-			d, _, gone, err := l.delivery(id, digest)
+			d, st, gone, err := l.delivery(id, digest)
 			if err != nil {
 				return 0, unavailable(err)
 			}
 			if gone {
 				continue
+			}
+			if d.Behind, err = l.inLine(id, digest, &st); err != nil {
+				return 0, err
 			}
 			if d.Err == nil {
 				d.Err = damage

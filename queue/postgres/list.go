@@ -133,11 +133,16 @@ func (s *Store) Walk(ctx context.Context, f queue.Filter, after queue.Cursor, n 
 	return s.page(ctx, f, "walk", after, n)
 }
 
-const listColumns = "m.size, m.endpoint, m.event_id, m.event_type, x.id, x.name, " + rowColumns
+// listColumns are those of [listed]. The first is the message that goes before a waiting
+// delivery by its order key.
+const listColumns = `case when d.state = 0 and d.ord is not null then (select b.message from {s}.delivery b
+	where b.destination = d.destination and b.state = 0 and b.ord = d.ord and b.message < d.message order by b.message limit 1) end,
+	m.size, m.endpoint, m.event_id, m.event_type, x.id, x.name, ` + rowColumns
 
 // listed is a delivery in a list.
 type listed struct {
 	row
+	behind      *uuid.UUID
 	size        int64
 	endpoint    string
 	event, kind string
@@ -146,7 +151,7 @@ type listed struct {
 }
 
 func scanListed(r pgx.CollectableRow) (l listed, err error) {
-	return l, r.Scan(append([]any{&l.size, &l.endpoint, &l.event, &l.kind, &l.destination, &l.name}, l.fields()...)...)
+	return l, r.Scan(append([]any{&l.behind, &l.size, &l.endpoint, &l.event, &l.kind, &l.destination, &l.name}, l.fields()...)...)
 }
 
 func (l *listed) summary() queue.Summary {
@@ -217,6 +222,9 @@ func (s *Store) stateOf(l *listed) queue.DeliveryState {
 	}
 	if l.state == waits {
 		st.Next, st.Ended = fromNanos(l.due), time.Time{}
+		if l.behind != nil {
+			st.Behind = queue.ID(*l.behind)
+		}
 		s.mu.RLock()
 		d := s.byID[l.destination]
 		s.mu.RUnlock()
@@ -319,13 +327,6 @@ func (s *Store) look1(ctx context.Context, tx pgx.Tx, id queue.ID) (*queue.Inspe
 	for i := range found {
 		l := &found[i]
 		h := queue.DeliveryHistory{DeliveryState: s.stateOf(l)}
-		if l.state == waits && l.ord != nil {
-			err := tx.QueryRow(ctx, s.sql("select message from {s}.delivery where destination = $1 and state = 0 and ord = $2 and message < $3 order by message limit 1"),
-				l.destination, *l.ord, uuid.UUID(id)).Scan((*uuid.UUID)(&h.Behind))
-			if err != nil && !errors.Is(err, pgx.ErrNoRows) {
-				return nil, err
-			}
-		}
 		rows, err := tx.Query(ctx, s.sql("select record from {s}.attempt where message = $1 and destination = $2 order by number"), uuid.UUID(id), l.destination)
 		if err != nil {
 			return nil, err

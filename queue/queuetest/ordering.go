@@ -105,9 +105,21 @@ func (b *bench) behind(body string) queue.ID {
 	for _, m := range page.Messages {
 		seen, err := b.looker().Look(b.Context(), m.ID)
 		b.ok(err)
-		if string(seen.Message.Body) == body {
-			return seen.Deliveries[0].Behind
+		if string(seen.Message.Body) != body {
+			continue
 		}
+		first := seen.Deliveries[0].Behind
+		if listed := m.Deliveries[0].Behind; listed != first {
+			b.Errorf("in the list of messages %s is behind %s, want %s", body, listed, first)
+		}
+		for _, states := range [][]queue.State{nil, {queue.StateWaiting}} {
+			list, err := b.looker().Deliveries(b.Context(), queue.Filter{States: states}, "", 100)
+			b.ok(err)
+			if i := slices.IndexFunc(list.Entries, func(e queue.Entry) bool { return e.ID == m.ID }); i < 0 || list.Entries[i].Behind != first {
+				b.Errorf("in the list of deliveries (%v) %s is not behind %s: %+v", states, body, first, list.Entries)
+			}
+		}
+		return first
 	}
 	b.Fatalf("no message has the body %q", body)
 	return queue.ID{}
