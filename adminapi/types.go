@@ -205,7 +205,7 @@ type DeliveryState struct {
 	Next        time.Time   `json:"next,omitzero" doc:"When a waiting one is due."`
 	Ended       time.Time   `json:"ended,omitzero" doc:"When it was delivered, cancelled or given up."`
 	Redelivered time.Time   `json:"redelivered,omitzero" doc:"When a person last redelivered it."`
-	Why         *Why        `json:"why,omitempty" doc:"Of one message's waiting delivery that is not being attempted: what it waits for. Lists do not have it."`
+	Why         *Why        `json:"why,omitempty" doc:"Of a waiting delivery that is not being attempted: what it waits for."`
 	Damaged     string      `json:"damaged,omitempty" doc:"Why its record cannot be read."`
 }
 

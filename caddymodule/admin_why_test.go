@@ -59,6 +59,11 @@ func TestWhyAndProbe(t *testing.T) {
 	if w := why("evt_0"); w.Reason != "paused" {
 		t.Errorf("paused: %+v", w)
 	}
+	for _, d := range get[adminapi.Deliveries](c, "GET", "/deliveries?state=waiting", nil).Deliveries {
+		if d.Why == nil || d.Why.Reason != "paused" {
+			t.Errorf("in the list of deliveries: %+v", d)
+		}
+	}
 	if p := get[adminapi.Probed](c, "POST", "/probe", target); len(p.Destinations) > 0 || p.Skipped["stripe/main"] != "paused" {
 		t.Errorf("probed while paused: %+v", p)
 	}
@@ -125,6 +130,23 @@ func TestWhyInLine(t *testing.T) {
 	until(t, "the head to wait for its time", func() bool { w := why(ids[0]); return w != nil && w.Reason == "due" && !w.Until.IsZero() })
 	if w := why(ids[1]); w == nil || w.Reason != "order" || w.Behind != ids[0] {
 		t.Errorf("the second: %+v, want behind %s", w, ids[0])
+	}
+	for _, query := range []string{"?event_id=evt_1", "?event_id=evt_1&state=waiting"} {
+		var states []adminapi.DeliveryState
+		for _, m := range get[adminapi.Messages](c, "GET", "/messages"+query, nil).Messages {
+			states = append(states, m.Deliveries...)
+		}
+		for _, d := range get[adminapi.Deliveries](c, "GET", "/deliveries"+query, nil).Deliveries {
+			states = append(states, d.DeliveryState)
+		}
+		for _, d := range states {
+			if w := d.Why; w == nil || w.Reason != "order" || w.Behind != ids[0] {
+				t.Errorf("in a list, %s: %+v", query, d)
+			}
+		}
+		if len(states) != 2 {
+			t.Errorf("%s: %d deliveries are listed", query, len(states))
+		}
 	}
 }
 

@@ -34,6 +34,9 @@ func TestStates(t *testing.T) {
 		}
 		return all
 	}
+	held := func(reason string) adminapi.DeliveryState {
+		return adminapi.DeliveryState{State: queue.StateWaiting, Why: &adminapi.Why{Reason: reason}}
+	}
 	for _, c := range []struct {
 		in   []adminapi.DeliveryState
 		want string
@@ -41,7 +44,12 @@ func TestStates(t *testing.T) {
 		{of(queue.StateDelivered), "delivered"},
 		{of(queue.StateDelivered, queue.StateDelivered), "delivered"},
 		{of(queue.StateDead, queue.StateDelivered, queue.StateDead), "1 delivered, 2 dead_letter"},
-		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Next: now.Add(90 * time.Second)}}, "waiting, due in 1m"},
+		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Why: &adminapi.Why{Reason: "due", Until: now.Add(90 * time.Second)}}}, "waiting, due in 1m"},
+		{[]adminapi.DeliveryState{held("circuit_open"), held("circuit_open")}, "waiting, circuit open"},
+		{[]adminapi.DeliveryState{held("paused"), held("order")}, "waiting"},
+		{[]adminapi.DeliveryState{held("order"), {State: queue.StateDelivered}}, "1 waiting, 1 delivered"},
+		{[]adminapi.DeliveryState{held("soon")}, "waiting"},
+		{[]adminapi.DeliveryState{held("a\x1b[2J")}, `waiting, a\x1b[2J`},
 		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Next: now.Add(-time.Second)}}, "waiting"},
 		{[]adminapi.DeliveryState{{State: queue.StateWaiting, Claimed: true}}, "under way"},
 		{[]adminapi.DeliveryState{{State: queue.StateDead, Damaged: "checksum"}}, "damaged"},

@@ -28,8 +28,10 @@ Lists the events that the gateway keeps, the newest first, with the state of
 their deliveries. With --state or --forward it lists deliveries: waiting ones in
 the order in which they are due, ended ones by their end, the latest first.
 
-If nothing matches, it says so and exits with 0. --json prints an object a line.
-show prints everything about one event.`,
+A waiting delivery says what it waits for: its time, its turn in an order, or its
+forward, which may be paused or have an open circuit. If nothing matches, it says
+so and exits with 0. --json prints an object a line. show prints everything about
+one event.`,
 		Example: `  caddy webhook events stripe/billing --state dead_letter
   caddy webhook events --endpoint github --type 'pull_request*' --since 2h`,
 		Args:              terminal.MaxArgs(1, "ENDPOINT or ENDPOINT/FORWARD"),
@@ -71,6 +73,8 @@ func listEvents(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) erro
 		path = adminapi.PathDeliveries
 	}
 	query, note, listed := filter.Query(), "", 0
+	held := make(map[string]adminapi.Why) // destinations of listed deliveries that get nothing
+	defer func() { printHeld(os.Stderr, held, sameGateway(fl)) }()
 	if after := fl.String("after"); after != "" {
 		query.Set("after", after)
 	}
@@ -85,7 +89,7 @@ func listEvents(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) erro
 			return err
 		}
 		items := slices.Concat(page.Messages, page.Deliveries)
-		if err := printEvents(items, listed == 0, fl.Bool("json")); err != nil {
+		if err := printEvents(items, listed == 0, fl.Bool("json"), held); err != nil {
 			return err
 		}
 		listed += len(items)
@@ -114,7 +118,9 @@ func nothing(note string) string {
 	return strings.ToUpper(note[:1]) + note[1:] + "."
 }
 
-func printEvents(items []json.RawMessage, first, asJSON bool) error {
+// printEvents prints a page of a list. To a person it adds the destinations that get
+// nothing at the moment to held.
+func printEvents(items []json.RawMessage, first, asJSON bool, held map[string]adminapi.Why) error {
 	if asJSON {
 		for _, item := range items {
 			if err := terminal.PrintJSON(os.Stdout, item, ""); err != nil {
@@ -144,6 +150,11 @@ func printEvents(items []json.RawMessage, first, asJSON bool) error {
 		if of == "" {
 			of, state = e.Endpoint, statesWords(e.Deliveries, now)
 		}
+		for _, d := range append(e.Deliveries, e.DeliveryState) {
+			if isHeld(d.Why) {
+				held[d.Destination] = *d.Why
+			}
+		}
 		t.Row(shownID(e.ID), terminal.Ago(e.ReceivedAt, now), terminal.Cell(of, 20), state, terminal.Cell(e.EventType, 32), terminal.Cell(e.EventID, 64))
 	}
 	return t.Print(os.Stdout)
@@ -160,16 +171,20 @@ func stateOf(s *adminapi.DeliveryState) string {
 	return string(s.State)
 }
 
-// stateWords is where a delivery stands, in a few words.
+// stateWords is where a delivery stands and what it waits for, in a few words.
 func stateWords(s adminapi.DeliveryState, now time.Time) string {
 	state := stateOf(&s)
-	if state == string(queue.StateWaiting) && s.Next.After(now.Add(time.Second)) {
-		state += ", due " + terminal.Ago(s.Next, now)
+	if state != string(queue.StateWaiting) {
+		return state
+	}
+	if why := shortWhy(s.Why, now); why != "" {
+		state += ", " + why
 	}
 	return state
 }
 
-// statesWords counts the states of a message's deliveries.
+// statesWords counts the states of a message's deliveries. What they wait for is in the
+// list of deliveries, unless it is the same for all.
 func statesWords(all []adminapi.DeliveryState, now time.Time) string {
 	switch len(all) {
 	case 0:
@@ -177,9 +192,16 @@ func statesWords(all []adminapi.DeliveryState, now time.Time) string {
 	case 1:
 		return stateWords(all[0], now)
 	}
+	same := stateWords(all[0], now)
 	counts := make(map[queue.State]int)
 	for _, s := range all {
 		counts[s.State]++
+		if stateWords(s, now) != same {
+			same = ""
+		}
+	}
+	if same != "" {
+		return same
 	}
 	var words []string
 	for _, state := range adminapi.States {

@@ -42,6 +42,35 @@ func whyWords(w *adminapi.Why, now time.Time) string {
 	return terminal.Printable(w.Reason) + until
 }
 
+// shortWhy is whyWords for a column of a list.
+func shortWhy(w *adminapi.Why, now time.Time) string {
+	if w == nil {
+		return ""
+	}
+	switch w.Reason {
+	case "circuit_open":
+		return "circuit open"
+	case "circuit_half_open":
+		return "probe under way"
+	case "order":
+		return "in line"
+	case "due":
+		return "due " + terminal.Ago(w.Until, now)
+	case "rate":
+		return "rate used up"
+	case "concurrency":
+		return "limit reached"
+	case "soon":
+		return ""
+	}
+	return terminal.Cell(w.Reason, 20) // paused, orphaned, stopped
+}
+
+// isHeld reports whether a delivery waits because its destination gets nothing.
+func isHeld(w *adminapi.Why) bool {
+	return w != nil && slices.Contains([]string{"paused", "orphaned", "stopped", "circuit_open", "circuit_half_open"}, w.Reason)
+}
+
 // printHeld says which destinations get nothing at the moment, with the command for it.
 func printHeld(out io.Writer, held map[string]adminapi.Why, gateway string) {
 	for _, d := range slices.Sorted(maps.Keys(held)) {
