@@ -96,6 +96,53 @@ func messagesWhere(ctx context.Context, c *adminapi.Client, f adminapi.Filter, m
 	}
 }
 
+// partOfID is the form of the beginning of an ID, however short.
+var partOfID = regexp.MustCompile(`^[0-9a-fA-F][0-9a-fA-F-]*$`)
+
+// refusedID finds the refused request that a person means: by its ID, or by the beginning
+// of its ID if no other has it.
+func refusedID(ctx context.Context, c *adminapi.Client, given string) (string, error) {
+	if wholeID.MatchString(given) {
+		return given, nil
+	}
+	if !partOfID.MatchString(given) {
+		return "", fmt.Errorf("%q is neither the ID of a refused request nor the beginning of one; `caddy webhook refused` lists them", given)
+	}
+	var f adminapi.RefusedFilter
+	f.Since, f.Until = timesOf(given)
+	query, found := f.Query(), []string(nil)
+	query.Set("limit", strconv.Itoa(adminapi.MaxPage))
+	for {
+		var page adminapi.RefusedList
+		if err := c.Get(ctx, adminapi.PathRefused, query, &page); err != nil {
+			return "", err
+		}
+		for _, e := range page.Refused {
+			if strings.HasPrefix(e.ID.String(), strings.ToLower(given)) {
+				found = append(found, e.ID.String())
+			}
+		}
+		if page.Next == "" {
+			break
+		}
+		query.Set("after", page.Next)
+	}
+	switch {
+	case len(found) == 0:
+		return "", fmt.Errorf("no refused request that is kept has an ID that begins with %s; `caddy webhook refused` lists them", given)
+	case len(found) > 1:
+		more := ""
+		if len(found) > maxFound {
+			found, more = found[:maxFound], " and more"
+		}
+		return "", fmt.Errorf("the IDs of several refused requests begin with %s: %s%s; give more of it", given, strings.Join(found, ", "), more)
+	}
+	return found[0], nil
+}
+
+// latest is the last day that RFC 3339 can write.
+var latest = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+
 // timesOf returns the receipts of the messages whose IDs begin so: the first 48 bits of
 // an ID are its millisecond.
 func timesOf(beginning string) (since, until string) {
@@ -106,7 +153,8 @@ func timesOf(beginning string) (since, until string) {
 		if err != nil {
 			return time.Time{} // not possible: they are 12 digits
 		}
-		return time.UnixMilli(int64(binary.BigEndian.Uint64(append([]byte{0, 0}, b...)))).UTC()
+		milli := int64(binary.BigEndian.Uint64(append([]byte{0, 0}, b...)))
+		return time.UnixMilli(min(milli, latest.UnixMilli())).UTC()
 	}
 	return at("0").Format(time.RFC3339Nano), at("f").Add(time.Millisecond).Format(time.RFC3339Nano)
 }

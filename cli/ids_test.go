@@ -29,9 +29,21 @@ func TestTimesOf(t *testing.T) {
 			t.Errorf("%s: from %v to %v, want %v between", id[:n], from, to, at)
 		}
 	}
+	for _, far := range []string{"ffffffff", "f"} { // of a year that RFC 3339 cannot write
+		for _, text := range timesIn(far) {
+			if _, err := time.Parse(time.RFC3339Nano, text); err != nil {
+				t.Errorf("%s: %v", far, err)
+			}
+		}
+	}
 	for _, other := range []string{"evt_1", "0194d0a", "0194d0a0x", "0194d0a01", ""} {
 		if beginningOfID.MatchString(other) {
 			t.Errorf("%q is taken for the beginning of an ID", other)
 		}
 	}
+}
+
+func timesIn(beginning string) []string {
+	since, until := timesOf(beginning)
+	return []string{since, until}
 }

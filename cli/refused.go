@@ -28,7 +28,8 @@ func refusedCommand() *cobra.Command {
 		Long: `
 Lists the refused requests that the gateway keeps, the newest first. NOW is what
 the configuration of now says of a request, as of the time of its receipt:
-verified means that it can be accepted after all.
+verified means that it can be accepted after all, same that it would be refused
+for the same reason.
 
 refused show ID shows one of them with the likely causes, and refused accept
 accepts those that are verified now. A request that comes again takes one line.
@@ -53,10 +54,10 @@ func showRefusedCommand() *cobra.Command {
 		Short: "Shows one refused request and why it was refused",
 		Long: `
 Shows one refused request: the likely causes, what the configuration of now says
-of it, and the request itself. The ID is also in the header Webhook-Gateway-Refused
-of the answer, which the provider's own log may show. --wire prints the request as
-HTTP/1.1. The secrets of all endpoints are hidden, and values that the configuration
-redacts.`,
+of it, and the request itself. The beginning of an ID is enough where no other
+begins so. The ID is also in the header Webhook-Gateway-Refused of the answer,
+which the provider's own log may show. --wire prints the request as HTTP/1.1. The
+secrets of all endpoints are hidden, and values that the configuration redacts.`,
 		Args: oneRefused,
 		RunE: asking(showRefused),
 	}
@@ -71,10 +72,11 @@ func acceptRefusedCommand() *cobra.Command {
 		Use:   "accept ID... | [--endpoint E] [--reason R] [--client C] [--since T] [--until T]",
 		Short: "Accepts refused requests that are verified now",
 		Long: `
-Judges refused requests again, with the secrets of now and as of the time of their
-receipt. Those that are verified are accepted like any event: a duplicate is
-dropped, and the forwards get the others. Those that are still refused stay as they
-are. With IDs it exits with 1 if one was not accepted.`,
+Judges refused requests again, with the secrets of now and as of the time of
+their receipt. Those that are verified are accepted like any event: a duplicate
+is dropped, and the forwards get the others. Those that are still refused stay as
+they are. The beginning of an ID is enough where no other begins so. With IDs it
+exits with 1 if one was not accepted.`,
 		Example: `  caddy webhook refused accept --endpoint github --since 2h`,
 		RunE:    asking(acceptRefused),
 	}
@@ -103,7 +105,7 @@ func refusedFlags(cmd *cobra.Command) {
 	f.StringP("endpoint", "e", "", "to this endpoint")
 	f.String("reason", "", "refused for this reason, such as wrong_signature")
 	f.String("client", "", "of this address or network, such as 192.0.2.0/24")
-	f.String("since", "", "came then or later: a time in RFC 3339, or how long ago, such as 2h")
+	f.String("since", "", "came then or later: 14:00, yesterday, 2026-01-31, a time in RFC 3339, or how long ago, such as 2h")
 	f.String("until", "", "received before: as --since")
 	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
 }
@@ -170,12 +172,12 @@ func printRefusedList(w io.Writer, list []adminapi.RefusedEntry, first, asJSON b
 		return nil
 	}
 	now := time.Now()
-	t := terminal.NewTable()
+	t := terminal.NewTable().Colours(6)
 	if first {
-		t = terminal.NewTable("REFUSED", "LAST", "TIMES", "ENDPOINT", "REASON", "NOW", "FROM", "REQUEST")
+		t = terminal.NewTable("REFUSED", "LAST", "TIMES", "ENDPOINT", "REASON", "NOW", "FROM", "REQUEST").Colours(6)
 	}
 	for _, e := range list {
-		t.Row(e.ID.String(), terminal.Ago(e.LastAt, now), fmt.Sprintf("×%d", e.Times), terminal.Cell(e.Endpoint, 20), terminal.Cell(e.Reason, 24),
+		t.Row(shownID(e.ID), terminal.Ago(e.LastAt, now), fmt.Sprintf("×%d", e.Times), terminal.Cell(e.Endpoint, 20), terminal.Cell(e.Reason, 24),
 			nowWords(&e), terminal.Cell(e.ClientIP, 40), terminal.Cell(e.Method+" "+e.URI, 48))
 	}
 	return t.Print(w)
@@ -195,12 +197,18 @@ func nowWords(e *adminapi.RefusedEntry) string {
 		return "verified"
 	case j.Impossible != "":
 		return "impossible"
+	case j.Reason == e.Reason:
+		return "same"
 	}
 	return terminal.Cell(j.Reason, 24)
 }
 
 func showRefused(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
-	path := adminapi.PathOfRefused(fl.Arg(0))
+	id, err := refusedID(ctx, c, fl.Arg(0))
+	if err != nil {
+		return err
+	}
+	path := adminapi.PathOfRefused(id)
 	if fl.Bool("wire") {
 		return printBody(ctx, c, path+"/wire")
 	}
@@ -282,9 +290,12 @@ func acceptRefused(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) e
 // acceptEach accepts requests one by one. One that fails does not stop the others.
 func acceptEach(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, ids []string) error {
 	failed := 0
-	for _, id := range ids {
+	for _, given := range ids {
 		var done adminapi.AcceptedAgain
-		err := c.Post(ctx, adminapi.PathOfRefused(id)+"/accept", nil, &done)
+		id, err := refusedID(ctx, c, given)
+		if err == nil {
+			err = c.Post(ctx, adminapi.PathOfRefused(id)+"/accept", nil, &done)
+		}
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -292,7 +303,7 @@ func acceptEach(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, ids 
 			return err
 		case err != nil:
 			failed++
-			fmt.Fprintf(os.Stderr, "%s: %s\n", terminal.Printable(id), err)
+			fmt.Fprintf(os.Stderr, "%s: %s\n", terminal.Printable(given), err)
 		case fl.Bool("json"):
 			if err := terminal.PrintJSON(os.Stdout, done, ""); err != nil {
 				return err

@@ -43,6 +43,9 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 //	                 after which to go on
 //	objects KEY...   wants the last output to be JSON, and nothing else: an array
 //	                 of objects that all have these keys
+//	screen N COMMAND...
+//	                 runs it on a terminal of N columns, in New York; what it
+//	                 printed is in the file screen
 //
 // $ROOT is the repository.
 func TestScripts(t *testing.T) {
@@ -84,6 +87,7 @@ func TestScripts(t *testing.T) {
 			"heard":    scriptCommand(2, (*script).heard),
 			"hangup":   scriptCommand(1, (*script).hangup),
 			"objects":  scriptCommand(-1, (*script).objects),
+			"screen":   scriptCommand(-1, (*script).screen),
 		},
 	})
 }
