@@ -68,7 +68,12 @@ func TestInspectorOperators(t *testing.T) {
 	if a := g.inspect(200, "bob", "GET", "/api/session", ""); a.body != `{"by":"bob","readonly":true}`+"\n" {
 		t.Errorf("bob: %s", a.body)
 	}
+	for _, verb := range []string{"redeliver", "cancel", "bury", "purge"} {
+		g.inspect(403, "bob", "POST", "/api/"+verb, `{"filter":{"state":"waiting"}}`)
+	}
 	g.inspect(200, "bob", "POST", "/api/count", `{"filter":{"state":"waiting"}}`)
+	g.inspect(200, "alice", "POST", "/api/purge", `{"filter":{"state":"cancelled"}}`)
+	g.logs.await(t, "changed in the inspector", `"by":"alice"`, `POST /webhook_gateway/purge`, `{\"filter\":{\"state\":\"cancelled\"}}`, `"status":200`)
 	g.inspect(200, "alice", "POST", "/api/pause", `{"endpoint":"github"}`)
 	if !g.destination("github").Paused {
 		t.Error("alice could not pause it")
@@ -115,6 +120,9 @@ func TestInspectorEndpoints(t *testing.T) {
 		"/api/messages/" + ids["stripe"] + "/redeliver": `{}`,
 		"/api/pause":     `{"endpoint":"stripe"}`,
 		"/api/redeliver": `{"filter":{"endpoint":"stripe","state":"all"}}`,
+		"/api/cancel":    `{"filter":{"endpoint":"stripe","state":"waiting"}}`,
+		"/api/bury":      `{"filter":{"id":"` + ids["stripe"] + `"}}`,
+		"/api/purge":     `{"filter":{"id":"` + ids["stripe"] + `"}}`,
 		"/api/count":     `{"filter":{"id":"` + ids["stripe"] + `"}}`,
 	} {
 		g.inspect(404, "", "POST", path, body)

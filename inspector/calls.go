@@ -37,6 +37,9 @@ var operations = []operation{
 	{method: http.MethodPost, path: adminapi.PathProbe, changes: true},
 	{method: http.MethodPost, path: adminapi.PathMessages + "/{}/redeliver", changes: true},
 	{method: http.MethodPost, path: "/redeliver", changes: true},
+	{method: http.MethodPost, path: "/cancel", changes: true},
+	{method: http.MethodPost, path: "/bury", changes: true},
+	{method: http.MethodPost, path: "/purge", changes: true},
 	{method: http.MethodPost, path: adminapi.PathRefused + "/{}/accept", changes: true},
 	{method: http.MethodPost, path: adminapi.PathRefused + "/accept", changes: true},
 }

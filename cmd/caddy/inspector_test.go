@@ -36,6 +36,11 @@ func TestInspector(t *testing.T) {
 		t.Skip("no playwright-core (npm ci --prefix inspector/browser): the inspector is not tried in a browser")
 	}
 
+	const file = "inspector.test.mjs"
+	if _, err := os.ReadFile(filepath.Join(folder, file)); err != nil { // so the result is not that of an older file
+		t.Fatal(err)
+	}
+
 	u := newUpstream(t)
 	g := newGateway(t, inspected(t, u))
 	g.start()
@@ -43,7 +48,7 @@ func TestInspector(t *testing.T) {
 	control := httptest.NewServer(controlOf(t, g, u, page))
 	defer control.Close()
 
-	cmd := exec.Command(node, "--test", "--test-reporter=spec", "inspector.test.mjs")
+	cmd := exec.Command(node, "--test", "--test-reporter=spec", file)
 	cmd.Dir = folder
 	cmd.Env = append(os.Environ(), "UI="+page.url, "SITE="+g.url("/hooks/"), "CONTROL="+control.URL, "CHROMIUM="+chromium)
 	out, err := cmd.CombinedOutput()

@@ -34,6 +34,58 @@ async function act(what, body = "") {
 
 const event = (id, more = "") => `{"id":${JSON.stringify(id)},"type":"order.paid","created_at":"${new Date().toISOString()}"${more}}`;
 
+// ask is a call of the API beside the page.
+async function ask(path, body) {
+  const answer = await fetch(UI + "api/" + path, body && { method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify(body) });
+  const said = await answer.json();
+  assert.equal(answer.status, 200, path + ": " + said.error);
+  return said;
+}
+
+const count = async (filter) => (await ask("count", { filter })).matched;
+
+// waits is the number of events that wait at slow while its circuit is open.
+async function waits(ids) {
+  await act("/upstream/fail");
+  for (const id of ids) await act("/slow", event(id));
+  for (;;) {
+    const { forwards: [f] } = await ask("endpoints/slow");
+    if (f.circuit.state === "open" && f.claimed === 0) return;
+    await new Promise((wake) => setTimeout(wake, 50));
+  }
+}
+
+// hold keeps the answers to an operation from the page until end(). reached is fulfilled
+// when the gateway has carried the first call out, and calls counts them.
+async function hold(verb) {
+  const held = { calls: 0 };
+  let here, letGo;
+  held.reached = new Promise((f) => { here = f; });
+  const free = new Promise((f) => { letGo = f; });
+  await page.route("**/api/" + verb, async (route) => {
+    held.calls++;
+    const response = await route.fetch();
+    here();
+    await free;
+    await route.fulfill({ response }).catch(() => {}); // a page that was left wants no answer
+  });
+  held.end = () => { letGo(); return page.unrouteAll({ behavior: "wait" }); };
+  return held;
+}
+
+// begin opens the question of a bulk operation, and confirm answers it.
+async function begin(name) {
+  await page.getByRole("button", { name, exact: true }).click();
+  return page.locator("dialog[open]");
+}
+
+async function confirm(dialog, name, number) {
+  await dialog.locator("input").fill(number);
+  await dialog.getByRole("button", { name, exact: true }).click();
+}
+
+const phase = (name, text) => page.locator(`[data-phase=${name}]`, { hasText: text }).waitFor();
+
 async function go(hash, heading) {
   await page.goto(UI + hash);
   await page.locator("main h1", { hasText: heading }).waitFor();
@@ -156,6 +208,104 @@ test("an upstream that was left alone is tried now", async () => {
   await page.locator("table[aria-labelledby=forwards] tr", { hasText: /^slow✓ ok0/ }).waitFor();
 });
 
+const many = Array.from({ length: 203 }, (_, i) => "evt_bulk" + i);
+
+test("a bulk cancellation is watched to its end, piece by piece", async () => {
+  await waits(many);
+  await go("#/events?endpoint=slow&state=waiting", "Events");
+  const name = "Cancel all 203 waiting";
+  const dialog = await begin(name);
+  await dialog.getByText("The upstream does not get them, unless they are redelivered").waitFor();
+  const held = await hold("cancel");
+  await confirm(dialog, name, "203");
+  await held.reached;
+  await phase("working", "Cancelling: 0 of 203.");
+  assert.ok(await page.getByRole("button", { name: "Purge all" }).isDisabled()); // one at a time
+  await held.end();
+  await phase("ended", "203 deliveries were cancelled. Done.");
+  await page.locator("table.list").waitFor({ state: "detached" });
+  assert.equal(await count({ endpoint: "slow", state: "cancelled" }), 203);
+});
+
+test("a bulk purge says what it means, and after a reload of the page nothing is done twice", async () => {
+  await go("#/events?endpoint=slow&state=cancelled", "Events");
+  const held = await hold("purge");
+  const dialog = await begin("Purge all 203 cancelled");
+  await dialog.getByText("They are removed for good, although they have not been delivered. This cannot be undone.").waitFor();
+  for (const wrong of ["", "20", "2030"]) {
+    await dialog.locator("input").fill(wrong);
+    assert.ok(await dialog.getByRole("button", { name: "Purge all 203 cancelled" }).isDisabled(), wrong);
+  }
+  await confirm(dialog, "Purge all 203 cancelled", "203");
+  await held.reached; // the first piece is done, and the page does not know it yet
+  await page.reload();
+  const rest = await begin("Purge all 3 cancelled");
+  assert.equal(await page.locator("[data-phase]").count(), 0);
+  await held.end();
+  assert.equal(held.calls, 1);
+  const again = await hold("purge");
+  await confirm(rest, "Purge all 3 cancelled", "3");
+  await again.reached;
+  await again.end();
+  await phase("ended", "3 deliveries were purged. Done.");
+  assert.equal(again.calls, 1);
+  await page.locator("table.list").waitFor({ state: "detached" });
+  assert.equal(await count({ endpoint: "slow", state: "cancelled" }), 0);
+  assert.equal(await count({ endpoint: "slow", state: "delivered" }), 1); // evt_slow
+});
+
+test("what changes meanwhile is not dealt with unless it was confirmed", async () => {
+  await waits(["evt_a", "evt_b", "evt_c"]);
+  const bury = async (id) => assert.equal((await ask("bury", { filter: { endpoint: "slow", event_id: id } })).changed, 1);
+  await bury("evt_a");
+  await bury("evt_b");
+  await go("#/events?endpoint=slow&state=dead_letter", "Events");
+  let dialog = await begin("Purge all 2 dead letter");
+  await dialog.getByText("2 deliveries (dead letter)").waitFor();
+  await bury("evt_c"); // was received before the question, so it would be among them
+  await confirm(dialog, "Purge all 2 dead letter", "2");
+  await phase("changed", "3 match now, more than the 2 that were confirmed. Nothing was done.");
+  assert.equal(await count({ endpoint: "slow", state: "dead_letter" }), 3);
+
+  dialog = await begin("Purge all 3 dead letter");
+  await dialog.getByText("3 deliveries (dead letter)").waitFor();
+  for (const id of ["evt_d", "evt_e", "evt_f"]) { // came after the question
+    await act("/slow", event(id));
+    await bury(id);
+  }
+  await confirm(dialog, "Purge all 3 dead letter", "3");
+  await phase("ended", "3 deliveries were purged. Done.");
+  assert.equal(await count({ endpoint: "slow", state: "dead_letter" }), 3);
+});
+
+test("a selection that changes while it is dealt with", async () => {
+  await go("#/events?endpoint=slow&state=dead_letter", "Events");
+  for (const id of ["evt_d", "evt_e"]) await page.getByLabel("Select event " + id).check();
+  const dialog = await begin("Purge selected (2)");
+  await dialog.getByText("The deliveries in the state dead letter of 2 events. They are removed for good").waitFor();
+  const held = await hold("purge");
+  await confirm(dialog, "Purge selected (2)", "2");
+  await held.reached;
+  await page.getByLabel("Select event evt_f").check();
+  await held.end();
+  await phase("ended", "2 deliveries were purged. Done.");
+  await page.getByRole("button", { name: "Purge selected (1)" }).waitFor();
+  assert.ok(await page.getByLabel("Select event evt_f").isChecked());
+  assert.equal(await count({ endpoint: "slow", state: "dead_letter" }), 1);
+  // Under another filter nobody sees what was selected.
+  await page.getByLabel("State").selectOption("all");
+  await page.getByRole("button", { name: "Show" }).click();
+  await page.getByText("Nothing is selected.").waitFor();
+  // What has left the state since it was selected stays: it is redelivered, and waits.
+  await go("#/events?endpoint=slow&state=dead_letter", "Events");
+  await page.getByLabel("Select event evt_f").check();
+  const late = await begin("Purge selected (1)");
+  await ask("redeliver", { filter: { endpoint: "slow", state: "dead_letter" } });
+  await confirm(late, "Purge selected (1)", "1");
+  await phase("ended", "0 deliveries were purged. Left alone: 1, the state has changed. Done.");
+  assert.equal(await count({ endpoint: "slow", state: "waiting" }), 1);
+});
+
 test("an endpoint shows the lines in force, and gets a test event", async () => {
   await go("#/endpoint?name=pay", "Endpoint pay");
   await page.locator("summary", { hasText: "Lines in force" }).first().click();
@@ -198,11 +348,16 @@ for (const colorScheme of ["light", "dark"]) {
       // axe has to be run by evaluating its text, which the policy of the page forbids.
       const other = await open({ colorScheme, viewport: { width, height: 800 }, bypassCSP: true });
       const view = await other.newPage();
-      for (const hash of ["", "#/events", "#/event?id=" + id, "#/endpoint?name=pay", "#/live", "#/refused", "#/refused-request?id=" + refused, "#/nothing"]) {
+      const asked = "#/events?endpoint=pay&state=delivered"; // with the question of a purge
+      for (const hash of ["", "#/events", asked, "#/event?id=" + id, "#/endpoint?name=pay", "#/live", "#/refused", "#/refused-request?id=" + refused, "#/nothing"]) {
         await view.goto(UI + hash);
         await view.locator("main h1").waitFor();
         await view.locator("main", { hasNotText: "Loading …" }).waitFor();
         await view.locator("#stream", { hasText: /^live$/ }).waitFor();
+        if (hash === asked) {
+          await view.getByRole("button", { name: /^Purge all/ }).click();
+          await view.locator("dialog[open]", { hasText: "This cannot be undone." }).waitFor();
+        }
         await view.evaluate(axe);
         const found = await view.evaluate(() => globalThis.axe.run());
         assert.deepEqual(found.violations.map((v) => v.id + ": " + v.nodes.map((n) => n.html).join(" ").slice(0, 300)), [], hash);
@@ -222,7 +377,24 @@ test("on a site: nobody, a reader, and an operator", async () => {
   await view.locator(".by", { hasText: "bob, may only look" }).waitFor();
   await view.locator("table[aria-labelledby=forwards] tbody tr").first().waitFor();
   assert.equal(await view.getByRole("button", { name: "Pause" }).count(), 0);
+  await view.goto(SITE + "#/events?endpoint=pay&state=delivered");
+  await view.locator("table.list tbody tr").first().waitFor();
+  assert.equal(await view.getByRole("button", { name: /Redeliver|Cancel|Bury|Purge/ }).count(), 0);
+  assert.equal(await view.locator("main input[type=checkbox]").count(), 0);
+  const had = await count({ endpoint: "pay", state: "all" });
+  for (const verb of ["redeliver", "cancel", "bury", "purge"]) {
+    const status = await view.evaluate(async (verb) => (await fetch("api/" + verb, {
+      method: "POST", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ filter: { endpoint: "pay", state: verb === "purge" ? "all" : "waiting" } }),
+    })).status, verb);
+    assert.equal(status, 403, verb);
+  }
+  assert.equal(await count({ endpoint: "pay", state: "all" }), had);
   await reader.close();
+  const operator = await open({ httpCredentials: { username: "alice", password: "pw" } });
+  const hers = await operator.newPage();
+  await hers.goto(SITE + "#/events?endpoint=pay&state=delivered");
+  await hers.getByRole("button", { name: /^Purge all \d+ delivered$/ }).waitFor();
+  await operator.close();
 });
 
 test("a page of another origin changes nothing with an operator's credentials", async () => {

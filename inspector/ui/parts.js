@@ -1,7 +1,7 @@
 // Parts that several pages share.
 import { html, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { listen, pace, post } from "./api.js";
-import { ago, clock, cut, layJSON, hexdump, bodyBytes, printable, bytes } from "./text.js";
+import { ago, clock, cut, layJSON, hexdump, bodyBytes, printable, bytes, spaced } from "./text.js";
 
 // Foreign shows a text that a sender or an upstream wrote. <bdi> keeps its direction
 // from changing the text around it.
@@ -21,7 +21,7 @@ const marks = {
 
 export function State({ state, children }) {
   const [mark, tone] = marks[state] ?? ["!", "bad"];
-  return html`<span class="state ${tone}"><span class="mark" aria-hidden="true">${mark}</span> ${children ?? printable(state.replaceAll("_", " "))}</span>`;
+  return html`<span class="state ${tone}"><span class="mark" aria-hidden="true">${mark}</span> ${children ?? printable(spaced(state))}</span>`;
 }
 
 // useLoad loads with f at once, when one of deps changes, on the stream's hints, and now
@@ -103,7 +103,7 @@ export function whyWords(why) {
     paused: "it is paused", orphaned: "the configuration does not have its forward", stopped: "the configuration is being stopped",
     circuit_open: "its circuit is open" + until, circuit_half_open: "another delivery is tried first", order: "message " + why.behind + " goes first",
     due: "it is due " + ago(why.until), rate: "the forward's rate is used up" + until, concurrency: "as many attempts as allowed are under way", soon: "it is next",
-  }[why.reason] ?? why.reason.replaceAll("_", " ");
+  }[why.reason] ?? spaced(why.reason);
 }
 
 // heldWords says of which destinations deliveries are not attempted yet, and why.
@@ -142,21 +142,3 @@ export const Copy = ({ text, children }) => html`<${Action} f=${async () => {
   await navigator.clipboard.writeText(text);
   return "Copied.";
 }}>${children}<//>`;
-
-// Confirm asks before it calls f. Where many are concerned, the person types their number.
-export function Confirm({ button, title, text, count, f, disabled }) {
-  const dialog = useRef(null);
-  const [typed, setTyped] = useState("");
-  const type = count > 1;
-  const sure = !type || typed.trim() === String(count);
-  return html`<button type="button" disabled=${disabled} onClick=${() => { setTyped(""); dialog.current.showModal(); }}>${button}</button>
-    <dialog ref=${dialog} aria-label=${title}>
-      <form method="dialog" onSubmit=${(e) => { if (!sure) { e.preventDefault(); return; } f(); }}>
-        <h2>${title}</h2>
-        <p>${text}</p>
-        ${type && html`<label>Type ${count} to confirm <input value=${typed} inputmode="numeric" autocomplete="off" onInput=${(e) => setTyped(e.target.value)} /></label>`}
-        <p class="row"><button type="submit" disabled=${!sure}>${button}</button>
-          <button type="button" onClick=${() => dialog.current.close()}>Cancel</button></p>
-      </form>
-    </dialog>`;
-}

@@ -33,10 +33,10 @@ function Filters({ query, endpoints, reasons }) {
 
 // acceptAll accepts what the filter selects and is verified now, piece by piece.
 async function acceptAll(filter, say) {
-  let after, until, changed = 0, skipped = 0;
+  let after, until = filter.until, changed = 0, skipped = 0;
   do {
     const done = await post("refused/accept", { filter: { ...filter, until }, after, limit: 50 });
-    until ??= done.until;
+    until = done.until;
     changed += done.changed;
     skipped += done.skipped;
     after = done.next;

@@ -27,6 +27,9 @@ export function cut(s, n) {
 
 export const plural = (n, one, many) => (n === 1 ? "1 " + one : n.toLocaleString("en") + " " + many);
 
+// spaced is a word of the API, such as dead_letter, for people.
+export const spaced = (word) => word.replaceAll("_", " ");
+
 // The gateway's clock may differ from the browser's.
 let offset = 0;
 export const setClock = (now) => { offset = Date.parse(now) - Date.now(); };
