@@ -80,14 +80,14 @@ export function Overview({ mayChange }) {
     </table>
     <h2 id="forwards">Forwards, with the attempts of the last hour</h2>
     <table aria-labelledby="forwards">
-      <thead><tr><th scope="col">Forward</th><th scope="col">State</th><th scope="col" class="n">Waiting</th><th scope="col" class="wide">Oldest</th><th scope="col" class="n">Dead</th><th scope="col">p50 / p95</th><th scope="col" class="n wide">Failed</th><th scope="col" class="wide">By minute</th><th scope="col" class="wide">Last error</th>${mayChange && html`<th scope="col">Change</th>`}</tr></thead>
+      <thead><tr><th scope="col">Forward</th><th scope="col">State</th><th scope="col" class="n">Waiting</th><th scope="col" class="wide">Oldest</th><th scope="col" class="n">Dead</th><th scope="col" class="wide">p50 / p95</th><th scope="col" class="n wide">Failed</th><th scope="col" class="wide">By minute</th><th scope="col" class="wide">Last error</th>${mayChange && html`<th scope="col">Change</th>`}</tr></thead>
       <tbody>${endpoints.flatMap((e) => e.forwards.map((f) => {
         const [state, words] = forwardState(f);
         return html`<tr key=${f.destination}>
           <th scope="row"><a data-open href=${link("events", { endpoint: e.name, forward: f.name })}><${Foreign} text=${f.destination} /></a></th>
           <td><${State} state=${state}>${words}<//></td>
           <td class="n">${f.waiting}</td><td class="wide"><${When} at=${f.oldest} /></td><td class="n">${f.dead_letters}</td>
-          <td>${took(f.latency)}</td><td class="n wide">${count(f.recent.failed)}</td>
+          <td class="wide">${took(f.latency)}</td><td class="n wide">${count(f.recent.failed)}</td>
           <td class="wide"><${Spark} good=${f.recent.delivered_by_minute} bad=${f.recent.failed_by_minute} words=${`${count(f.recent.delivered)} delivered, ${count(f.recent.failed)} failed in the last hour`} /></td>
           <td class="wide">${f.last_error ? html`<${Foreign} text=${f.last_error} max=${80} />, <${When} at=${f.last_failure} />` : "-"}</td>
           ${mayChange && html`<td><${Pause} forward=${f} endpoint=${e.name} reload=${reload} /> <${Probe} forward=${f} endpoint=${e.name} reload=${reload} /></td>`}</tr>`;
