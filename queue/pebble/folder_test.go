@@ -48,7 +48,7 @@ func manyFiles(t *testing.T, count int, crash bool) *vfs.MemFS {
 	}
 	flush()
 	onDatabase(t, s, func(db *engine.Database) error {
-		return db.Compact(t.Context(), []byte{0}, []byte{0xff}, false)
+		return db.Compact([]byte{0}, []byte{0xff})
 	})
 	accept(count/4, count/2)
 	flush()

@@ -123,8 +123,8 @@ func (r *reclaimer) round(ctx context.Context, lack int64) error {
 	taken := s.garbage.take()
 	// Where most of the files is backlog, compaction without removals frees nothing.
 	worth := taken.bytes > 0 || r.fresh && s.bytes.Load() < s.retainedShare()
-	err := s.engine.Compact(ctx, worth, func(ctx context.Context, db *engine.Database) error {
-		return compactRemoved(ctx, db, taken)
+	err := s.engine.Compact(ctx, worth, func(db *engine.Database) error {
+		return compactRemoved(db, taken)
 	})
 	if err == nil {
 		r.fresh, r.failed = false, 0
@@ -158,10 +158,10 @@ func (s *Store) retireMore(ctx context.Context, bytes int64) error {
 // compactRemoved rewrites the files that contain removed messages. In a large store it
 // rewrites only the range of those messages, and only if they are an eighth of it or
 // more.
-func compactRemoved(ctx context.Context, db *engine.Database, taken removed) error {
+func compactRemoved(db *engine.Database, taken removed) error {
 	m := db.Metrics()
 	if m.DiskSpaceUsage() <= wholeSize {
-		return db.Compact(ctx, []byte{0}, []byte{0xff}, true)
+		return db.Compact([]byte{0}, []byte{0xff})
 	}
 	if taken.bytes == 0 {
 		return nil
@@ -172,12 +172,12 @@ func compactRemoved(ctx context.Context, db *engine.Database, taken removed) err
 	if err != nil || int64(usage) > 8*taken.bytes {
 		return err
 	}
-	if err := db.Compact(ctx, from, to, true); err != nil {
+	if err := db.Compact(from, to); err != nil {
 		return err
 	}
 	for _, kind := range []byte{record.KindDelivery, record.KindAttempt} {
 		from, to := append([]byte{kind}, taken.first[:]...), append(append([]byte{kind}, taken.newest[:]...), 0xff)
-		if err := db.Compact(ctx, from, to, true); err != nil {
+		if err := db.Compact(from, to); err != nil {
 			return err
 		}
 	}

@@ -48,6 +48,8 @@ type Database struct {
 	cause   error         // that error; set before failing is closed
 	dead    chan struct{} // closed when no commit can become durable any more
 	loops   sync.WaitGroup
+	closed  context.Context // ends when Pebble is closed; over ends it
+	over    context.CancelFunc
 
 	trailing atomic.Bool // a trailer is on its way to the disk
 
@@ -55,6 +57,8 @@ type Database struct {
 	broken bool
 	users  int
 	idle   chan struct{} // closed when broken and the last user has left
+
+	compaction *request // the last one that was begun; see compact.go
 }
 
 // commit is a batch on its way through the pipeline.
@@ -80,6 +84,7 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*Dat
 		dead:    make(chan struct{}),
 		idle:    make(chan struct{}),
 	}
+	db.closed, db.over = context.WithCancel(context.Background())
 	var failed atomic.Bool
 	db.fail = func(err error) {
 		if failed.CompareAndSwap(false, true) {
@@ -424,6 +429,7 @@ func (db *Database) Direct(f func() error) error {
 // close ends the database. No user is left, and dead is closed.
 func (db *Database) close() error {
 	db.loops.Wait()
+	defer db.over()
 	return folder.Guarded(db.DB.Close)
 }
 

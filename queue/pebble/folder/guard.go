@@ -2,8 +2,8 @@ package folder
 
 import (
 	"fmt"
+	"reflect"
 	"runtime"
-	"strings"
 )
 
 // Guarded runs f and turns a panic into an error. Pebble panics or logs fatally
@@ -24,13 +24,16 @@ func Guarded(f func() error) (err error) {
 	return f()
 }
 
-// OnGuarded reports whether guarded is on the stack of the calling goroutine.
+// guardedName is Guarded on a stack.
+var guardedName = runtime.FuncForPC(reflect.ValueOf(Guarded).Pointer()).Name()
+
+// OnGuarded reports whether Guarded is on the stack of the calling goroutine.
 func OnGuarded() bool {
 	var stack [128]uintptr
 	frames := runtime.CallersFrames(stack[:runtime.Callers(2, stack[:])])
 	for {
 		frame, more := frames.Next()
-		if strings.HasSuffix(frame.Function, "queue/pebble.guarded") {
+		if frame.Function == guardedName {
 			return true
 		}
 		if !more {
