@@ -82,8 +82,4 @@ func (q *request) settleVerdict(ctx context.Context) {
 }
 
 // dropped reports whether the event goes no further, because it is known.
-func (q *request) dropped() bool { return dropped(q.verdict, q.id) }
-
-func dropped(v queue.Verdict, id queue.Identity) bool {
-	return v == queue.Duplicate || v == queue.Replayed && id.RefuseReplays
-}
+func (q *request) dropped() bool { return !q.id.GoesOn(q.verdict) }

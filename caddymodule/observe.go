@@ -127,8 +127,13 @@ func (q *request) look(ctx context.Context, take func(*dedupe.Turn)) {
 		return
 	}
 	err := q.once(ctx, func(turn *dedupe.Turn) (known bool, err error) {
-		switch q.verdict, err = q.shared.store.Seen(ctx, q.id, q.facts.receivedAt); {
-		case q.dropped() || err != nil:
+		if take == nil {
+			q.verdict, err = q.shared.store.Seen(ctx, q.id, q.facts.receivedAt)
+		} else {
+			q.verdict, q.reserved, err = q.shared.store.Reserve(ctx, q.id, q.facts.receivedAt)
+		}
+		switch {
+		case err != nil || q.dropped():
 			return true, err
 		case take == nil:
 			return false, dedupe.ErrAborted // nothing is taken, which no twin can share

@@ -37,13 +37,23 @@ func (q *request) pass() error {
 	return q.succeeded()
 }
 
-// lead passes the event on unless the store knows it. Of twins, one leads.
+// lead passes the event on unless the store knows it. Of twins, one leads: those of this
+// process wait for the turn, and those of other gateways for the reservation.
 func (q *request) lead(turn *dedupe.Turn) (known bool, err error) {
-	q.verdict, err = q.shared.store.Seen(q.r.Context(), q.id, q.facts.receivedAt)
-	if q.dropped() || err != nil {
+	ctx := q.r.Context()
+	q.verdict, q.reserved, err = q.shared.store.Reserve(ctx, q.id, q.facts.receivedAt)
+	switch {
+	case err != nil && ctx.Err() != nil: // the sender is gone: a twin takes its place
+		return true, errors.Join(dedupe.ErrAborted, err)
+	case err != nil || q.dropped():
 		return true, err
 	}
 	q.led, q.turn = true, turn
+	defer func() {
+		if q.reserved != nil { // it was not taken
+			q.reserved.Drop()
+		}
+	}()
 	return false, q.handOn(q.mark)
 }
 
@@ -84,10 +94,11 @@ const maxMarks = 1024
 // mark takes the key of an event that the upstream has accepted. The sender need not wait
 // for the disk: if the process dies before, a repetition is passed on once more.
 func (q *request) mark() {
-	if q.id.Key == (queue.Key{}) {
+	if q.reserved == nil {
 		return
 	}
-	m := marking{endpoint: q.endpoint, shared: q.shared, id: q.id, facts: *q.facts}
+	m := marking{endpoint: q.endpoint, shared: q.shared, reserved: q.reserved, facts: *q.facts}
+	q.reserved = nil
 	m.facts.body, m.facts.exchange = nil, exchange{} // their memory is given back with the request
 	select {
 	case q.shared.marks <- struct{}{}:
@@ -107,14 +118,14 @@ func (q *request) mark() {
 type marking struct {
 	endpoint *Handler
 	shared   *shared
-	id       queue.Identity
+	reserved queue.Reservation
 	facts    facts
 }
 
 // run makes the key durable. The answer is on its way, so an error is only logged.
 func (m *marking) run() {
 	ctx := m.endpoint.commits.after(time.Now(), acceptTimeout)
-	if err := m.shared.store.Mark(ctx, m.id, m.facts.receivedAt); err != nil {
+	if err := m.reserved.Take(ctx); err != nil {
 		m.endpoint.logger.Error("the event was passed on but cannot be remembered; a duplicate would be passed on too",
 			append(m.facts.fields(), zap.Error(err))...)
 	}

@@ -160,7 +160,11 @@ func TestReplaysRefused(t *testing.T) {
 			if err := h.settleDedupe(); err != nil {
 				t.Error(row.Name, err)
 			}
-			if err := store.Mark(ctx, h.identify(one), now); err != nil {
+			_, reserved, err := store.Reserve(ctx, h.identify(one), now)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := reserved.Take(ctx); err != nil {
 				t.Error(err)
 			}
 			id := h.identify(other)
@@ -168,7 +172,7 @@ func TestReplaysRefused(t *testing.T) {
 			if err != nil {
 				t.Error(err)
 			}
-			return !dropped(verdict, id)
+			return id.GoesOn(verdict)
 		}
 		rows.Go(func() {
 			for i, changed := range variants(row, r) {

@@ -23,8 +23,10 @@
 package queue
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"slices"
 	"time"
 )
 
@@ -66,9 +68,19 @@ type Store interface {
 	// returned only once the key is durable.
 	Seen(ctx context.Context, id Identity, now time.Time) (Verdict, error)
 
-	// Mark records id without a message, durably, with a window that begins at now. It
-	// does not look whether id is recorded already: call Seen first.
-	Mark(ctx context.Context, id Identity, now time.Time) error
+	// Reserve decides at now, as Accept does, on an event that is to be recorded only if it
+	// succeeds elsewhere, as with an upstream that answers the sender. If the event goes on,
+	// the caller gets a reservation and must end it. The event goes on if it is [New], or
+	// [Replayed] without id.RefuseReplays.
+	//
+	// Meanwhile its twins wait in Reserve, on every node. Twins have the same id.Key, or the
+	// same id.Digest if id.RefuseReplays is set. After Take they are known events. After Drop
+	// one of them gets the reservation.
+	//
+	// A reservation is not durable. That of a process that has died ends by itself.
+	//
+	// Reserve returns the cause of ctx when ctx is done.
+	Reserve(ctx context.Context, id Identity, now time.Time) (Verdict, Reservation, error)
 
 	// Claim waits until a delivery for the destination is due and gives it to the caller
 	// alone. Among due deliveries the one that became due first comes first, within the
@@ -103,6 +115,16 @@ type Store interface {
 	// still claimed are due when the store is opened again. Afterwards every method
 	// returns an error that wraps [ErrUnavailable], and a waiting Claim ends with it.
 	Close() error
+}
+
+// A Reservation is an event that is under way: its keys belong to the caller of
+// [Store.Reserve]. The first call of Take or Drop ends it, and later ones do nothing.
+type Reservation interface {
+	// Take records the keys durably. Their window begins at the time of Reserve. After an
+	// error it is unknown whether they are recorded, and the next twin gets its turn.
+	Take(ctx context.Context) error
+	// Drop records nothing. It does not wait for the store.
+	Drop()
 }
 
 // A Claim is a delivery held by one worker. Done, Retry, Release or Bury ends it. When one
@@ -212,6 +234,37 @@ type Identity struct {
 	// Window is how long Key and Digest are remembered, from the first receipt or from a
 	// later one that renewed them. 0 or less: nothing is recorded.
 	Window time.Duration
+}
+
+// Recorded returns id without the keys that a store does not record: all keys if there is
+// no window, and a Digest that is the Key.
+func (id Identity) Recorded() Identity {
+	if id.Window <= 0 {
+		id.Key, id.Digest = Key{}, Key{}
+	}
+	if id.Digest == id.Key {
+		id.Digest = Key{}
+	}
+	return id
+}
+
+// Exclusive returns the keys that only one event at a time can have reserved, in order;
+// see [Store.Reserve].
+func (id Identity) Exclusive() (keys []Key) {
+	id = id.Recorded()
+	if id.Key != (Key{}) {
+		keys = append(keys, id.Key)
+	}
+	if id.Digest != (Key{}) && id.RefuseReplays {
+		keys = append(keys, id.Digest)
+	}
+	slices.SortFunc(keys, func(a, b Key) int { return bytes.Compare(a[:], b[:]) })
+	return keys
+}
+
+// GoesOn reports whether an event with this verdict is accepted. The others are dropped.
+func (id Identity) GoesOn(v Verdict) bool {
+	return v == New || v == Replayed && !id.RefuseReplays
 }
 
 // Verdict is the decision of a store on an event.

@@ -6,6 +6,7 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -86,6 +87,128 @@ func TestClusterTwins(t *testing.T) {
 	dropped := strings.Count(all[0].log.String()+all[1].log.String(), "duplicate dropped")
 	if dropped != events {
 		t.Errorf("%d duplicates were dropped, want %d", dropped, events)
+	}
+}
+
+// passed is an endpoint whose events the upstream answers.
+func passed(u *upstream) string {
+	return fmt.Sprintf("ADDR {\n\twebhook_gateway /hook generic {\n\t\tsecret %s\n\t}\n\treverse_proxy %s\n}\n", secret, u.addr())
+}
+
+// TestClusterPassthrough: an event that its provider sends to three gateways at once is passed on
+// once, and once more if the upstream has refused it. All senders but the refused one hear 200.
+func TestClusterPassthrough(t *testing.T) {
+	u := newUpstream(t)
+	_, all := newCluster(t, 3, passed(u))
+	for _, g := range all {
+		g.start()
+	}
+	const events, senders = 300, 6
+	refuses := func(id string) bool { return id[len(id)-1]%3 == 0 }
+	var tried sync.Map
+	u.behave(func(w http.ResponseWriter, r *http.Request) {
+		id := r.Header.Get("Webhook-Gateway-Event-Id")
+		if _, before := tried.LoadOrStore(id, true); !before && refuses(id) {
+			w.WriteHeader(http.StatusInternalServerError)
+		}
+	})
+	want := 0
+	var wg sync.WaitGroup
+	for s := range senders {
+		for i := s; i < events; i += senders {
+			if refuses(eventID(i)) {
+				want++
+			}
+		}
+		wg.Go(func() {
+			for i := s; i < events; i += senders {
+				id := eventID(i)
+				body := genericBody(id)
+				var mu sync.Mutex
+				statuses := make(map[int]int)
+				var twins sync.WaitGroup
+				for _, g := range all {
+					twins.Go(func() {
+						status, err := post(g.url("/hook"), body)
+						if err != nil {
+							t.Error(err)
+						}
+						mu.Lock()
+						statuses[status]++
+						mu.Unlock()
+					})
+				}
+				twins.Wait()
+				failed := 0
+				if refuses(id) {
+					failed = 1
+				}
+				if statuses[http.StatusInternalServerError] != failed || statuses[http.StatusOK] != len(all)-failed {
+					t.Errorf("%s: the senders got %v", id, statuses)
+				}
+			}
+		})
+	}
+	wg.Wait()
+	taken, refused := u.counts()
+	if len(taken) != events || refused != want {
+		t.Errorf("%d events were taken, want %d; %d were refused, want %d", len(taken), events, refused, want)
+	}
+	for id, n := range taken {
+		if n != 1 {
+			t.Errorf("%s was taken %d times", id, n)
+		}
+	}
+}
+
+// TestClusterPassthroughKill: a gateway that is killed while its upstream has an event does not
+// block the event at the others for longer than its lease.
+func TestClusterPassthroughKill(t *testing.T) {
+	u := newUpstream(t)
+	_, all := newCluster(t, 2, passed(u))
+	for _, g := range all {
+		g.start()
+	}
+	reached := make(chan struct{}, 2)
+	var tries atomic.Int32
+	u.behave(func(w http.ResponseWriter, r *http.Request) {
+		reached <- struct{}{}
+		if tries.Add(1) == 1 {
+			<-r.Context().Done()
+			panic(http.ErrAbortHandler)
+		}
+	})
+	body := genericBody("evt_1")
+	first := make(chan error, 1)
+	go func() { _, err := post(all[0].url("/hook"), body); first <- err }()
+	<-reached
+	twin := make(chan int, 1)
+	go func() {
+		status, err := post(all[1].url("/hook"), body)
+		if err != nil {
+			t.Error(err)
+		}
+		twin <- status
+	}()
+	// The lease is renewed, so the twin waits until the first gateway is dead.
+	select {
+	case <-reached:
+		t.Error("the event was passed on twice while its gateway lived")
+	case status := <-twin:
+		t.Errorf("the twin got %d while the event was under way", status)
+	case <-time.After(3 * time.Second):
+	}
+	began := time.Now()
+	all[0].kill()
+	if err := <-first; err == nil {
+		t.Error("a dead gateway has answered")
+	}
+	if status := <-twin; status != http.StatusOK {
+		t.Errorf("the twin got %d", status)
+	}
+	t.Logf("the twin was passed on %v after the kill", time.Since(began).Round(time.Millisecond))
+	if taken, _ := u.counts(); taken["evt_1"] != 1 {
+		t.Errorf("it was taken %d times", taken["evt_1"])
 	}
 }
 

@@ -25,12 +25,6 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 	return a, err
 }
 
-// Mark implements [queue.Store].
-func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) error {
-	_, _, err := s.record(ctx, acceptance{id: id, now: now})
-	return err
-}
-
 // Seen implements [queue.Store].
 func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (queue.Verdict, error) {
 	db, err := s.enter()
@@ -81,12 +75,7 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 	if err := ctx.Err(); err != nil {
 		return 0, nil, unavailable(context.Cause(ctx))
 	}
-	if a.id.Window <= 0 {
-		a.id.Key, a.id.Digest = queue.Key{}, queue.Key{}
-	}
-	if a.id.Digest == a.id.Key {
-		a.id.Digest = queue.Key{}
-	}
+	a.id = a.id.Recorded()
 	held, err := s.locks.lock(ctx, a.id.Key, a.id.Digest)
 	if err != nil {
 		return 0, nil, unavailable(err)
@@ -100,7 +89,7 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 	if a.m != nil {
 		verdict, expiry, err = s.decide(db, a.id, record.Nanos(a.now))
 	}
-	if err == nil && (verdict == queue.Duplicate || verdict == queue.Replayed && a.id.RefuseReplays) {
+	if err == nil && !a.id.GoesOn(verdict) {
 		// The writer of the key has released the stripe, so the key is durable, unless the
 		// database has failed.
 		failed := db.HasFailed()

@@ -29,6 +29,9 @@
 // window: the first 512 deliveries by due time. Later ones are on disk only.
 // The window is filled again by a scan of the index when it is empty.
 //
+// Reserve. The keys of an event under way are in memory alone (reserve.go). Take writes them as
+// Accept does, without a message.
+//
 // Claim. [Store.Claim] takes the first delivery that is due, removes it from the
 // window and notes the claim there. Nothing is written: on disk a claimed
 // delivery looks like a waiting one. The message is read once and shared by all
@@ -163,6 +166,7 @@
 //	   flightShard.mu        the messages in memory whose ID ends alike.
 //	   garbage.mu            the estimate of removed bytes.
 //	   steady.mu             the due clock.
+//	   reservations.mu       the events under way.
 //
 // Rules that follow from it:
 //

@@ -22,23 +22,24 @@ import (
 //
 // doc.go has the order of its locks.
 type Store struct {
-	options Options
-	engine  *engine.Engine
-	flights flights
-	seal    *seal.Seal
-	keyless atomic.Bool // a missing key was reported
-	locks   stripes
-	parts   stripes      // by message ID; see lockMessage
-	limit   atomic.Int64 // on bytes; none if it is not positive
-	keeping atomic.Int64 // Settings.Retention
-	bytes   atomic.Int64 // of the backlog, acceptances under way included
-	filter  keyFilter
-	buckets buckets
-	sweeper sweeper
-	history history
-	garbage garbage
-	secrets chan struct{} // full while learnt secrets or encryption keys are changed
-	pausing chan struct{} // full while a destination is paused or resumed
+	options      Options
+	engine       *engine.Engine
+	flights      flights
+	seal         *seal.Seal
+	keyless      atomic.Bool // a missing key was reported
+	locks        stripes
+	reservations reservations
+	parts        stripes      // by message ID; see lockMessage
+	limit        atomic.Int64 // on bytes; none if it is not positive
+	keeping      atomic.Int64 // Settings.Retention
+	bytes        atomic.Int64 // of the backlog, acceptances under way included
+	filter       keyFilter
+	buckets      buckets
+	sweeper      sweeper
+	history      history
+	garbage      garbage
+	secrets      chan struct{} // full while learnt secrets or encryption keys are changed
+	pausing      chan struct{} // full while a destination is paused or resumed
 
 	steady steady
 
@@ -62,6 +63,7 @@ func Open(o Options) (*Store, error) {
 		digests:      make(map[record.Digest]*destination),
 		locks:        newStripes(),
 		parts:        newStripes(),
+		reservations: reservations{byKey: make(map[queue.Key]*reservation)},
 		secrets:      make(chan struct{}, 1),
 		pausing:      make(chan struct{}, 1),
 	}

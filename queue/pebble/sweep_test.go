@@ -55,9 +55,7 @@ func TestSweep(t *testing.T) {
 			t.Fatalf("key %d: %v, %v", n, v, err)
 		}
 		if v == queue.New {
-			if err := s.Mark(t.Context(), id, clock.now()); err != nil {
-				t.Fatal(err)
-			}
+			remember(t, s, id, clock.now())
 		}
 	}
 	sweep := func(want int) {
@@ -133,9 +131,7 @@ func TestRenewedKey(t *testing.T) {
 			t.Fatalf("%v, %v; want %v", v, err, want)
 		}
 	}
-	if err := s.Mark(t.Context(), id, clock.now()); err != nil {
-		t.Fatal(err)
-	}
+	remember(t, s, id, clock.now())
 	clock.advance(50 * time.Minute)
 	seen(queue.Duplicate) // renews the key
 	clock.advance(30 * time.Minute)
@@ -177,9 +173,7 @@ func TestSweepAgainstSenders(t *testing.T) {
 		go func() { _, err := s.Sweep(context.Background()); swept <- err }()
 		for n := range uint32(keys) {
 			id := queue.Identity{Key: testKey(n), Window: time.Hour}
-			if err := s.Mark(t.Context(), id, clock.now()); err != nil {
-				t.Fatalf("round %d, key %d: %v", round, n, err)
-			}
+			remember(t, s, id, clock.now())
 		}
 		if err := <-swept; err != nil {
 			t.Fatal(err)
@@ -302,5 +296,17 @@ func TestCollectedTwice(t *testing.T) {
 	must(t, err)
 	if !report.Sound() || report.Messages != 0 {
 		t.Errorf("%d messages, %+v", report.Messages, report.Problems)
+	}
+}
+
+// remember records an identity that is not known.
+func remember(t *testing.T, s *Store, id queue.Identity, now time.Time) {
+	t.Helper()
+	v, r, err := s.Reserve(t.Context(), id, now)
+	if err != nil || v != queue.New {
+		t.Fatalf("reserving: %v, %v", v, err)
+	}
+	if err := r.Take(t.Context()); err != nil {
+		t.Fatal(err)
 	}
 }

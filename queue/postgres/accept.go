@@ -49,13 +49,13 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 	if m.ID == (queue.ID{}) {
 		m.ID = queue.NewID(m.ReceivedAt)
 	}
-	a := &acceptance{m: m, id: identity(id), done: make(chan error, 1)}
+	a := &acceptance{m: m, id: id.Recorded(), done: make(chan error, 1)}
 	if err := s.route(ctx, a, to); err != nil {
 		return queue.Accepted{}, err
 	}
 	if limit := s.limit.Load(); len(to) > 0 && limit > 0 && s.backlog()+a.size > limit {
 		v, err := s.Seen(ctx, id, m.ReceivedAt)
-		if err == nil && (v == queue.Duplicate || v == queue.Replayed && id.RefuseReplays) {
+		if err == nil && !id.GoesOn(v) {
 			return queue.Accepted{Verdict: v}, nil
 		}
 		return queue.Accepted{}, errors.Join(queue.ErrFull, err)
@@ -110,7 +110,7 @@ func (s *Store) finish(a *acceptance) settled {
 		}
 	}
 	if err == nil {
-		kept := a.verdict == queue.New || a.verdict == queue.Replayed && !a.id.RefuseReplays
+		kept := a.id.GoesOn(a.verdict)
 		return settled{claim: a.settle(nil, &kept)}
 	}
 	go s.resolve(a)
@@ -245,17 +245,6 @@ func (t *tenure) abandonLocked(id queue.ID) {
 		delete(t.passed, id)
 		t.InsertLocked(e)
 	}
-}
-
-// identity drops the keys that are not to be recorded.
-func identity(id queue.Identity) queue.Identity {
-	if id.Window <= 0 {
-		id.Key, id.Digest = queue.Key{}, queue.Key{}
-	}
-	if id.Digest == id.Key {
-		id.Digest = queue.Key{}
-	}
-	return id
 }
 
 func column(k queue.Key) *uuid.UUID {

@@ -26,6 +26,12 @@
 // Operations of a person are carried out by the owner, which knows what is under way. Other nodes
 // ask for it by a row of the table command (operate.go). Lists read the tables (list.go).
 //
+// # Events under way
+//
+// Reserve writes a row in the table of keys with expires = 0, until and holder (reserve.go). The
+// node renews it four times in a lease, and deletes it after Drop; Take makes it a recorded key.
+// Twins on this node and on others read the row until it is free or recorded.
+//
 // # Owners
 //
 // Each node renews its row four times in a lease, by the clock of the database. It takes the
@@ -42,12 +48,13 @@
 //
 // In the database: advisory locks of destinations in ascending order, keys in ascending order, the
 // row of the message, rows of deliveries. In memory: Store.beating, destination.mu or Store.mu, a
-// window. Nobody holds a window's lock while the database answers.
+// window. Nobody holds a window's lock while the database answers. Nothing is locked under
+// reserved.mu.
 //
 // # What is not there yet
 //
 // Encryption (Settings.Keys), deliveries held by a node that does not own the destination
-// (Route.Hold is then ignored), reservations for passthrough across nodes, and check of the
+// (Route.Hold is then ignored), and check of the
 // database. Order across nodes is by receipt: clocks that differ can swap events that two nodes
 // receive within that difference.
 package postgres

@@ -50,7 +50,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (ver
 	if err := s.ready(); err != nil {
 		return 0, err
 	}
-	id = identity(id)
+	id = id.Recorded()
 	if id.Key == (queue.Key{}) && id.Digest == (queue.Key{}) {
 		return queue.New, nil
 	}
@@ -76,33 +76,6 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (ver
 		}
 	}
 	return verdict, nil
-}
-
-// Mark implements [queue.Store].
-func (s *Store) Mark(ctx context.Context, id queue.Identity, now time.Time) error {
-	if err := s.ready(); err != nil {
-		return err
-	}
-	id = identity(id)
-	var keys []uuid.UUID
-	for _, k := range []queue.Key{id.Key, id.Digest} {
-		if k != (queue.Key{}) {
-			keys = append(keys, uuid.UUID(k))
-		}
-	}
-	if len(keys) == 0 {
-		return nil
-	}
-	err := s.durably(func(_ context.Context, q querier) error {
-		var n int
-		return q.QueryRow(ctx, s.sql(`with made as (insert into {s}.key as t (key, expires) select k, $2 from unnest($1::uuid[]) k group by k order by k
-			on conflict (key) do update set expires = greatest(t.expires, excluded.expires) returning 1) select count(*) from made`),
-			keys, nanos(now.Add(id.Window))).Scan(&n)
-	})
-	if err != nil {
-		return unavailable(err)
-	}
-	return nil
 }
 
 // ForgetKey implements [queue.Inspector].

@@ -72,7 +72,13 @@ create table {s}.inbox (
   message uuid not null
 );
 create index inbox_destination on {s}.inbox (destination);
-create table {s}.key (key uuid primary key, expires bigint not null);
+-- A key that is recorded, or, with expires = 0, a reservation of an event that is under way.
+create table {s}.key (
+  key uuid primary key,
+  expires bigint not null,
+  until timestamptz,                  -- a reservation ends by itself then; its node renews it
+  holder bigint                       -- whose reservation it is
+);
 create index key_expires on {s}.key (expires);
 create table {s}.gone (id uuid primary key, at bigint not null, why smallint not null);
 create index gone_at on {s}.gone (at);

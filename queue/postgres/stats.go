@@ -132,7 +132,8 @@ func (s *Store) Sweep(ctx context.Context) (n int, err error) {
 // commands that nobody has waited for.
 func (s *Store) sweepKeys(ctx context.Context) (n int, err error) {
 	for {
-		tag, err := s.pool.Exec(ctx, s.sql("delete from {s}.key where ctid = any(array(select ctid from {s}.key where expires <= $1 limit 10000)) and expires <= $1"), s.now())
+		tag, err := s.pool.Exec(ctx, s.sql(`delete from {s}.key where ctid = any(array(select ctid from {s}.key
+			where expires <= $1 and (until is null or until < clock_timestamp()) limit 10000)) and expires <= $1 and (until is null or until < clock_timestamp())`), s.now())
 		if err != nil {
 			return n, unavailable(err)
 		}

@@ -48,6 +48,7 @@ type Store struct {
 	toldBy               int32
 	warned               map[string]bool // the warnings that are in force, and in the log
 
+	reserved reserved
 	admitted map[int64]*tenure // rows of the inbox that are in memory; of the goroutine attends
 
 	beating sync.Mutex // one change of the ownership at a time
@@ -98,6 +99,7 @@ func Open(o Options) (*Store, error) {
 		byName: make(map[queue.Destination]*destination), byID: make(map[int32]*destination),
 		serves: make(map[queue.Destination]bool), retains: make(map[queue.Destination]time.Duration),
 		admitted: make(map[int64]*tenure),
+		reserved: reserved{open: make(map[*reservation]bool), dropping: make(chan struct{}, 1)},
 	}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.fresh.left.Store(freshSize)
@@ -122,6 +124,7 @@ func Open(o Options) (*Store, error) {
 		s.tasks.Go(s.listens)
 	}
 	s.tasks.Go(s.sweeps)
+	s.tasks.Go(s.reserves)
 	return s, nil
 }
 
@@ -191,6 +194,7 @@ func (s *Store) Close() error {
 		if s.started.Load() {
 			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
 			defer cancel()
+			s.dropReservations(ctx)
 			s.leave(ctx)
 		}
 		s.pool.Close()

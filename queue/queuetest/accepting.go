@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -84,7 +85,7 @@ func (b *bench) slides() {
 		return id
 	}
 	b.want(b.accept("by its key", key(1), "a"), queue.New)
-	b.ok(b.store.Mark(b.Context(), key(2), b.clock.Now()))
+	b.ok(b.reserve(key(2), b.clock.Now()).Take(b.Context()))
 	b.want(b.accept("by its digest", refusing(3), "a"), queue.New)
 	for i := range byte(12) {
 		b.advance(pause)
@@ -105,7 +106,16 @@ func (b *bench) slides() {
 	b.want(b.accept("a whole window passed here as well", replay(4, 9), "a"), queue.New)
 }
 
-func (b *bench) marks() {
+// reserve reserves an identity that is not known.
+func (b *bench) reserve(id queue.Identity, now time.Time) queue.Reservation {
+	b.Helper()
+	v, r, err := b.store.Reserve(b.Context(), id, now)
+	b.ok(err)
+	b.want(v, queue.New)
+	return r
+}
+
+func (b *bench) reserves() {
 	ctx, now := b.Context(), b.clock.Now()
 	seen := func(id queue.Identity, at time.Time, want queue.Verdict) {
 		b.Helper()
@@ -113,20 +123,135 @@ func (b *bench) marks() {
 		b.ok(err)
 		b.want(got, want)
 	}
+	reserved := func(id queue.Identity, at time.Time, want queue.Verdict) {
+		b.Helper()
+		got, r, err := b.store.Reserve(ctx, id, at)
+		b.ok(err)
+		b.want(got, want)
+		if (r != nil) != id.GoesOn(want) {
+			b.Errorf("%v with the reservation %v", want, r)
+		}
+		if r != nil {
+			r.Drop()
+		}
+	}
 	seen(key(1), now, queue.New)
-	b.ok(b.store.Mark(ctx, key(1), now))
+	r := b.reserve(key(1), now)
+	seen(key(1), now, queue.New) // not yet
+	r.Drop()
+	b.ok(r.Take(ctx)) // it has ended
+	seen(key(1), now, queue.New)
+	b.ok(b.reserve(key(1), now).Take(ctx))
 	seen(key(1), now, queue.Duplicate)
+	reserved(key(1), now, queue.Duplicate)
+	b.want(b.accept("taken before", key(1), "a"), queue.Duplicate)
 	seen(key(1), now.Add(time.Hour), queue.New)
-	seen(queue.Identity{}, now, queue.New)
-	b.ok(b.store.Mark(ctx, key(1), now.Add(time.Minute)))
-	seen(key(1), now.Add(time.Hour), queue.Duplicate)
-	b.want(b.accept("marked before", key(1), "a"), queue.Duplicate)
+	r = b.reserve(key(1), now.Add(time.Hour))
+	b.ok(r.Take(ctx))
+	r.Drop() // it has ended
+	seen(key(1), now.Add(2*time.Hour-1), queue.Duplicate)
+
 	b.want(b.accept("accepted", key(2), "a"), queue.New)
 	seen(key(2), now, queue.Duplicate)
-	b.ok(b.store.Mark(ctx, replay(3, 3), now))
+	reserved(key(2), now, queue.Duplicate)
+	b.ok(b.reserve(replay(3, 3), now).Take(ctx))
 	seen(replay(3, 3), now, queue.Duplicate)
 	seen(replay(4, 3), now, queue.Replayed)
-	b.want(b.accept("marked under another key", replay(4, 3), "a"), queue.Replayed)
+	reserved(replay(4, 3), now, queue.Replayed)
+	refused := replay(4, 3)
+	refused.RefuseReplays = true
+	reserved(refused, now, queue.Replayed)
+	b.want(b.accept("taken under another key", replay(4, 3), "a"), queue.Replayed)
+
+	// Without a key nothing is recorded, and nobody waits.
+	seen(queue.Identity{}, now, queue.New)
+	first := b.reserve(queue.Identity{}, now)
+	b.ok(b.reserve(queue.Identity{}, now).Take(ctx))
+	b.ok(first.Take(ctx))
+	unremembered := queue.Identity{Key: queue.Key{5}}
+	b.ok(b.reserve(unremembered, now).Take(ctx))
+	seen(unremembered, now, queue.New)
+}
+
+// reservesOnce: of simultaneous twins one at a time has the event, until one succeeds.
+func (b *bench) reservesOnce() {
+	b.reservesAmong([]queue.Store{b.store})
+}
+
+// reservesAmong reserves at all stores at once. The first two of each event fail.
+func (b *bench) reservesAmong(stores []queue.Store) {
+	const events, twins, failures = 6, 9, 2
+	for _, shared := range []struct {
+		name string
+		id   func(event, twin int) queue.Identity
+	}{
+		{"the key", func(event, _ int) queue.Identity { return key(byte(event + 1)) }},
+		{"the content", func(event, twin int) queue.Identity {
+			id := replay(byte(100+twins*event+twin), byte(50+event))
+			id.RefuseReplays = true
+			return id
+		}},
+	} {
+		var all sync.WaitGroup
+		for event := range events {
+			var held, tries, known atomic.Int32
+			var twinsOf sync.WaitGroup
+			for twin := range twins {
+				twinsOf.Go(func() {
+					v, r, err := stores[twin%len(stores)].Reserve(b.Context(), shared.id(event, twin), b.clock.Now())
+					switch {
+					case err != nil:
+						b.Error(err)
+						return
+					case r == nil:
+						known.Add(1)
+						return
+					case v != queue.New:
+						b.Errorf("%v has a reservation", v)
+					}
+					if held.Add(1) != 1 {
+						b.Errorf("two hold an event by %s", shared.name)
+					}
+					if v, err := stores[0].Seen(b.Context(), shared.id(event, twin), b.clock.Now()); v != queue.New || err != nil {
+						b.Errorf("an event that is under way: %v, %v", v, err)
+					}
+					held.Add(-1)
+					if tries.Add(1) <= failures {
+						r.Drop()
+					} else if err := r.Take(b.Context()); err != nil {
+						b.Error(err)
+					}
+				})
+			}
+			all.Go(func() {
+				twinsOf.Wait()
+				if n := tries.Load(); n != failures+1 || known.Load() != twins-failures-1 {
+					b.Errorf("an event by %s had %d tries, and %d twins were told that it is known", shared.name, n, known.Load())
+				}
+			})
+		}
+		all.Wait()
+	}
+}
+
+// reserveEnds: a call that waits for a twin ends with its context, and leaves nothing behind.
+func (b *bench) reserveEnds() {
+	r := b.reserve(key(1), b.clock.Now())
+	ctx, cancel := context.WithCancelCause(b.Context())
+	cause := errors.New("the sender is gone")
+	time.AfterFunc(10*time.Millisecond, func() { cancel(cause) })
+	if _, _, err := b.store.Reserve(ctx, key(1), b.clock.Now()); !errors.Is(err, cause) {
+		b.Errorf("got %v", err)
+	}
+	r.Drop()
+	b.ok(b.reserve(key(1), b.clock.Now()).Take(b.Context()))
+	b.reserve(key(2), b.clock.Now())
+	waiting := make(chan error, 1)
+	go func() { _, _, err := b.store.Reserve(b.Context(), key(2), b.clock.Now()); waiting <- err }()
+	b.ok(b.store.Close())
+	if err := <-waiting; !errors.Is(err, queue.ErrUnavailable) {
+		b.Errorf("when closed: %v", err)
+	}
 }
 
 func (b *bench) twins() {

@@ -231,6 +231,9 @@ func (b *bench) closed() {
 	if _, err := b.store.Seen(b.Context(), key(1), b.clock.Now()); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Seen: %v", err)
 	}
+	if _, _, err := b.store.Reserve(b.Context(), key(1), b.clock.Now()); !errors.Is(err, queue.ErrUnavailable) {
+		b.Errorf("Reserve: %v", err)
+	}
 	if err := held.Done(queue.Attempt{}); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("Done: %v", err)
 	}

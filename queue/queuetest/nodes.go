@@ -23,6 +23,8 @@ func RunNodes(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		run  func(*nodes)
 	}{
 		{"Lets one twin pass", (*nodes).twins},
+		{"Reserves for one twin at a time", (*nodes).reservesOnce},
+		{"Reserves after a node that died", (*nodes).reservesAfter},
 		{"Delivers each once", (*nodes).once},
 		{"Orders across nodes", (*nodes).ordered},
 		{"Takes over from a node that died", (*nodes).takesOver},
@@ -122,6 +124,48 @@ func (n *nodes) twins() {
 		if times != 1 {
 			n.Errorf("%v was delivered %d times", id, times)
 		}
+	}
+}
+
+func (n *nodes) reservesOnce() { n.reservesAmong(n.all) }
+
+// reservesAfter: a reservation lasts as long as its node, and its twin on another node gets it then.
+func (n *nodes) reservesAfter() {
+	n.store = n.all[0]
+	n.reserve(key(1), n.clock.Now())
+	lasts := n.reserve(key(2), n.clock.Now())
+	n.store = n.all[1]
+	reserved := make(chan queue.Reservation, 2)
+	for _, k := range []byte{1, 2} {
+		go func() {
+			v, r, err := n.all[1].Reserve(n.Context(), key(k), n.clock.Now())
+			if err != nil || v != queue.New {
+				n.Errorf("%v, %v", v, err)
+			}
+			reserved <- r
+		}()
+	}
+	third := n.all[2]
+	n.store = third
+	own := n.reserve(key(3), n.clock.Now())
+	n.all[0].(Abandoner).Abandon()
+	for range 2 {
+		select {
+		case r := <-reserved:
+			n.ok(r.Take(n.Context()))
+		case <-time.After(patience):
+			n.Fatal("the reservation of a dead node goes on")
+		}
+	}
+	// That of a living node was renewed meanwhile.
+	ctx, cancel := context.WithTimeout(n.Context(), 50*time.Millisecond)
+	defer cancel()
+	if v, _, err := n.all[1].Reserve(ctx, key(3), n.clock.Now()); !errors.Is(err, context.DeadlineExceeded) {
+		n.Errorf("a reservation of a living node has ended: %v, %v", v, err)
+	}
+	n.ok(own.Take(n.Context()))
+	if err := lasts.Take(n.Context()); !errors.Is(err, queue.ErrUnavailable) {
+		n.Errorf("a dead node has taken a key: %v", err)
 	}
 }
 

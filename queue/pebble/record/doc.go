@@ -114,7 +114,7 @@
 //
 //	k end key                  a dedupe key (16 bytes), in the bucket that is over at end
 //	  value    its expiry (8 bytes), not later than end
-//	  written  by Accept and Mark, and in a later bucket when it is renewed; deleted as a
+//	  written  by Accept and Take, and in a later bucket when it is renewed; deleted as a
 //	           range with its bucket, or by ForgetKey
 //	  example  k 18e4cc0000000000 00112233445566778899aabbccddeeff = 18e4cbf3e634a000
 //
