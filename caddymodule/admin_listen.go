@@ -38,10 +38,10 @@ func (a *adminAPI) listen(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	l, reads := ask.l, r.Context()
+	l := ask.l
 	news, stop := outcomes.listen(l.wants)
 	defer stop()
-	backlog, err := ask.backlog(reads)
+	backlog, err := ask.backlog(r.Context())
 	if err != nil {
 		return err
 	}
@@ -54,23 +54,13 @@ func (a *adminAPI) listen(w http.ResponseWriter, r *http.Request) error {
 	defer func() {
 		ask.logger.Info("a listener has gone", append(about, zap.Int("events", l.count), zap.Duration("after", time.Since(began)))...)
 	}()
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	stream := &eventStream{w: w, control: http.NewResponseController(w)}
-	if stream.comment("listening") != nil {
-		return nil
-	}
+	stream, end := newEventStream(w, r.Context(), configuration)
+	defer end()
 	if ask.gap != nil && stream.event("gap", ask.gap) != nil {
 		return nil
 	}
-	ctx, cancel := context.WithCancel(reads)
-	defer cancel()
-	context.AfterFunc(configuration, cancel)
-	if err := stream.listen(ctx, l, backlog, news); err != nil && configuration.Err() == nil && reads.Err() == nil {
+	if err := stream.listen(l, backlog, news); err != nil && stream.over.Err() == nil {
 		ask.logger.Warn("a listener's stream ends; it can go on where it was", zap.Error(err))
-	}
-	if configuration.Err() != nil {
-		_ = stream.comment("the configuration has changed")
 	}
 	return nil
 }
@@ -112,8 +102,8 @@ func (a *adminAPI) about(w http.ResponseWriter, _ *http.Request) error {
 
 // listen sends the backlog, the later messages of the store, and then those that arrive. The
 // error is that of writing, or of the store.
-func (s *eventStream) listen(ctx context.Context, l *listening, backlog []queue.ID, news *listener) error {
-	if err := s.messages(ctx, l, backlog); err != nil {
+func (s *eventStream) listen(l *listening, backlog []queue.ID, news *listener) error {
+	if err := s.messages(l, backlog); err != nil {
 		return err
 	}
 	pause := time.NewTimer(0) // a first walk at once
@@ -125,7 +115,7 @@ func (s *eventStream) listen(ctx context.Context, l *listening, backlog []queue.
 		select {
 		case e := <-news.events:
 			if id, err := parseID(e.MessageID); err == nil && l.new(id) {
-				if err := s.messages(ctx, l, []queue.ID{id}); err != nil {
+				if err := s.messages(l, []queue.ID{id}); err != nil {
 					return err
 				}
 			}
@@ -136,12 +126,12 @@ func (s *eventStream) listen(ctx context.Context, l *listening, backlog []queue.
 			if err := s.comment("still here"); err != nil {
 				return err
 			}
-		case <-ctx.Done():
-			return ctx.Err()
+		case <-s.over.Done():
+			return s.over.Err()
 		}
 		if walk {
 			began := time.Now()
-			if err := s.walk(ctx, l); err != nil {
+			if err := s.walk(l); err != nil {
 				return err
 			}
 			pause.Reset(max(listenPoll, 20*time.Since(began))) // a busy gateway spends at most 5 % on it
@@ -153,12 +143,12 @@ func (s *eventStream) listen(ctx context.Context, l *listening, backlog []queue.
 }
 
 // walk sends the messages of the store that are new.
-func (s *eventStream) walk(ctx context.Context, l *listening) error {
+func (s *eventStream) walk(l *listening) error {
 	from, after := l.from(), queue.Cursor("")
 	for {
-		ids, next, err := l.page(ctx, from, after)
+		ids, next, err := l.page(s.over, from, after)
 		if err == nil {
-			err = s.messages(ctx, l, ids)
+			err = s.messages(l, ids)
 		}
 		if err != nil || next == "" {
 			return err
@@ -168,27 +158,27 @@ func (s *eventStream) walk(ctx context.Context, l *listening) error {
 }
 
 // messages reads and sends messages by their IDs.
-func (s *eventStream) messages(ctx context.Context, l *listening, ids []queue.ID) error {
+func (s *eventStream) messages(l *listening, ids []queue.ID) error {
 	for len(ids) > 0 {
-		read, rest, err := l.batch(ctx, ids)
+		read, rest, err := l.batch(s.over, ids)
 		if err != nil {
 			return err
 		}
 		for i, v := range read {
-			if err := ctx.Err(); err != nil {
+			if err := s.over.Err(); err != nil {
 				return err
 			}
 			switch v := v.(type) {
 			case nil:
 			case *adminapi.Heard:
+				if err := s.eventWithID("message", v.Message.ID.String(), v); err != nil {
+					return err
+				}
 				l.count++
-				err = s.eventWithID("message", v.Message.ID.String(), v)
 			default:
-				l.count++
-				err = s.event("gap", v)
-			}
-			if err != nil {
-				return err
+				if err := s.event("gap", v); err != nil {
+					return err
+				}
 			}
 			l.handed(ids[i])
 		}

@@ -2,9 +2,6 @@ package caddymodule
 
 import (
 	"cmp"
-	"context"
-	"encoding/json"
-	"fmt"
 	"net/http"
 	"slices"
 	"strings"
@@ -88,13 +85,10 @@ func (f *Forward) tellAttempt(a queue.Attempted) {
 	})
 }
 
-// keepAlive is how often a silent stream shows that it lives. It is a variable
-// for the tests.
-var keepAlive = 15 * time.Second
-
 // tail streams outcomes until the reader goes, or the configuration does: the
 // old admin endpoint could not end before.
 func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
+	configuration := caddy.ActiveContext()
 	o, err := a.open()
 	if err != nil {
 		return err
@@ -110,21 +104,16 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 	}
 	l, gap, stop := outcomes.resume(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")), wants)
 	defer stop()
-	stream := &eventStream{w: w, control: http.NewResponseController(w), red: func(endpoint string) *redactor {
-		return o.redactor(r.Context(), endpoint)
-	}}
-	w.Header().Set("Content-Type", "text/event-stream")
-	w.Header().Set("Cache-Control", "no-store")
-	if err := stream.comment("listening"); err != nil {
-		return nil
-	}
+	stream, end := newEventStream(w, r.Context(), configuration)
+	defer end()
 	if gap != nil && stream.event("gap", gap) != nil {
 		return nil
 	}
+	red := o.redactor
 	// A reader may stay for days, and the store has to close before that.
 	o.release()
-	defer func() { o = nil }()
-	stream.run(r.Context(), caddy.ActiveContext(), l)
+	o = nil
+	stream.run(l, func(endpoint string) *redactor { return red(r.Context(), endpoint) })
 	return nil
 }
 
@@ -155,65 +144,26 @@ func (o *opened) tailFilter(r *http.Request) (func(*adminapi.Event) bool, error)
 	}, nil
 }
 
-// eventStream writes server-sent events.
-type eventStream struct {
-	w       http.ResponseWriter
-	control *http.ResponseController
-	red     func(endpoint string) *redactor
-}
-
-// writeTimeout is for a reader that has stopped reading.
-const writeTimeout = 30 * time.Second
-
-func (s *eventStream) run(reader, configuration context.Context, l *listener) {
+// run writes the outcomes of a reader until the stream is over.
+func (s *eventStream) run(l *listener, red func(endpoint string) *redactor) {
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
 	for {
 		var err error
 		select {
 		case e := <-l.events:
-			s.red(e.Endpoint).event(&e.Event)
+			red(e.Endpoint).event(&e.Event)
 			err = s.eventWithID(e.name, l.id(&e), e.Event)
 			if lost := l.lost.Swap(0); lost > 0 && err == nil {
 				err = s.event("lost", adminapi.Lost{Lost: lost})
 			}
 		case <-tick.C:
 			err = s.comment("still here")
-		case <-configuration.Done():
-			_ = s.comment("the configuration has changed")
-			return
-		case <-reader.Done():
+		case <-s.over.Done():
 			return
 		}
 		if err != nil {
 			return
 		}
 	}
-}
-
-func (s *eventStream) event(name string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return s.send("event: %s\ndata: %s\n\n", name, b)
-}
-
-// eventWithID is an event with which a reader can say later where it was.
-func (s *eventStream) eventWithID(name, id string, v any) error {
-	b, err := json.Marshal(v)
-	if err != nil {
-		return err
-	}
-	return s.send("id: %s\nevent: %s\ndata: %s\n\n", id, name, b)
-}
-
-func (s *eventStream) comment(text string) error { return s.send(": %s\n\n", text) }
-
-func (s *eventStream) send(format string, args ...any) error {
-	_ = s.control.SetWriteDeadline(time.Now().Add(writeTimeout)) // without support for it, writes may block
-	if _, err := fmt.Fprintf(s.w, format, args...); err != nil {
-		return err
-	}
-	return s.control.Flush()
 }

@@ -30,7 +30,7 @@ type listening struct {
 	first queue.ID              // a walk hands out nothing before it
 	high  queue.ID              // the greatest that was handed out
 	sent  map[queue.ID]struct{} // those handed out that a walk or an outcome can name again
-	count int
+	count int                   // messages that were handed out
 }
 
 const (

@@ -26,8 +26,9 @@ func TestTailLoses(t *testing.T) {
 		h.tell("request", adminapi.Event{Endpoint: "b"})
 	}
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		s := eventStream{w: w, control: http.NewResponseController(w), red: func(string) *redactor { return newRedactor(nil) }}
-		s.run(r.Context(), t.Context(), l)
+		s, end := newEventStream(w, r.Context(), t.Context())
+		defer end()
+		s.run(l, func(string) *redactor { return newRedactor(nil) })
 	}))
 	defer server.Close()
 	a, err := http.Get(server.URL)
@@ -59,8 +60,9 @@ func TestTailKeepsAlive(t *testing.T) {
 	ended := make(chan struct{})
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		defer close(ended)
-		s := eventStream{w: w, control: http.NewResponseController(w)}
-		s.run(r.Context(), t.Context(), l)
+		s, end := newEventStream(w, r.Context(), t.Context())
+		defer end()
+		s.run(l, nil)
 	}))
 	defer server.Close()
 	a, err := http.Get(server.URL)

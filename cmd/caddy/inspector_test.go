@@ -64,17 +64,7 @@ func TestOpenTab(t *testing.T) {
 	u := newUpstream(t)
 	g := newGateway(t, "ADDR {\n\twebhook_gateway_inspector /hooks/* {\n\t\tby off\n\t}\n"+
 		"\twebhook_gateway /pay generic {\n\t\tname pay\n\t\tsecret s3cret\n\t\tforward "+u.addr()+"\n\t}\n}\n")
-	text, err := os.ReadFile(g.caddyfile())
-	if err != nil {
-		t.Fatal(err)
-	}
-	without := bytes.Replace(text, []byte("grace_period 5s"), nil, 1)
-	if bytes.Equal(without, text) {
-		t.Fatal("there was no grace period")
-	}
-	if err := os.WriteFile(g.caddyfile(), without, 0o600); err != nil {
-		t.Fatal(err)
-	}
+	g.withoutGrace()
 	g.start()
 	resp, err := http.Get(g.url("/hooks/api/tail"))
 	if err != nil {

@@ -121,22 +121,8 @@ func genuine(t *testing.T, g *gateway, h *holder) {
 // first buffer of 512 bytes.
 func inFlight(t *testing.T, g *gateway) int {
 	t.Helper()
-	admin := &http.Client{Timeout: patience, Transport: &http.Transport{
-		DisableKeepAlives: true,
-		DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-			return new(net.Dialer).DialContext(ctx, "unix", g.admin())
-		},
-	}}
-	resp, err := admin.Get("http://localhost/metrics")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer resp.Body.Close()
-	text, err := io.ReadAll(resp.Body)
-	if err != nil {
-		t.Fatal(err)
-	}
-	for line := range strings.Lines(string(text)) {
+	text := g.ask("/metrics")
+	for line := range strings.Lines(text) {
 		if value, ok := strings.CutPrefix(line, "caddy_webhook_gateway_in_flight_bytes "); ok {
 			n, err := strconv.ParseFloat(strings.TrimSpace(value), 64)
 			if err != nil {
@@ -145,7 +131,7 @@ func inFlight(t *testing.T, g *gateway) int {
 			return int(n)
 		}
 	}
-	t.Fatalf("no in_flight_bytes in the metrics: %d %s", resp.StatusCode, tail(string(text)))
+	t.Fatalf("no in_flight_bytes in the metrics: %s", tail(text))
 	return 0
 }
 
