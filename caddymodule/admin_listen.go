@@ -12,32 +12,50 @@ import (
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
+	"golang.org/x/time/rate"
 
 	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
-// listeningNow counts the listeners of this process.
-var listeningNow atomic.Int64
+// listeningNow are the listeners of this process.
+var listeningNow places
+
+// places are for those who are there at once.
+type places struct{ taken atomic.Int64 }
+
+// take takes a place if fewer than most are taken. The caller then calls leave in the end.
+func (p *places) take(most int) bool {
+	for {
+		n := p.taken.Load()
+		if n >= int64(most) {
+			return false
+		}
+		if p.taken.CompareAndSwap(n, n+1) {
+			return true
+		}
+	}
+}
+
+func (p *places) leave() { p.taken.Add(-1) }
 
 // listen streams the messages of the store and then those that arrive, until the reader
 // goes or the configuration does.
 func (a *adminAPI) listen(w http.ResponseWriter, r *http.Request) error {
-	if listeningNow.Add(1) > maxListeners {
-		listeningNow.Add(-1)
-		return apiFailure(http.StatusServiceUnavailable, "%d listeners are connected, which is the most", maxListeners)
-	}
-	defer listeningNow.Add(-1)
-	leave, err := a.holder.enter()
-	if err != nil {
-		return err
-	}
-	defer leave()
 	configuration := caddy.ActiveContext()
 	ask, err := a.listenAsk(r)
 	if err != nil {
 		return err
 	}
+	leave, err := a.holder.enter()
+	if err != nil {
+		return err
+	}
+	defer leave()
+	if !listeningNow.take(ask.most) {
+		return apiFailure(http.StatusServiceUnavailable, "%d listeners are connected, which is the most; max_listeners sets it", ask.most)
+	}
+	defer listeningNow.leave()
 	l := ask.l
 	news, stop := outcomes.listen(l.wants)
 	defer stop()
@@ -56,6 +74,7 @@ func (a *adminAPI) listen(w http.ResponseWriter, r *http.Request) error {
 	}()
 	stream, end := newEventStream(w, r.Context(), configuration)
 	defer end()
+	stream.pace = rate.NewLimiter(listenRate, listenBurst)
 	if ask.gap != nil && stream.event("gap", ask.gap) != nil {
 		return nil
 	}
@@ -193,6 +212,7 @@ type listenAsk struct {
 	logger *zap.Logger
 	after  string // the message behind which it begins; empty: none
 	last   int
+	most   int // listeners at once
 	gap    *adminapi.Gap
 }
 
@@ -205,7 +225,7 @@ func (a *adminAPI) listenAsk(r *http.Request) (*listenAsk, error) {
 	}
 	defer o.release()
 	l := &listening{api: a, filter: queue.Filter{EventType: query.Get("type")}, first: idAt(now), sent: make(map[queue.ID]struct{})}
-	ask := &listenAsk{l: l, logger: o.app.logger, after: cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("after"))}
+	ask := &listenAsk{l: l, logger: o.app.logger, most: o.app.MaxListeners, after: cmp.Or(r.Header.Get("Last-Event-ID"), query.Get("after"))}
 	if l.endpoints, err = o.listenEndpoints(query.Get("endpoint")); err != nil {
 		return nil, err
 	}

@@ -233,7 +233,8 @@ func (c *apiTester) stream(path, query string) *stream {
 	go func() {
 		defer close(s.lines)
 		defer a.Body.Close()
-		for lines := bufio.NewScanner(a.Body); lines.Scan(); {
+		lines := bufio.NewScanner(a.Body)
+		for lines.Buffer(nil, 64<<20); lines.Scan(); {
 			s.lines <- lines.Text()
 		}
 	}()

@@ -31,6 +31,8 @@ const (
 	retryAfter         = 10 * time.Second // least Retry-After of a 503
 	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause
 	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
+	defaultListeners   = 16
+	mostListeners      = 1024
 )
 
 // App has the store and the limits that the endpoints of a configuration share. It
@@ -48,6 +50,7 @@ const (
 //			redact header|json <name...>     # hide values from people
 //			refused <size> [<age> [disk]]|off  # refused requests, kept for people; default: 8MiB 168h
 //			events <name...>|all|none        # to emit to Caddy's events app
+//			max_listeners <n>                # of `caddy webhook listen`; default: 16
 //			private_keys            # fetch providers' keys from private addresses, too
 //		}
 //	}
@@ -82,6 +85,10 @@ type App struct {
 	// Events are the names of the events to emit to Caddy's events app, or all, or
 	// none. Default: all but accepted.
 	Events []string `json:"events,omitempty"`
+
+	// MaxListeners limits how many programs listen to events at once, such as `caddy
+	// webhook listen`, from 1 to 1,024. Each may take 10 MiB/s. Default: 16.
+	MaxListeners int `json:"max_listeners,omitempty"`
 
 	// PrivateKeys allows the gateway to fetch providers' keys from private addresses, for
 	// senders on the same network. Without it, the owner of a host name cannot make the
@@ -136,6 +143,12 @@ func (a *App) Provision(ctx caddy.Context) error {
 	if a.MaxBacklog < 0 || a.MaxInFlight < 0 {
 		return errors.New("max_backlog and max_in_flight cannot be negative")
 	}
+	if a.MaxListeners == 0 {
+		a.MaxListeners = defaultListeners
+	}
+	if err := a.checkListeners(); err != nil {
+		return err
+	}
 	if err := a.settleKeeping(); err != nil {
 		return err
 	}
@@ -157,6 +170,13 @@ func (a *App) Provision(ctx caddy.Context) error {
 	a.keeping.Disk = a.refusedDisk()
 	a.metrics = registerMetrics(ctx.GetMetricsRegistry())
 	return a.findEvents(ctx)
+}
+
+func (a *App) checkListeners() error {
+	if a.MaxListeners < 0 || a.MaxListeners > mostListeners {
+		return fmt.Errorf("max_listeners %d is not a number from 1 to %d", a.MaxListeners, mostListeners)
+	}
+	return nil
 }
 
 // register adds an endpoint and refuses a second one of its name. An identical endpoint

@@ -189,13 +189,14 @@ var globalBlock = block[*App]{check: (*App).check, lines: []subdirective[*App]{
 	{name: "redact", many: true, read: func(a *App, d *caddyfile.Dispenser) error { return unmarshalRedact(d, &a.Redact) }},
 	{name: "refused", read: (*App).unmarshalRefused},
 	{name: "events", read: func(a *App, d *caddyfile.Dispenser) error { return severalArgs(d, &a.Events, "names, or all, or none") }},
+	{name: "max_listeners", read: func(a *App, d *caddyfile.Dispenser) error { return count(d, &a.MaxListeners, 1) }},
 	{name: "private_keys", read: func(a *App, d *caddyfile.Dispenser) error { return switchOn(d, &a.PrivateKeys) }},
 }}
 
 // check checks the values that need no store.
 func (a *App) check() error {
 	_, err := a.settleRefused()
-	return errors.Join(a.checkEvents(), err)
+	return errors.Join(a.checkEvents(), a.checkListeners(), err)
 }
 
 // parseGlobalOption reads the webhook_gateway global option; see [App].

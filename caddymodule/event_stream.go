@@ -7,6 +7,8 @@ import (
 	"slices"
 	"sync"
 	"time"
+
+	"golang.org/x/time/rate"
 )
 
 // eventStream writes server-sent events until over.
@@ -19,6 +21,7 @@ type eventStream struct {
 	control *http.ResponseController
 	over    context.Context // when the reader goes, its server shuts down, or the configuration changes
 	failed  error           // of the first write that failed: nothing may follow a half event
+	pace    *rate.Limiter   // of the events' bytes; nil: there is no limit
 
 	mu     sync.Mutex // guards ending and the write deadline
 	ending bool       // the deadline is the last one
@@ -101,6 +104,9 @@ func (s *eventStream) comment(text string) error { return s.send(": "+text, nil)
 func (s *eventStream) send(head string, data []byte) error {
 	s.write([]byte(head))
 	for piece := range slices.Chunk(data, streamPiece) {
+		if s.failed == nil && s.pace != nil {
+			s.failed = s.pace.WaitN(s.over, len(piece))
+		}
 		s.write(piece)
 	}
 	s.write([]byte("\n\n"))

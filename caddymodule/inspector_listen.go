@@ -11,7 +11,6 @@ import (
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -49,6 +48,9 @@ type ListenToken struct {
 const (
 	shortestToken = 16
 	maxOfToken    = 4 // listeners with one token
+
+	startBurst = 10 // listeners of a token that may begin at once
+	startEvery = time.Second
 )
 
 // holder is the owner of a token. An adminAPI that has one answers to its owner alone.
@@ -57,19 +59,23 @@ type holder struct {
 	raw       bool
 	digest    [sha256.Size]byte
 	ask       func(http.ResponseWriter, *http.Request) error
-	listening atomic.Int64
+	listening places
+	starts    *rate.Limiter // of its listeners
 }
 
-// enter counts a listener of the holder, until leave is called.
+// enter counts a listener of the holder, until leave is called. A program that connects
+// again and again would otherwise fill the log, and read more than the rate of a listener.
 func (h *holder) enter() (leave func(), err error) {
-	if h == nil {
+	switch {
+	case h == nil:
 		return func() {}, nil
-	}
-	if h.listening.Add(1) > maxOfToken {
-		h.listening.Add(-1)
+	case !h.listening.take(maxOfToken):
 		return nil, apiFailure(http.StatusServiceUnavailable, "%d listeners use this token, which is the most", maxOfToken)
+	case !h.starts.Allow():
+		h.listening.leave()
+		return nil, apiFailure(http.StatusServiceUnavailable, "this token has connected %d times at once; from now on it can once in %s", startBurst, span(startEvery))
 	}
-	return func() { h.listening.Add(-1) }, nil
+	return h.listening.leave, nil
 }
 
 // checkListen refuses grants that let in nobody or too many.
@@ -102,7 +108,7 @@ func (i *Inspector) provisionListen() error {
 			only = i.Endpoints
 		}
 		for _, t := range g.Tokens {
-			h := &holder{name: t.Name, raw: g.Raw}
+			h := &holder{name: t.Name, raw: g.Raw, starts: rate.NewLimiter(rate.Every(startEvery), startBurst)}
 			if h.name == "" {
 				h.name = fmt.Sprintf("token %d", len(i.holders)+1)
 			}

@@ -168,6 +168,30 @@ func TestListenTokens(t *testing.T) {
 	}
 }
 
+// TestListenAgain: a program that connects again and again is slowed down, so it cannot fill
+// the log or read faster than a listener may.
+func TestListenAgain(t *testing.T) {
+	site := by("github").directive("keep") + "webhook_gateway_inspector /hooks/* {\nby {http.request.header.X-By}\nlisten {\ntoken alice " + aliceToken + "\ntoken " + bobToken + "\n}\n}\n"
+	g := start(t, setup{site: site})
+	statuses, began := make(map[int]int), time.Now()
+	for range 5 * startBurst {
+		resp, _ := g.programStream(aliceToken, "")
+		statuses[resp.StatusCode]++
+		resp.Body.Close()
+		until(t, "the listener to be gone", func() bool { return listeningNow.taken.Load() == 0 })
+	}
+	most := startBurst + 1 + int(time.Since(began)/startEvery)
+	if statuses[200] < startBurst || statuses[200] > most || statuses[503] != 5*startBurst-statuses[200] {
+		t.Errorf("%v, and at most %d should be let in", statuses, most)
+	}
+	if resp, _ := g.programStream(bobToken, ""); resp.StatusCode != http.StatusOK {
+		t.Errorf("another token: %s", resp.Status)
+	}
+	if lines := g.logs.lines("a listener gets events", `"by":"alice"`); len(lines) != statuses[200] {
+		t.Errorf("%d lines of the log for %d listeners", len(lines), statuses[200])
+	}
+}
+
 // TestListenGuesses: a client that guesses tokens is stopped, costs few lines of the log,
 // and takes little memory, however many clients there are.
 func TestListenGuesses(t *testing.T) {

@@ -34,12 +34,14 @@ type listening struct {
 }
 
 const (
-	lookBack     = 30 * time.Second
-	listenPage   = 200     // messages of one walk
-	listenBatch  = 4 << 20 // bytes of messages in memory before they are written
-	maxListeners = 16
-	maxLast      = 1000 // messages before the live ones, by `last`
-	sentKept     = 4096 // from then on, those before the look-back are dropped
+	lookBack    = 30 * time.Second
+	listenPage  = 200     // messages of one walk
+	listenBatch = 4 << 20 // bytes of messages in memory before they are written
+	maxLast     = 1000    // messages before the live ones, by `last`
+	sentKept    = 4096    // from then on, those before the look-back are dropped
+
+	listenRate  = 10 << 20 // bytes a second for a listener
+	listenBurst = 1 << 20  // bytes at once
 )
 
 // listenPoll is how often a listener looks into the store by itself. Outcomes do not name

@@ -70,7 +70,7 @@ func (c *apiTester) hear(g *gateway, s sender) {
 	g.load(g.site)
 	for line := live.line(); line != "EOF"; line = live.line() {
 	}
-	until(c.t, "the listener to be gone", func() bool { return listeningNow.Load() == 0 })
+	until(c.t, "the listener to be gone", func() bool { return listeningNow.taken.Load() == 0 })
 }
 
 // TestListen: a listener begins where it says, gets each event once and byte for byte, and
@@ -148,17 +148,49 @@ func TestListen(t *testing.T) {
 	c.refused(404, "GET", "/listen?endpoint=strip", nil, "did you mean stripe?")
 }
 
-// TestListenLimits: an endpoint that keeps nothing cannot be listened to, and the
-// listeners are limited.
-func TestListenLimits(t *testing.T) {
+// TestListenEndpoints: an endpoint that keeps nothing cannot be listened to.
+func TestListenEndpoints(t *testing.T) {
 	s := by("stripe")
 	g, c := startAdmin(t, setup{site: s.directive("") + "respond /stripe 200"})
 	g.expect(200, s.request(g, "evt_1", time.Now()))
 	c.refused(422, "GET", "/listen?endpoint=stripe", nil, "keeps no events", "forward")
 	c.refused(422, "GET", "/listen", nil, "no endpoint keeps events")
-	listeningNow.Add(maxListeners)
-	defer listeningNow.Add(-maxListeners)
-	c.refused(503, "GET", "/listen", nil, fmt.Sprint(maxListeners))
+}
+
+// TestListenMost: so many listeners are let in, and another one when one has gone. Requests
+// that are refused take no place. All of them get a large event, at the rate of a listener.
+func TestListenMost(t *testing.T) {
+	for line, most := range map[string]int{"": 16, "max_listeners 2": 2} {
+		t.Run(line, func(t *testing.T) {
+			s := by("stripe")
+			g, c := startAdmin(t, setup{app: line, site: s.directive("keep")})
+			var streams []*stream
+			for range most {
+				streams = append(streams, c.stream("/listen", ""))
+			}
+			c.refused(503, "GET", "/listen", nil, fmt.Sprint(most), "max_listeners")
+			c.refused(404, "GET", "/listen?endpoint=strip", nil, "did you mean stripe?")
+			streams[0].cancel()
+			until(t, "the listener to be gone", func() bool { return listeningNow.taken.Load() == int64(most-1) })
+			streams[0] = c.stream("/listen", "")
+			c.refused(503, "GET", "/listen", nil, fmt.Sprint(most))
+			if most > 2 {
+				return
+			}
+			began := time.Now()
+			body := s.body("evt_large", time.Now())
+			g.expect(200, s.with(g, body+strings.Repeat(" ", 8<<20), time.Now(), "evt_large"))
+			for _, l := range streams {
+				if _, m, _ := l.heard(); len(m.Request.Body) != len(body)+8<<20 {
+					t.Errorf("%d bytes", len(m.Request.Body))
+				}
+			}
+			const least = time.Second * (8<<20*4/3 - listenBurst) / listenRate
+			if took := time.Since(began); took < least {
+				t.Errorf("it took %v, which is faster than %v", took, least)
+			}
+		})
+	}
 }
 
 // TestListenMany: events that arrive at once come each once, though the outcomes overflow
