@@ -2,7 +2,6 @@ package caddymodule
 
 import (
 	"errors"
-	"maps"
 	"sync"
 	"time"
 
@@ -26,6 +25,8 @@ type metrics struct {
 	delivery   *prometheus.HistogramVec
 	unrouted   *prometheus.CounterVec
 	uncaptured *prometheus.CounterVec
+	commit     *prometheus.HistogramVec
+	batch      *prometheus.HistogramVec
 	stores     storesCollector
 }
 
@@ -62,8 +63,17 @@ var collectors = sync.OnceValue(func() *metrics {
 			"Events that matched no forward; they are kept for the retention.", "endpoint"),
 		uncaptured: counter("refused_uncaptured_total",
 			"Refused requests of which no copy was kept, because there were too many at once or entries of a higher rank fill the memory.", "endpoint"),
+		commit: histogram("store_commit_duration_seconds",
+			"Duration of commits of accepted events, where several gateways share the store.", prometheus.ExponentialBuckets(0.0005, 2, 15)),
+		batch: histogram("store_batch_events",
+			"Events in one commit, where several gateways share the store.", prometheus.ExponentialBuckets(1, 2, 7)),
 	}
 })
+
+// all returns the collectors.
+func (m *metrics) all() []prometheus.Collector {
+	return []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.unrouted, m.uncaptured, m.commit, m.batch, m.stores}
+}
 
 // registerMetrics registers the collectors with a configuration's registry.
 func registerMetrics(registry *prometheus.Registry) *metrics {
@@ -71,12 +81,18 @@ func registerMetrics(registry *prometheus.Registry) *metrics {
 	if registry == nil {
 		return m
 	}
-	for _, c := range []prometheus.Collector{m.requests, m.greeted, m.denied, m.accepting, m.attempts, m.attempt, m.delivery, m.unrouted, m.uncaptured, m.stores} {
+	for _, c := range m.all() {
 		if err := registry.Register(c); err != nil && !errors.As(err, new(prometheus.AlreadyRegisteredError)) {
 			panic(err) // two collectors of one name: a mistake in this file
 		}
 	}
 	return m
+}
+
+// committed counts a batch of accepted events that a database has committed.
+func (m *metrics) committed(events int, took time.Duration) {
+	m.commit.WithLabelValues().Observe(took.Seconds())
+	m.batch.WithLabelValues().Observe(float64(events))
 }
 
 // endpointMetrics are one endpoint's counters, looked up once.
@@ -169,34 +185,50 @@ var (
 	descBuffered   = storeDesc("in_flight_bytes", "Bytes of requests in memory: bodies, headers and copies.")
 	descWaiting    = storeDesc("waiting_senders", "Requests that wait for room because their senders never try again: in memory, or in the store.", "for")
 	descTwins      = storeDesc("waiting_twins", "Requests that wait for the outcome of an identical one.")
+	descKeys       = storeDesc("dedupe_keys", "Dedupe keys remembered, approximately. Where several gateways share the store, each shows all of them.")
 	descHits       = storeDesc("dedupe_hits_total", "Duplicates recognised without asking the store: in the cache, or as the twin of a request under way.", "by")
 )
 
 func (storesCollector) Describe(ch chan<- *prometheus.Desc) {
 	for _, d := range []*prometheus.Desc{
-		descDeliveries, descAge, descDead, descCircuit, descBytes, descLimit, descAvailable, descBuffered, descWaiting, descTwins, descHits,
+		descDeliveries, descAge, descDead, descCircuit, descBytes, descLimit, descAvailable, descBuffered, descWaiting, descTwins, descKeys, descHits,
 	} {
 		ch <- d
 	}
+	describeClusterMetrics(ch)
 }
 
-// Collect adds up the stores, of which there is nearly always one.
+// Collect adds up the stores, of which there is nearly always one. Where several gateways share a
+// store, the gauges of a destination come from the one that delivers, so that their sum is right.
 func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 	var sum queue.Stats
 	var buffered, forRoom, forDisk, twins int64
 	var cached, joined uint64
 	destinations := make(map[queue.Destination]queue.DestinationStats)
 	circuits := make(map[queue.Destination]float64)
-	sum.Available = true
+	sum.Available, sum.Keys = true, -1
 	openStores.Range(func(k, _ any) bool {
 		s := k.(*shared)
 		stats := s.store.Stats()
 		sum.Bytes += stats.Bytes
 		sum.Limit += stats.Limit
 		sum.Available = sum.Available && stats.Available
-		maps.Copy(destinations, stats.Destinations)
+		if sum.Keys = max(sum.Keys, stats.Keys); stats.Cluster != nil {
+			sum.Cluster = stats.Cluster
+		}
+		elsewhere := make(map[queue.Destination]bool)
+		for name, d := range stats.Destinations {
+			if elsewhere[name] = d.Elsewhere; d.Elsewhere {
+				sum.Bytes -= d.Bytes
+			} else {
+				destinations[name] = d
+			}
+		}
 		if run := s.latest.Load(); run != nil {
 			for name, w := range run.delivering {
+				if elsewhere[name] {
+					continue
+				}
 				circuits[name] = 0
 				if w.Health().Circuit != queue.CircuitClosed && stats.Destinations[name].Waiting > 0 {
 					circuits[name] = 1
@@ -233,6 +265,10 @@ func (storesCollector) Collect(ch chan<- prometheus.Metric) {
 		available = 1
 	}
 	gauge(descAvailable, available)
+	if sum.Keys >= 0 {
+		gauge(descKeys, float64(sum.Keys))
+	}
+	collectCluster(ch, sum.Cluster)
 	gauge(descBuffered, float64(buffered))
 	gauge(descWaiting, float64(forRoom), "memory")
 	gauge(descWaiting, float64(forDisk), "store")

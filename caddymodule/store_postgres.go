@@ -86,6 +86,9 @@ func (s *PostgresStore) Provision(ctx caddy.Context) error {
 	case o.Pool != 0 && (o.Pool < 4 || o.Pool > 1000):
 		return fmt.Errorf("pool is %d: it must be from 4 to 1000", o.Pool)
 	}
+	if badName(o.Node) {
+		return fmt.Errorf("node is %q: a name of at most 100 bytes, without space and slashes", o.Node)
+	}
 	about, err := postgres.Describe(o)
 	if err != nil {
 		return err
@@ -109,7 +112,7 @@ func (s *PostgresStore) Location() string { return "postgres:" + s.place }
 // Open connects to the database. One that is away does not make it fail.
 func (s *PostgresStore) Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error) {
 	o := s.options
-	o.Settings, o.Logger = settings, slog.New(zapslog.NewHandler(logger.Core()))
+	o.Settings, o.Logger, o.Committed = settings, slog.New(zapslog.NewHandler(logger.Core())), collectors().committed
 	return postgres.Open(o)
 }
 
