@@ -36,6 +36,46 @@ type Store struct {
 	RetainedBytes *int64 `json:"retained_bytes,omitempty" doc:"Bytes of ended events that are kept. Absent while it is being counted."`
 	DedupeKeys    *int64 `json:"dedupe_keys,omitempty" doc:"Dedupe keys remembered, approximately. Absent while unknown."`
 	Damaged       int64  `json:"damaged" doc:"Records set aside because they cannot be read."`
+
+	Cluster *Cluster `json:"cluster,omitempty" doc:"Of a store that several gateways share."`
+}
+
+// Cluster is the gateways that share a store, and their database, as the answering gateway
+// sees them. The database is asked every few seconds, not for this.
+type Cluster struct {
+	Server         string    `json:"server,omitempty" doc:"Address and version of the database server in use."`
+	Format         int       `json:"format" doc:"Of the tables."`
+	Copies         *int64    `json:"copies,omitempty" doc:"Disks that have an event when it is accepted, by the settings of the database: its own, and those of the standbys that it waits for. Absent: unknown."`
+	Durability     int64     `json:"durability" doc:"Copies that the configuration asks for; 0: any number."`
+	Standbys       []Standby `json:"standbys" doc:"Connected to the database."`
+	StandbysHidden bool      `json:"standbys_hidden" doc:"The role may see neither standbys nor open transactions: grant it pg_monitor."`
+	Commit         *float64  `json:"commit_seconds,omitempty" doc:"How long a commit of accepted events takes, lately. Absent: there was none."`
+	ClockSkew      float64   `json:"clock_skew_seconds" doc:"This gateway's clock minus the database's."`
+	Lease          float64   `json:"lease_seconds"`
+	LeaseAge       *float64  `json:"lease_age_seconds,omitempty" doc:"Since this gateway last renewed its lease. Absent: it never did."`
+	Connections    int64     `json:"connections" doc:"Of this gateway to the database."`
+	MaxConnections int64     `json:"max_connections" doc:"pool."`
+	DeadRows       *int64    `json:"dead_rows,omitempty" doc:"Rows that vacuum has not removed yet. Absent: unknown."`
+	Snapshot       *float64  `json:"oldest_snapshot_seconds,omitempty" doc:"Age of the oldest open transaction in the database. Absent: unknown."`
+	Nodes          []Node    `json:"nodes" doc:"By name. A silent one is listed for some minutes."`
+	Warnings       []string  `json:"warnings" doc:"What a person has to mend, for people."`
+}
+
+// Standby is a server to which the database replicates.
+type Standby struct {
+	Name string `json:"name" doc:"Its application_name."`
+	Sync string `json:"sync" doc:"As sync_state in pg_stat_replication. Commits wait for sync and quorum."`
+}
+
+// Node is a gateway of a cluster.
+type Node struct {
+	Name      string    `json:"name"`
+	Version   string    `json:"version,omitempty"`
+	This      bool      `json:"this" doc:"It is the answering one."`
+	Silent    bool      `json:"silent" doc:"It did not renew its lease in time: others take its forwards over."`
+	Seen      time.Time `json:"seen" doc:"When it last renewed its lease."`
+	Forwards  int       `json:"forwards" doc:"That it owns."`
+	ClockSkew float64   `json:"clock_skew_seconds" doc:"Its clock minus the database's."`
 }
 
 // Limits is how full the limits in memory are.
@@ -157,6 +197,8 @@ type Requests struct {
 type Forward struct {
 	Name        string           `json:"name" doc:"Empty: the forward without a name."`
 	Destination string           `json:"destination" doc:"The endpoint, and behind a slash the forward's name if it has one."`
+	Owner       string           `json:"owner,omitempty" doc:"The gateway that delivers, where several share the store. Absent: none does at the moment."`
+	Elsewhere   bool             `json:"elsewhere" doc:"Another gateway delivers: circuit, attempts, failures and the last hour are to be asked there."`
 	Orphaned    bool             `json:"orphaned" doc:"The configuration does not have it; its deliveries are kept, and no attempts are made."`
 	Paused      bool             `json:"paused"`
 	Waiting     int64            `json:"waiting"`
@@ -164,7 +206,7 @@ type Forward struct {
 	DeadLetters int64            `json:"dead_letters"`
 	Bytes       int64            `json:"backlog_bytes"`
 	Oldest      time.Time        `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
-	Circuit     *Circuit         `json:"circuit,omitempty" doc:"Absent where no worker runs."`
+	Circuit     *Circuit         `json:"circuit,omitempty" doc:"Absent where no worker runs, or elsewhere."`
 	Attempts    map[string]int64 `json:"attempts" doc:"Attempts since the start of the process, by outcome, as in the metric attempts_total."`
 	LastSuccess time.Time        `json:"last_success,omitzero"`
 	LastFailure time.Time        `json:"last_failure,omitzero"`
@@ -334,7 +376,7 @@ type Paused struct {
 // Probed lists the destinations whose open circuit is probed.
 type Probed struct {
 	Destinations []string          `json:"destinations" doc:"One waiting delivery of each is attempted at once. The stream of tail has its outcome."`
-	Skipped      map[string]string `json:"skipped,omitempty" doc:"Destinations that are not probed, with the reason. closed: the circuit is closed, so deliveries are attempted when they are due. half_open: a probe is under way. paused: a person has paused it. idle: nothing waits. busy: all waiting deliveries were being attempted or changed for 2 seconds. orphaned: the configuration does not have it. stopped: the configuration is being stopped."`
+	Skipped      map[string]string `json:"skipped,omitempty" doc:"Destinations that are not probed, with the reason. closed: the circuit is closed, so deliveries are attempted when they are due. half_open: a probe is under way. paused: a person has paused it. idle: nothing waits. elsewhere: another gateway delivers; ask it there. busy: all waiting deliveries were being attempted or changed for 2 seconds. orphaned: the configuration does not have it. stopped: the configuration is being stopped."`
 }
 
 // Redeliver says where a message goes once more.

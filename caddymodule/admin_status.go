@@ -27,6 +27,7 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 			DiskFull: stats.Full, DiskFree: ifCounted(stats.Free), DiskNeeded: stats.Needed,
 			BacklogBytes: stats.Bytes, BacklogLimit: stats.Limit,
 			RetainedBytes: ifCounted(stats.Retained), DedupeKeys: ifCounted(stats.Keys), Damaged: stats.Damaged,
+			Cluster: o.describeCluster(stats.Cluster),
 		},
 		Limits: adminapi.Limits{
 			InFlightBytes: o.shared.room.total.Load(), InFlightLimit: o.app.MaxInFlight, WaitingTwins: o.shared.window.Waiting(),
@@ -141,13 +142,15 @@ func idle(d queue.DestinationStats) bool { return d.Waiting == 0 && d.DeadLetter
 
 func (o *opened) describeForward(d queue.DestinationStats, to queue.Destination, counts *counterValues) adminapi.Forward {
 	f := adminapi.Forward{
-		Name: to.Forward, Destination: to.String(), Orphaned: o.forwardTo(to) == nil,
+		Name: to.Forward, Destination: to.String(), Owner: d.Owner, Elsewhere: d.Elsewhere, Orphaned: o.forwardTo(to) == nil,
 		Paused: d.Paused, Waiting: d.Waiting, Claimed: d.Claimed, DeadLetters: d.DeadLetters, Bytes: d.Bytes,
 		Oldest: utc(d.Oldest), Attempts: counts.attempts(to.Endpoint, to.Forward),
 	}
 	f.LastSuccess, f.LastFailure, f.LastError = outcomes.lastAttempts(to)
 	last, now := outcomes.of(to.String()), uptime()
 	f.Recent, f.Latency = last.recentAttempts(now), last.recentAttempt.latency(now)
-	f.Circuit = o.circuit(to)
+	if !d.Elsewhere {
+		f.Circuit = o.circuit(to)
+	}
 	return f
 }

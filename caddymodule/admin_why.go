@@ -163,6 +163,8 @@ func (o *opened) unprobed(stats queue.DestinationStats, to queue.Destination) st
 		return "stopped"
 	case stats.Paused:
 		return "paused"
+	case stats.Elsewhere:
+		return "elsewhere"
 	}
 	switch state := w.Health().Circuit; {
 	case state != queue.CircuitOpen:

@@ -209,6 +209,7 @@ func (a *App) Start() error {
 	}
 	run := newRunning(shared, a.logger)
 	run.settings, run.refused, run.refusedDir = a.settings, a.keeping, a.refusedDir()
+	run.configuration = a.configuration()
 	for _, h := range a.endpoints {
 		run.retentions[queue.Destination{Endpoint: h.Name}] = h.retention() // of unrouted events
 		for _, f := range h.Forwards {

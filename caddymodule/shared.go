@@ -102,11 +102,12 @@ type running struct {
 	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is given back
 	leave  func()       // release, made once for all requests
 
-	settings   queue.Settings
-	refused    refused.Settings
-	refusedDir string                              // where a configuration with disk keeps them
-	retentions map[queue.Destination]time.Duration // by destination
-	before     *running                            // the configuration that was active before; guarded by shared.settling
+	settings      queue.Settings
+	configuration queue.Configuration // for the other nodes of a cluster
+	refused       refused.Settings
+	refusedDir    string                              // where a configuration with disk keeps them
+	retentions    map[queue.Destination]time.Duration // by destination
+	before        *running                            // the configuration that was active before; guarded by shared.settling
 
 	delivering map[queue.Destination]*queue.Worker // by destination; not changed after Start
 	workers    sync.WaitGroup

@@ -2,6 +2,8 @@ package caddymodule
 
 import (
 	"fmt"
+
+	"github.com/hookwicket/hookwicket/queue"
 )
 
 // takeOver makes this configuration the active one. Its workers must be running, and
@@ -50,5 +52,8 @@ func (s *shared) settleLocked(r *running) error {
 		s.store.Retain(destination, age)
 	}
 	s.keepRefused(r)
+	if c, ok := s.store.(queue.Clustered); ok {
+		c.Announce(r.configuration)
+	}
 	return nil
 }

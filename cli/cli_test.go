@@ -137,6 +137,50 @@ func TestNeeds(t *testing.T) {
 	}
 }
 
+// TestSharedStore: a store that several gateways share is shown with its database, the gateways
+// and the owner of each forward. What other gateways call themselves does a terminal no harm.
+func TestSharedStore(t *testing.T) {
+	now := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	r := statusReport{Status: adminapi.Status{Now: now, Since: now.Add(-time.Hour), Store: adminapi.Store{
+		Location: "postgres:db1:5432/hw/hookwicket", Available: true, BacklogLimit: 10 << 30,
+		Cluster: &adminapi.Cluster{
+			Server: "10.0.0.5:5432 PostgreSQL 16.4", Format: 1, Copies: new(int64(2)), Durability: 2, Commit: new(0.003), ClockSkew: -0.004,
+			Standbys: []adminapi.Standby{{Name: "pg2", Sync: "quorum"}, {Name: "pg3", Sync: "quorum"}},
+			Nodes: []adminapi.Node{
+				{Name: "gw1", Version: "v1.4.0", This: true, Forwards: 1, Seen: now},
+				{Name: "gw2\x1b[2J", Version: "v1.4.0", Forwards: 1, Seen: now, ClockSkew: 12},
+				{Name: "gw3", Version: "v1.3.9", Silent: true, Seen: now.Add(-7 * time.Second)},
+			},
+			Warnings: []string{"gw2 runs another configuration of stripe\x1b: give all gateways the same"},
+		},
+	}}, Endpoints: []adminapi.Endpoint{{Name: "stripe", Forwards: []adminapi.Forward{
+		{Name: "billing", Destination: "stripe/billing", Owner: "gw2", Elsewhere: true, Waiting: 1, LastFailure: now},
+		{Destination: "stripe", Owner: "gw1", Circuit: &adminapi.Circuit{State: queue.CircuitClosed}},
+	}}}}
+	var out strings.Builder
+	if err := r.print(&out); err != nil {
+		t.Fatal(err)
+	}
+	got := out.String()
+	for _, want := range []string{
+		"\ndatabase: 10.0.0.5:5432 PostgreSQL 16.4; format 1; 2 copies of an accepted event (durability 2); standbys pg2 quorum, pg3 quorum; commit 3ms; clock -4ms\n",
+		"\nlast hour: 0 accepted, 0 refused, 0 delivered, 0 attempts failed; here alone\n",
+		"\ngw1         this one  v1.4.0   1         now     +<1ms\n",
+		"\ngw2\\x1b[2J  ok        v1.4.0   1         now     +12s\n",
+		"\ngw3         silent    v1.3.9   0         7s ago  +<1ms\n",
+		"\nstripe/billing  elsewhere  1        -       0     0          0       gw2\n",
+		"\nstripe          ok         0        -       0     0          0       gw1\n",
+		"\nWarning: gw2 runs another configuration of stripe\\x1b: give all gateways the same\n",
+	} {
+		if !strings.Contains(got, want) {
+			t.Errorf("%q is not in\n%s", want, got)
+		}
+	}
+	if strings.Contains(got, "\x1b") || strings.Contains(got, "failing") {
+		t.Errorf("got\n%s", got)
+	}
+}
+
 // TestHintsReachTheSameGateway: a proposed command has the flags by which this one
 // reached the gateway.
 func TestHintsReachTheSameGateway(t *testing.T) {

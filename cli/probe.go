@@ -141,6 +141,7 @@ func unprobedWords(reason string) string {
 	if text, ok := map[string]string{
 		"closed":    "its circuit is closed, and deliveries are attempted when they are due",
 		"half_open": "a probe is under way",
+		"elsewhere": "another gateway delivers: run the command there",
 		"paused":    "it is paused; resume it first",
 		"idle":      "nothing waits",
 		"busy":      "its deliveries are being attempted or changed; try again",

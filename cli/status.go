@@ -102,13 +102,22 @@ func showStatusOnce(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) 
 func (r *statusReport) print(w io.Writer) error {
 	s := r.Store
 	fmt.Fprintf(w, "%s: backlog %s of %s%s\n", terminal.Printable(s.Location), terminal.InBytes(s.BacklogBytes), limit(s.BacklogLimit), kept(s))
-	fmt.Fprintf(w, "started %s\n%s\n\n", terminal.Ago(r.Since, r.Now), r.lastHour())
+	shared := s.Cluster != nil
+	if shared {
+		fmt.Fprintln(w, database(s.Cluster))
+	}
+	fmt.Fprintf(w, "started %s\n%s%s\n\n", terminal.Ago(r.Since, r.Now), r.lastHour(), terminal.When(shared, "; here alone"))
+	if shared {
+		if err := r.printNodes(w); err != nil {
+			return err
+		}
+	}
 	if len(r.Endpoints) == 0 {
 		fmt.Fprintln(w, "There is no endpoint.")
 		return nil
 	}
 	endpoints := terminal.NewTable("ENDPOINT", "MODE", "ACCEPTED", "DROPPED", "REFUSED", "LAST").Colours(2)
-	forwards := terminal.NewTable("FORWARD", "STATE", "WAITING", "OLDEST", "DEAD", "DELIVERED", "FAILED").Colours(2)
+	forwards := newForwards(shared)
 	n := 0
 	for _, e := range r.Endpoints {
 		o := e.Requests.Outcomes
@@ -116,8 +125,7 @@ func (r *statusReport) print(w io.Writer) error {
 			refusals(&e), terminal.Ago(lastOf(&e), r.Now))
 		for _, f := range e.Forwards {
 			n++
-			forwards.Row(terminal.Cell(f.Destination, 28), stateOfForward(&f, r.Now), humanize.Comma(f.Waiting), terminal.Ago(f.Oldest, r.Now),
-				humanize.Comma(f.DeadLetters), humanize.Comma(f.Attempts["delivered"]), humanize.Comma(f.Attempts["retry"]+f.Attempts["dead_letter"]))
+			forwards.row(&f, r.Now)
 		}
 	}
 	if err := endpoints.Print(w); err != nil {
@@ -130,7 +138,7 @@ func (r *statusReport) print(w io.Writer) error {
 	}
 	if n > 0 {
 		fmt.Fprintln(w)
-		if err := forwards.Print(w); err != nil {
+		if err := forwards.table.Print(w); err != nil {
 			return err
 		}
 	}
@@ -255,6 +263,8 @@ func stateOfForward(f *adminapi.Forward, now time.Time) string {
 		return "orphaned"
 	case f.Paused:
 		return "paused"
+	case f.Elsewhere:
+		return "elsewhere"
 	case c == nil:
 		return "no worker"
 	case f.Waiting == 0 && c.State != queue.CircuitClosed: // nothing is held back
@@ -304,6 +314,11 @@ func (r *statusReport) needs() []string {
 	}
 	if s.BacklogLimit > 0 && s.BacklogBytes >= s.BacklogLimit*8/10 {
 		say("The backlog has reached %d %% of max_backlog; beyond it senders get 503.", s.BacklogBytes*100/s.BacklogLimit)
+	}
+	if s.Cluster != nil {
+		for _, line := range s.Cluster.Warnings {
+			say("Warning: %s", terminal.Printable(line))
+		}
 	}
 	if s.Damaged > 0 {
 		say("%s set aside that cannot be read: stop the gateway and run caddy webhook check", terminal.Plural(s.Damaged, "record", "records"))

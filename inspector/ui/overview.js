@@ -14,6 +14,7 @@ export function needs(status, endpoints) {
   else if (s.disk_full) say("The disk or its quota is full, so senders get 503. " + (s.disk_needed_bytes ? bytes(s.disk_needed_bytes) + " have to be free. " : "") + "Deliveries make room. Else free space or enlarge the disk.");
   const full = (have, limit) => limit > 0 && have >= limit * 0.8;
   if (full(s.backlog_bytes, s.backlog_limit_bytes)) say(`The backlog has reached ${Math.floor((s.backlog_bytes * 100) / s.backlog_limit_bytes)} % of max_backlog. At 100 % senders get 503.`);
+  for (const warning of s.cluster?.warnings ?? []) say("Warning: " + warning);
   if (s.damaged > 0) say(plural(s.damaged, "record was", "records were") + " set aside because they cannot be read. Stop the gateway and run: caddy webhook check");
   for (const e of endpoints) {
     if (full(e.backlog_bytes, e.max_backlog_bytes)) say(`The backlog of ${e.name} has reached ${Math.floor((e.backlog_bytes * 100) / e.max_backlog_bytes)} % of its max_backlog. At 100 % its senders get 503.`, link("endpoint", { name: e.name }), "Look");

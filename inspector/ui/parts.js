@@ -89,6 +89,7 @@ export function forwardState(f) {
   const c = f.circuit;
   if (f.orphaned) return ["orphaned", "not in the configuration"];
   if (f.paused) return ["paused", "paused"];
+  if (f.elsewhere) return ["ok", f.owner ? "delivered by " + f.owner : "delivered by another gateway"];
   if (!c) return ["stopped", "no worker"];
   if (c.state === "open") return ["circuit_open", "circuit open, next try " + (c.next_probe ? ago(c.next_probe) : "soon")];
   if (c.state === "half_open") return ["circuit_open", "circuit is probing"];
