@@ -44,6 +44,8 @@ type Cluster struct {
 	DeadRows  int64         // that vacuum has not removed yet; -1: unknown
 	Snapshot  time.Duration // age of the oldest transaction that keeps vacuum from removing rows; -1: unknown
 
+	Keyless bool // events wait that this node cannot decrypt
+
 	Nodes []Node // by name; silent ones for some minutes
 }
 
@@ -67,7 +69,21 @@ type Node struct {
 	// Differs lists endpoints whose configuration is another one than this node's.
 	Differs       []string
 	OptionsDiffer bool
+	Keys          NodeKeys
 }
+
+// NodeKeys compares the encryption keys of a node with those of this one.
+type NodeKeys int
+
+// The comparisons.
+const (
+	KeysFit     NodeKeys = iota // each can decrypt what the other encrypts now, or neither encrypts
+	KeysUnknown                 // it encrypts with a key that this node does not have
+	KeysLacking                 // it does not have the key with which this node encrypts
+	KeysApart                   // both
+	KeysNone                    // it does not encrypt, and this node does
+	KeysOnly                    // it encrypts, and this node does not
+)
 
 // longSnapshot is the age from which a transaction of others is a trouble.
 const longSnapshot = 5 * time.Minute
@@ -87,6 +103,9 @@ func (c *Cluster) Warnings(shows func(endpoint string) bool) (list []Warning) {
 	if c.Snapshot > longSnapshot {
 		say("snapshot", "a transaction has been open in the database for %v, which slows the queue down: see xact_start in pg_stat_activity", c.Snapshot.Round(time.Second))
 	}
+	if c.Keyless {
+		say("keyless", "events wait that cannot be read: give `encrypt` the key that they were encrypted with, behind the others")
+	}
 	twins := make(map[string]int)
 	for _, n := range c.Nodes {
 		if n.Twin {
@@ -104,6 +123,9 @@ func (c *Cluster) Warnings(shows func(endpoint string) bool) (list []Warning) {
 		if n.Skew.Abs() > c.Lease {
 			say("clock "+n.Name, "the clock of %s is %v %s the database's, more than the lease: set both by NTP, since retries and order depend on them", n.Name, n.Skew.Abs().Round(time.Millisecond), aheadOrBehind(n.Skew))
 		}
+		if text := n.Keys.warning(n.Name); text != "" {
+			say(fmt.Sprintf("keys %s %d", n.Name, n.Keys), "%s", text)
+		}
 		differs := slices.DeleteFunc(slices.Clone(n.Differs), func(e string) bool { return !shows(e) })
 		if len(differs) > 0 {
 			say("endpoints "+n.Name, "%s runs another configuration of %s: give all gateways the same", n.Name, some(differs))
@@ -113,6 +135,23 @@ func (c *Cluster) Warnings(shows func(endpoint string) bool) (list []Warning) {
 		}
 	}
 	return list
+}
+
+// warning says what differs; empty: nothing.
+func (k NodeKeys) warning(name string) string {
+	switch k {
+	case KeysUnknown:
+		return name + " encrypts with a key that this gateway does not have. Events wait where this one delivers: add that key to `encrypt` here"
+	case KeysLacking:
+		return name + " does not have the key with which this gateway encrypts. Events wait where " + name + " delivers: add that key to `encrypt` there"
+	case KeysApart:
+		return name + " and this gateway encrypt with keys that the other one does not have. Events wait: give both the same keys in `encrypt`"
+	case KeysNone:
+		return name + " does not encrypt events, and this gateway does. What " + name + " accepts is stored in the clear, and encrypted events wait where it delivers: give it the same `encrypt`"
+	case KeysOnly:
+		return name + " encrypts events, and this gateway does not. What this one accepts is stored in the clear, and encrypted events wait where it delivers: give it the same `encrypt`"
+	}
+	return ""
 }
 
 // Waits returns how many of the connected standbys a commit can wait for.

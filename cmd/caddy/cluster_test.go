@@ -265,6 +265,82 @@ func TestClusterKill(t *testing.T) {
 	t.Logf("%d acknowledged, lost 0, all delivered %v after the kill, %d more than once", len(acked), took.Round(time.Millisecond), twice)
 }
 
+// TestClusterKeys: a gateway that lacks an encryption key says so, delivers what it can read, and
+// the rest as soon as a reload brings the key. A key that is strange to the database is refused.
+func TestClusterKeys(t *testing.T) {
+	u := newUpstream(t)
+	_, all := newCluster(t, 2, endpoint(u))
+	first, second := all[0], all[1]
+	keys := []string{"HOOKWICKET_KEY_1=" + strings.Repeat("1f", 32), "HOOKWICKET_KEY_2=" + strings.Repeat("2f", 32), "HOOKWICKET_KEY_3=" + strings.Repeat("3f", 32)}
+	encrypt := func(g *gateway, keys string) {
+		g.limits = "encrypt " + keys
+		g.configure(endpoint(u))
+	}
+	for _, g := range all {
+		g.env = append(g.env, keys...)
+		encrypt(g, "{env.HOOKWICKET_KEY_1}")
+		g.start()
+	}
+	mustPost(t, first.url("/hook"), genericBody("evt_before"))
+	u.awaitAll(t, []string{"evt_before"})
+
+	hold := make(chan struct{})
+	u.behave(func(w http.ResponseWriter, r *http.Request) {
+		select {
+		case <-hold:
+		case <-r.Context().Done():
+			panic(http.ErrAbortHandler)
+		}
+	})
+	encrypt(first, "{env.HOOKWICKET_KEY_2} {env.HOOKWICKET_KEY_1}")
+	if err := first.reload(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the other gateway warns", func() bool {
+		return strings.Contains(second.log.String(), "0 encrypts with a key that this gateway does not have")
+	})
+	until(t, "the gateway with the new key warns", func() bool {
+		return strings.Contains(first.log.String(), "1 does not have the key with which this gateway encrypts")
+	})
+	var ids []string
+	for i := range 20 {
+		ids = append(ids, eventID(i))
+		mustPost(t, first.url("/hook"), genericBody(ids[i]))
+	}
+	first.stop()
+	close(hold)
+	until(t, "the gateway that is left meets them", func() bool { return strings.Contains(second.log.String(), "events wait that cannot be read") })
+	mustPost(t, second.url("/hook"), genericBody("evt_readable"))
+	u.awaitAll(t, []string{"evt_readable"})
+	if taken, _ := u.counts(); len(taken) != 2 {
+		t.Errorf("%d events were delivered without their key", len(taken)-2)
+	}
+	encrypt(second, "{env.HOOKWICKET_KEY_1} {env.HOOKWICKET_KEY_2}")
+	if err := second.reload(); err != nil {
+		t.Fatal(err)
+	}
+	u.awaitAll(t, ids)
+
+	encrypt(first, "{env.HOOKWICKET_KEY_3}")
+	err := first.command("run", "--config", first.caddyfile(), "--adapter", "caddyfile").Run()
+	if err == nil || !strings.Contains(first.log.String(), "encrypted with another key") {
+		t.Errorf("a strange key: %v", err)
+	}
+	taken, _ := u.counts()
+	for id, n := range taken {
+		if n != 1 {
+			t.Errorf("%s was delivered %d times", id, n)
+		}
+	}
+	for _, g := range all {
+		for _, key := range []string{"1f1f1f", "2f2f2f", "3f3f3f"} {
+			if strings.Contains(g.log.String(), key) {
+				t.Error("the log contains a key")
+			}
+		}
+	}
+}
+
 // TestClusterAway: a database that is away does not keep the gateway from starting. A wrong
 // database does, and neither shows the password.
 func TestClusterAway(t *testing.T) {

@@ -37,7 +37,7 @@ var rules = map[string]rule{
 	"queue/pebble/record": {uses: []string{"queue", "queue/seal", "queue/window"}},
 	"queue/pebble/folder": {errors: []string{"queue"}},
 	"queue/pebble/check":  {uses: []string{"queue", "queue/seal", "queue/window", "queue/pebble/record", "queue/pebble/folder"}},
-	"queue/postgres":      {uses: []string{"queue", "queue/window"}},
+	"queue/postgres":      {uses: []string{"queue", "queue/seal", "queue/window"}},
 	"queue/queuetest":     {uses: []string{"queue"}},
 	"adminapi":            {uses: []string{"queue", "internal"}},
 	"inspector":           {uses: []string{"adminapi"}},

@@ -31,55 +31,6 @@ func TestBadSealKey(t *testing.T) {
 	}
 }
 
-// TestLearntSecretsMoveToTheNewKey: learnt secrets have no end, so that they do
-// not hold on to a key for ever: not at a start, and not at a reload.
-func TestLearntSecretsMoveToTheNewKey(t *testing.T) {
-	dir := t.TempDir()
-	open := func(keys ...byte) *Store {
-		t.Helper()
-		o := Options{Dir: dir, Settings: queue.DefaultSettings()}
-		for _, n := range keys {
-			o.Settings.Keys = append(o.Settings.Keys, testSealKey(n))
-		}
-		s, err := Open(o)
-		if err != nil {
-			t.Fatal(err)
-		}
-		return s
-	}
-	expect := func(s *Store, want ...string) {
-		t.Helper()
-		if got, err := s.Learnt(t.Context(), "one"); err != nil || !slices.Equal(got, want) {
-			t.Errorf("got %q, %v; want %q", got, err, want)
-		}
-	}
-	s := open()
-	if err := s.Learn(t.Context(), "one", "alpha"); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	s = open(1) // what was kept plain is sealed
-	if err := s.Learn(t.Context(), "one", "beta"); err != nil {
-		t.Fatal(err)
-	}
-	s.Close()
-	s = open()
-	if got, err := s.Learnt(t.Context(), "one"); !errors.Is(err, seal.ErrNoKey) {
-		t.Errorf("without the key: %q, %v", got, err)
-	}
-	s.Close()
-	open(2, 1).Close()
-	s = open(2)
-	expect(s, "alpha", "beta")
-	for _, keys := range [][][]byte{{testSealKey(3), testSealKey(2)}, {testSealKey(3)}} {
-		if err := s.Configure(sealedBy(keys...)); err != nil {
-			t.Fatal(err)
-		}
-	}
-	expect(s, "alpha", "beta")
-	s.Close()
-}
-
 // TestSetKeysFails: keys that cannot be written while the disk fails or is full are refused
 // at once, the store recovers, and the keys can be set afterwards.
 func TestSetKeysFails(t *testing.T) {

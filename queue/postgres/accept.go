@@ -17,7 +17,8 @@ import (
 type acceptance struct {
 	m      *queue.Message
 	id     queue.Identity
-	record []byte // nil: the message is not kept
+	record []byte // as it is stored; nil: the message is not kept
+	plain  []byte // its encoding, for the first attempt; nil: that reads the record
 	size   int64
 	parts  []part
 	done   chan error
@@ -146,12 +147,30 @@ func (s *Store) route(ctx context.Context, a *acceptance, to []queue.Route) erro
 		p.row.ord = ordOf(r)
 		a.parts = append(a.parts, p)
 	}
-	a.record = queue.AppendMessage(make([]byte, 0, queue.EncodedSize(m)), m)
+	s.encode(a)
 	a.size = int64(len(a.record))
 	for i := range a.parts {
 		a.parts[i].row.size = share(a.size, i, len(a.parts))
 	}
 	return nil
+}
+
+// largeMessage is from how many bytes of body on a message is not kept in memory for its
+// first attempt.
+const largeMessage = 1 << 20
+
+// encode makes the record of a message. A large message that is sealed exists once in memory.
+func (s *Store) encode(a *acceptance) {
+	encoded := func(b []byte) []byte { return queue.AppendMessage(b, a.m) }
+	if len(a.m.Body) < largeMessage || slices.ContainsFunc(a.parts, func(p part) bool { return p.hold }) {
+		a.plain = encoded(make([]byte, 0, queue.EncodedSize(a.m)))
+		encoded = func(b []byte) []byte { return append(b, a.plain...) }
+	}
+	if a.plain != nil && s.seal.Overhead() == 0 {
+		a.record = a.plain
+		return
+	}
+	a.record = s.seal.Message(make([]byte, 0, queue.EncodedSize(a.m)+s.seal.Overhead()), a.m.ID, encoded)
 }
 
 // share returns the bytes of a message that its ith delivery of n has.
@@ -209,7 +228,7 @@ func (a *acceptance) acceptedLocked(p *part, hold bool) *claim {
 		c.row = p.row
 		if t.AcceptedLocked(e, &c.Claim, nil) {
 			t.claims[c.ID] = c
-			m, err := queue.DecodeMessage(a.record)
+			m, err := queue.DecodeMessage(a.plain)
 			if err == nil {
 				c.delivery = queue.Delivery{Message: m, Destination: p.destination.name}
 				return c
@@ -217,8 +236,8 @@ func (a *acceptance) acceptedLocked(p *part, hold bool) *claim {
 		}
 		return nil
 	}
-	if len(a.record) < 1<<20 && s.fresh.take(len(a.record)) {
-		e.Fresh = &freshMessage{store: s, record: a.record, row: p.row}
+	if a.plain != nil && len(a.plain) < largeMessage && s.fresh.take(len(a.plain)) {
+		e.Fresh = &freshMessage{store: s, record: a.plain, row: p.row}
 	}
 	t.AcceptedLocked(e, nil, nil)
 	return nil

@@ -11,6 +11,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -71,7 +72,7 @@ func (c *claim) Delivery() *queue.Delivery { return &c.delivery }
 
 // Done implements [queue.Claim].
 func (c *claim) Done(a queue.Attempt) error {
-	return c.mark("done", a, func(r *row) (why int16) {
+	return c.mark("done", &a, func(r *row) (why int16) {
 		r.state, r.ended = delivered, c.store.now()
 		if c.store.retention(c.destination.name) <= 0 {
 			r.state = gone
@@ -82,12 +83,12 @@ func (c *claim) Done(a queue.Attempt) error {
 
 // Retry implements [queue.Claim].
 func (c *claim) Retry(at time.Time, a queue.Attempt) error {
-	return c.mark("retry", a, func(r *row) (why int16) { r.due = nanos(at); return 0 })
+	return c.mark("retry", &a, func(r *row) (why int16) { r.due = nanos(at); return 0 })
 }
 
 // Bury implements [queue.Claim].
 func (c *claim) Bury(a queue.Attempt) error {
-	return c.mark("bury", a, func(r *row) (why int16) { r.state, r.ended = dead, c.store.now(); return 0 })
+	return c.mark("bury", &a, func(r *row) (why int16) { r.state, r.ended = dead, c.store.now(); return 0 })
 }
 
 // Release implements [queue.Claim].
@@ -124,6 +125,29 @@ func (c *claim) lose(now *row) {
 	}
 }
 
+// encodeAttempt makes the record of an attempt. It is sealed whole if there is a key.
+func encodeAttempt(a queue.Attempt, box seal.Box) []byte {
+	b, _ := json.Marshal(a) // cannot fail: an attempt is plain data
+	return box.Close(nil, b)
+}
+
+// decodeAttempt reads the record of an attempt; nil: there is none. The error wraps
+// [seal.ErrNoKey] or [seal.ErrDamaged].
+func decodeAttempt(b []byte, box seal.Box) (*queue.Attempt, error) {
+	if len(b) == 0 {
+		return nil, nil
+	}
+	b, err := box.Open(b)
+	if err != nil {
+		return nil, err
+	}
+	a := new(queue.Attempt)
+	if err := json.Unmarshal(b, a); err != nil {
+		return nil, fmt.Errorf("%w: an attempt does not decode", seal.ErrDamaged)
+	}
+	return a, nil
+}
+
 // marking is a change of a delivery on its way to the database.
 type marking struct {
 	destination *destination
@@ -137,7 +161,8 @@ type marking struct {
 // errVersion: somebody else has changed the delivery.
 var errVersion = fmt.Errorf("%w: another node has changed the delivery", queue.ErrLost)
 
-func (c *claim) mark(what string, a queue.Attempt, to func(*row) int16) error {
+// mark writes a change of the delivery. a is the attempt that it counts; nil: none.
+func (c *claim) mark(what string, a *queue.Attempt, to func(*row) int16) error {
 	t := c.lock()
 	switch c.phase {
 	case ended, lost:
@@ -151,11 +176,15 @@ func (c *claim) mark(what string, a queue.Attempt, to func(*row) int16) error {
 	t.Unlock()
 
 	m := &marking{destination: c.destination, from: c.row, to: c.row}
-	a.Number = int(c.row.attempts) + 1
-	m.to.attempts, m.to.written = c.row.attempts+1, c.row.written+1
-	m.attempt, _ = json.Marshal(a) // cannot fail: an attempt is plain data
-	a.Excerpt = ""
-	m.to.last, _ = json.Marshal(a)
+	if a != nil {
+		box := c.store.seal.For(c.ID)
+		m.to.attempts, m.to.written = c.row.attempts+1, c.row.written+1
+		a.Number = int(m.to.attempts)
+		m.attempt = encodeAttempt(*a, box)
+		last := *a
+		last.Excerpt = ""
+		m.to.last = encodeAttempt(last, box)
+	}
 	m.why = to(&m.to)
 	err := c.store.change(m)
 	if c.unsure && errors.Is(err, errVersion) && c.store.written(m) {

@@ -28,8 +28,9 @@ type peer struct {
 	alive   bool
 	serves  []int32 // destinations
 	skew    time.Duration
-	digest  []byte // of its configuration
-	twin    bool   // another living node has the same name
+	keys    [][]byte // short names of its encryption keys
+	digest  []byte   // of its configuration
+	twin    bool     // another living node has the same name
 
 	// The difference from this node's configuration, read when one of the digests changes.
 	compared      []byte // both digests
@@ -76,7 +77,7 @@ func (s *Store) publishConfiguration(ctx context.Context, node int32) error {
 // readPeers reads the rows of all nodes, and the clock of the database with them.
 func (s *Store) readPeers(ctx context.Context) error {
 	sent, wall := time.Now(), s.options.Now()
-	rows, err := s.pool.Query(ctx, s.sql(`select id, name, version, serves, skew, digest, seen > now - $1 * interval '1 microsecond',
+	rows, err := s.pool.Query(ctx, s.sql(`select id, name, version, serves, skew, keys, digest, seen > now - $1 * interval '1 microsecond',
 		(extract(epoch from now - begun) * 1e6)::bigint, (extract(epoch from now - seen) * 1e6)::bigint, now
 		from {s}.node, (select clock_timestamp() as now offset 0) c order by id`), s.options.Lease.Microseconds())
 	if err != nil {
@@ -86,7 +87,7 @@ func (s *Store) readPeers(ctx context.Context) error {
 	peers, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (*peer, error) {
 		p := new(peer)
 		var begun, seen int64
-		err := r.Scan(&p.id, &p.name, &p.version, &p.serves, &p.skew, &p.digest, &p.alive, &begun, &seen, &clock)
+		err := r.Scan(&p.id, &p.name, &p.version, &p.serves, &p.skew, &p.keys, &p.digest, &p.alive, &begun, &seen, &clock)
 		p.name, p.version = printable(p.name), printable(p.version)
 		p.begun, p.seen = sent.Add(-time.Duration(begun)*time.Microsecond), sent.Add(-time.Duration(seen)*time.Microsecond)
 		return p, err
@@ -172,7 +173,7 @@ func printable(name string) string {
 
 // nodes describes the living nodes, and the silent ones that did not come back under their name.
 func (s *Store) nodes() (nodes []queue.Node) {
-	owned := make(map[int32]int)
+	owned, ring := make(map[int32]int), keyNames(s.seal.Ring())
 	for _, d := range s.all() {
 		if owner, _ := d.owner(); owner != 0 {
 			owned[owner]++
@@ -185,9 +186,13 @@ func (s *Store) nodes() (nodes []queue.Node) {
 		if !p.alive && slices.ContainsFunc(peers, func(q *peer) bool { return q.alive && q.name == p.name }) {
 			continue
 		}
+		var keys queue.NodeKeys
+		if p.id != this { // its own row can be older than its keys
+			keys = compareKeys(p.keys, ring)
+		}
 		nodes = append(nodes, queue.Node{
 			Name: p.name, Version: p.version, This: p.id == this, Seen: p.seen, Silent: !p.alive, Twin: p.twin, Skew: p.skew,
-			Destinations: owned[p.id], Differs: p.differs, OptionsDiffer: p.optionsDiffer,
+			Destinations: owned[p.id], Differs: p.differs, OptionsDiffer: p.optionsDiffer, Keys: keys,
 		})
 	}
 	slices.SortStableFunc(nodes, func(a, b queue.Node) int { return cmp.Compare(a.Name, b.Name) })
@@ -224,7 +229,7 @@ func (s *Store) cluster() *queue.Cluster {
 	c := &queue.Cluster{
 		Format: format, Lease: s.options.Lease, LeaseAge: -1, Skew: time.Duration(s.skew.Load()), Commit: time.Duration(s.commit.Load()),
 		Copies: -1, Durability: int64(s.options.Durability), TakeOvers: s.takeOvers.Load(), LostMarks: s.lostMarks.Load(),
-		DeadRows: -1, Snapshot: -1, Nodes: s.nodes(),
+		DeadRows: -1, Snapshot: -1, Nodes: s.nodes(), Keyless: s.lacksKey(),
 	}
 	pool := s.pool.Stat()
 	c.Used, c.Idle, c.MaxConnections = int64(pool.AcquiredConns()), int64(pool.IdleConns()), int64(pool.MaxConns())

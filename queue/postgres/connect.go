@@ -117,7 +117,7 @@ func permanent(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errFormat)
+	return errors.Is(err, errFormat) || errors.Is(err, errWrongKey)
 }
 
 var errFormat = errors.New("the tables are of another format")

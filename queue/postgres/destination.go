@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"encoding/binary"
-	"encoding/json"
 	"errors"
 	"sync"
 	"sync/atomic"
@@ -13,6 +12,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/seal"
 	"github.com/hookwicket/hookwicket/queue/window"
 )
 
@@ -40,6 +40,7 @@ type tenure struct {
 	claims      map[queue.ID]*claim       // of workers
 	passed      map[queue.ID]window.Entry // arrived from the inbox while they were being accepted or changed
 	operations  int                       // under way
+	unparked    int64                     // value of Store.rings at which parked deliveries became due; of the goroutine unparks
 	waits       map[queue.ID]bool         // while the tenure begins: claims of the last one whose deliveries still wait
 
 	dead, bytes, retained int64
@@ -390,8 +391,8 @@ func (b *budget) take(n int) bool {
 func (b *budget) give(n int) { b.left.Add(int64(n)) }
 
 // fill completes a claim with its message. ok is false for a delivery that cannot be
-// delivered now: it has changed since the window learnt of it, or its message is damaged,
-// which makes it a dead letter.
+// delivered now: it has changed since the window learnt of it, its message is damaged, which
+// makes it a dead letter, or the message's key is missing, which parks it.
 func (c *claim) fill(x *freshMessage) (ok bool, err error) {
 	s, d := c.store, c.destination
 	var record []byte
@@ -413,24 +414,27 @@ func (c *claim) fill(x *freshMessage) (ok bool, err error) {
 			return false, nil
 		}
 	}
-	m, err := queue.DecodeMessage(record)
-	if err != nil {
-		return false, c.Bury(queue.Attempt{At: s.options.Now(), Error: "unreadable: " + err.Error()})
+	m, err := s.seal.OpenMessage(c.ID, record)
+	switch {
+	case err == nil:
+		last, _ := decodeAttempt(c.row.last, s.seal.For(c.ID)) // without its key it is not shown
+		c.delivery = queue.Delivery{
+			Message: m, Destination: d.name, Attempts: int(c.row.attempts), Last: last, Redelivered: fromNanos(c.row.redelivered),
+		}
+		return true, nil
+	case errors.Is(err, seal.ErrNoKey):
+		if s.keyless.Swap(s.now()) == 0 {
+			pokeIt(s.poke) // for the warning
+		}
+		err = c.park()
+	default:
+		err = c.Bury(queue.Attempt{At: s.options.Now(), Error: "unreadable: " + err.Error()})
 	}
-	c.delivery = queue.Delivery{
-		Message: m, Destination: d.name, Attempts: int(c.row.attempts),
-		Last: decodeAttempt(c.row.last), Redelivered: fromNanos(c.row.redelivered),
+	if err != nil { // the caller gets no claim, so it is released here
+		err = errors.Join(err, c.Release())
 	}
-	return true, nil
-}
-
-func decodeAttempt(b []byte) *queue.Attempt {
-	if len(b) == 0 {
-		return nil
+	if errors.Is(err, queue.ErrLost) {
+		return false, nil
 	}
-	a := new(queue.Attempt)
-	if json.Unmarshal(b, a) != nil {
-		return nil
-	}
-	return a
+	return false, err
 }

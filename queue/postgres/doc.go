@@ -32,6 +32,18 @@
 // node renews it four times in a lease, and deletes it after Drop; Take makes it a recorded key.
 // Twins on this node and on others read the row until it is free or recorded.
 //
+// # Encryption
+//
+// The record of a message, those of its attempts, the column last and learnt secrets are sealed by
+// package seal, each bound to its message or to its row of secret. Not sealed is what the store
+// finds them by: names of endpoints and destinations, event IDs and types, sizes, times and states,
+// and digests of dedupe keys, order keys and secrets.
+//
+// Each key that has been the first one of a node has a row in canary, so that a key is not
+// exchanged by mistake (canary.go). Each node publishes short names of its keys, so that a
+// difference is a warning (queue.NodeKeys). A delivery whose key its owner does not have is
+// parked (parked.go).
+//
 // # Owners
 //
 // Each node renews its row four times in a lease, by the clock of the database. It takes the
@@ -53,8 +65,7 @@
 //
 // # What is not there yet
 //
-// Encryption (Settings.Keys), deliveries held by a node that does not own the destination
-// (Route.Hold is then ignored), and check of the
-// database. Order across nodes is by receipt: clocks that differ can swap events that two nodes
-// receive within that difference.
+// Deliveries held by a node that does not own the destination (Route.Hold is then ignored), and
+// check of the database. Order across nodes is by receipt: clocks that differ can swap events that
+// two nodes receive within that difference.
 package postgres

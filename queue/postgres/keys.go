@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // querier is a connection or a transaction.
@@ -110,21 +111,21 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	sum := sha256.Sum256([]byte(secret))
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, -1)", s.class); err != nil {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, lockSecrets); err != nil {
 			return err
 		}
+		x := storeSecret(s.seal, endpoint, secret)
 		var n int
 		var known bool
-		err := tx.QueryRow(ctx, s.sql("select count(*), coalesce(bool_or(digest = $2), false) from {s}.secret where endpoint = $1"), endpoint, sum[:]).Scan(&n, &known)
+		err := tx.QueryRow(ctx, s.sql("select count(*), coalesce(bool_or(digest = $2), false) from {s}.secret where endpoint = $1"), endpoint, x.Digest).Scan(&n, &known)
 		if err != nil || known {
 			return err
 		}
 		if n >= queue.MaxLearnt {
 			return queue.ErrTooMany
 		}
-		_, err = tx.Exec(ctx, s.sql("insert into {s}.secret (endpoint, digest, secret) values ($1, $2, $3)"), endpoint, sum[:], []byte(secret))
+		_, err = tx.Exec(ctx, s.sql("insert into {s}.secret (endpoint, digest, secret, sealed) values ($1, $2, $3, $4)"), endpoint, x.Digest, x.Secret, x.Sealed)
 		return err
 	})
 	if err == nil || errors.Is(err, queue.ErrTooMany) {
@@ -138,17 +139,25 @@ func (s *Store) Learnt(ctx context.Context, endpoint string) ([]string, error) {
 	if err := s.ready(); err != nil {
 		return nil, err
 	}
-	rows, err := s.pool.Query(ctx, s.sql("select secret from {s}.secret where endpoint = $1 order by seq"), endpoint)
+	rows, err := s.pool.Query(ctx, s.sql("select endpoint, digest, secret, sealed from {s}.secret where endpoint = $1 order by seq"), endpoint)
 	if err != nil {
 		return nil, unavailable(err)
 	}
-	secrets, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (string, error) {
-		var b []byte
-		err := r.Scan(&b)
-		return string(b), err
-	})
+	all, err := pgx.CollectRows(rows, pgx.RowToStructByPos[storedSecret])
 	if err != nil {
 		return nil, unavailable(err)
+	}
+	secrets := make([]string, 0, len(all))
+	for _, x := range all {
+		switch secret, err := x.open(s.seal); {
+		case err == nil:
+			secrets = append(secrets, secret)
+		case errors.Is(err, seal.ErrDamaged):
+			// The others still verify.
+			s.options.Logger.Error("a learnt secret is damaged", "endpoint", endpoint)
+		default:
+			return nil, unavailable(err)
+		}
 	}
 	return secrets, nil
 }

@@ -217,9 +217,10 @@ func (s *Store) page(ctx context.Context, f queue.Filter, list string, after que
 // stateOf is a delivery for people. Claimed is known of this node's destinations alone.
 func (s *Store) stateOf(l *listed) queue.DeliveryState {
 	st := queue.DeliveryState{
-		Destination: queue.ParseDestination(l.name), State: states[l.state], Attempts: int(l.attempts), Last: decodeAttempt(l.last),
+		Destination: queue.ParseDestination(l.name), State: states[l.state], Attempts: int(l.attempts),
 		Redelivered: fromNanos(l.redelivered), Ended: fromNanos(l.ended),
 	}
+	st.Last, st.Err = decodeAttempt(l.last, s.seal.For(l.message))
 	if l.state == waits {
 		st.Next, st.Ended = fromNanos(l.due), time.Time{}
 		if l.behind != nil {
@@ -314,7 +315,7 @@ func (s *Store) look1(ctx context.Context, tx pgx.Tx, id queue.ID) (*queue.Inspe
 	if err != nil {
 		return nil, err
 	}
-	in.Message, in.Err = queue.DecodeMessage(record)
+	in.Message, in.Err = s.seal.OpenMessage(id, record)
 	rows, err := tx.Query(ctx, s.sql("select "+listColumns+` from {s}.delivery d join {s}.message m on m.id = d.message join {s}.destination x on x.id = d.destination
 		where d.message = $1 order by d.destination`), uuid.UUID(id))
 	if err != nil {
@@ -331,15 +332,17 @@ func (s *Store) look1(ctx context.Context, tx pgx.Tx, id queue.ID) (*queue.Inspe
 		if err != nil {
 			return nil, err
 		}
-		h.History, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (a queue.Attempt, err error) {
-			var b []byte
-			if err := r.Scan(&b); err != nil {
-				return a, err
-			}
-			return a, json.Unmarshal(b, &a)
-		})
+		records, err := pgx.CollectRows(rows, pgx.RowTo[[]byte])
 		if err != nil {
 			return nil, err
+		}
+		for _, b := range records {
+			switch a, err := decodeAttempt(b, s.seal.For(id)); {
+			case err == nil && a != nil:
+				h.History = append(h.History, *a)
+			case h.Err == nil:
+				h.Err = err
+			}
 		}
 		in.Deliveries = append(in.Deliveries, h)
 	}

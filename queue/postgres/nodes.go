@@ -19,7 +19,7 @@ import (
 // register makes this process a node. The database's clock counts the lease.
 func (s *Store) register(ctx context.Context) error {
 	var id int32
-	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name) values ($1) returning id"), text(s.options.Node)).Scan(&id); err != nil {
+	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name, keys) values ($1, $2) returning id"), text(s.options.Node), keyNames(s.seal.Ring())).Scan(&id); err != nil {
 		return err
 	}
 	s.mu.Lock()
@@ -189,7 +189,7 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 	}
 	s.mu.RUnlock()
-	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3 where id = $1"), node, serves, s.skew.Load())
+	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3, keys = $4 where id = $1"), node, serves, s.skew.Load(), keyNames(s.seal.Ring()))
 	if err != nil {
 		return err
 	}
@@ -278,6 +278,7 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 		s.takeOvers.Add(1)
 	}
 	d.wake()
+	pokeIt(s.keyed) // the owner before may not have had the key of some
 	return nil
 }
 

@@ -19,8 +19,22 @@ import (
 type request struct {
 	Do   string        `json:"do"` // redeliver, reroute, cancel, bury, purge
 	ID   queue.ID      `json:"id"`
-	To   []queue.Route `json:"to,omitempty"`
+	To   []target      `json:"to,omitempty"`
 	Only []queue.State `json:"only,omitempty"`
+}
+
+// target is a route of a request. An order key can be part of a body, so it is here as it is
+// in the tables: as a digest.
+type target struct {
+	Destination queue.Destination `json:"destination"`
+	Ord         *int64            `json:"ord,omitempty"`
+}
+
+func targets(to ...queue.Route) (list []target) {
+	for _, r := range to {
+		list = append(list, target{r.Destination, ordOf(r)})
+	}
+	return list
 }
 
 // reply is the outcome of a request.
@@ -81,7 +95,7 @@ const patience = 5 * time.Second
 // Redeliver implements [queue.Inspector].
 func (s *Store) Redeliver(ctx context.Context, id queue.ID, to queue.Route, only ...queue.State) error {
 	for {
-		err := s.operate(ctx, to.Destination, request{Do: "redeliver", ID: id, To: []queue.Route{to}, Only: only})
+		err := s.operate(ctx, to.Destination, request{Do: "redeliver", ID: id, To: targets(to), Only: only})
 		if !errors.Is(err, errUnrouted) {
 			return err
 		}
@@ -105,7 +119,7 @@ func (s *Store) Reroute(ctx context.Context, id queue.ID, to ...queue.Route) err
 	if err != nil {
 		return unavailable(err)
 	}
-	return s.operate(ctx, queue.Destination{Endpoint: endpoint}, request{Do: "reroute", ID: id, To: to})
+	return s.operate(ctx, queue.Destination{Endpoint: endpoint}, request{Do: "reroute", ID: id, To: targets(to...)})
 }
 
 // Cancel implements [queue.Inspector]. A cancelled delivery stays cancelled.
@@ -317,7 +331,7 @@ func (s *Store) change1(from *row, absent bool, q request, d *destination) (to r
 	to = *from
 	if q.Do == "redeliver" {
 		to.state, to.due, to.ended, to.redelivered, to.attempts = waits, s.now(), 0, s.now(), 0
-		to.ord = ordOf(q.To[0])
+		to.ord = q.To[0].Ord
 		return to, nil
 	}
 	if absent {
@@ -416,14 +430,14 @@ func (s *Store) outcome(err error) error {
 func (s *Store) reroute(ctx context.Context, t *tenure, q request) error {
 	var to []part
 	for i, r := range q.To {
-		if slices.ContainsFunc(q.To[:i], func(o queue.Route) bool { return o.Destination == r.Destination }) {
+		if slices.ContainsFunc(q.To[:i], func(o target) bool { return o.Destination == r.Destination }) {
 			continue
 		}
 		d, err := s.destinationNamed(ctx, r.Destination)
 		if err != nil {
 			return err
 		}
-		to = append(to, part{destination: d, row: row{message: q.ID, due: s.now(), redelivered: s.now(), ord: ordOf(r)}})
+		to = append(to, part{destination: d, row: row{message: q.ID, due: s.now(), redelivered: s.now(), ord: r.Ord}})
 	}
 	if len(to) == 0 {
 		return queue.ErrState

@@ -14,6 +14,7 @@ create table {s}.node (
   serves int[] not null default '{}', -- destinations for which it has workers
   skew bigint not null default 0,     -- its clock minus the database's
   version text not null default '',
+  keys bytea[] not null default '{}', -- short names of its encryption keys; the first seals
   digest bytea not null default '',   -- of configuration; empty: not announced yet
   configuration jsonb not null default '{}'
 );
@@ -37,7 +38,7 @@ create table {s}.message (
   event_id text not null,
   event_type text not null,
   size bigint not null,
-  record bytea not null
+  record bytea not null               -- sealed if there is a key, as are delivery.last and attempt.record
 );
 alter table {s}.message alter column record set storage external;
 create index message_list on {s}.message (endpoint, id);
@@ -83,9 +84,11 @@ create index key_expires on {s}.key (expires);
 create table {s}.gone (id uuid primary key, at bigint not null, why smallint not null);
 create index gone_at on {s}.gone (at);
 create table {s}.secret (
-  endpoint text, digest bytea, seq bigint generated always as identity, secret bytea not null,
+  endpoint text, digest bytea, seq bigint generated always as identity, secret bytea not null, sealed boolean not null,
   primary key (endpoint, digest)
 );
+-- One row for each encryption key that has ever sealed, which no other key opens.
+create table {s}.canary (key bytea primary key, value bytea not null);
 -- Operations of a person, until the owner of the destination has carried them out.
 create table {s}.command (
   id bigint generated always as identity primary key,

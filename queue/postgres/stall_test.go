@@ -187,7 +187,7 @@ func TestRefused(t *testing.T) {
 		"database": {DSN: strings.Replace(dsn, "dbname=postgres", "dbname=nowhere password=geheim", 1)},
 		"tables":   {DSN: dsn, Schema: "nothing", NoMigrate: true},
 		"dsn":      {DSN: "postgres://user:geheim@host:port:5432/"},
-		"keys":     {DSN: dsn, Settings: queue.Settings{Keys: [][]byte{make([]byte, 32)}}},
+		"keys":     {DSN: dsn, Settings: queue.Settings{Keys: [][]byte{make([]byte, 31)}}},
 		"copies":   {DSN: dsn, Schema: pgtest.Schema(t), Durability: -1},
 	} {
 		s, err := postgres.Open(o)

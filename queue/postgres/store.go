@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"sync"
 	"sync/atomic"
@@ -12,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/seal"
 )
 
 // Store is a [queue.Store] in a PostgreSQL database that several nodes share.
@@ -34,7 +34,7 @@ type Store struct {
 	look    chan struct{} // to read what they have left
 
 	limit, maxRetained, keeping atomic.Int64 // Settings
-	keys                        atomic.Int64 // -1: unknown
+	keys                        atomic.Int64 // of dedupe; -1: unknown
 	fresh                       budget
 	started                     atomic.Bool
 	copies                      atomic.Int64          // that a commit has when it returns; see countCopies
@@ -49,6 +49,13 @@ type Store struct {
 	warned               map[string]bool // the warnings that are in force, and in the log
 
 	reserved reserved
+
+	seal    *seal.Seal
+	keying  sync.Mutex    // one exchange of the encryption keys at a time
+	rings   atomic.Int64  // exchanges, and one
+	keyless atomic.Int64  // when an event was met whose key is missing; 0: not with these keys
+	keyed   chan struct{} // to look for events whose key has come
+
 	admitted map[int64]*tenure // rows of the inbox that are in memory; of the goroutine attends
 
 	beating sync.Mutex // one change of the ownership at a time
@@ -78,11 +85,12 @@ const writers = 3
 // tables of another format do.
 func Open(o Options) (*Store, error) {
 	o = o.withDefaults()
-	if len(o.Settings.Keys) > 0 {
-		return nil, errKeys
-	}
 	if o.Durability < 0 {
 		return nil, fmt.Errorf("opening the queue: durability is %d copies", o.Durability)
+	}
+	sealed, err := seal.New(o.Settings.Keys)
+	if err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
 	config, err := o.config()
 	if err != nil {
@@ -95,7 +103,7 @@ func Open(o Options) (*Store, error) {
 	s := &Store{
 		options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema), pool: pool,
 		accepts: make(chan *acceptance, 1024), marks: make(chan *marking, 1024),
-		poke: make(chan struct{}, 1), tell: make(chan struct{}, 1), look: make(chan struct{}, 1),
+		poke: make(chan struct{}, 1), tell: make(chan struct{}, 1), look: make(chan struct{}, 1), keyed: make(chan struct{}, 1), seal: sealed,
 		byName: make(map[queue.Destination]*destination), byID: make(map[int32]*destination),
 		serves: make(map[queue.Destination]bool), retains: make(map[queue.Destination]time.Duration),
 		admitted: make(map[int64]*tenure),
@@ -104,6 +112,7 @@ func Open(o Options) (*Store, error) {
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.fresh.left.Store(freshSize)
 	s.keys.Store(-1)
+	s.rings.Store(1)
 	s.setLimits(o.Settings)
 	err = s.start()
 	if err != nil && permanent(err) {
@@ -125,16 +134,20 @@ func Open(o Options) (*Store, error) {
 	}
 	s.tasks.Go(s.sweeps)
 	s.tasks.Go(s.reserves)
+	s.tasks.Go(s.unparks)
 	return s, nil
 }
 
-var errKeys = errors.New("the store postgres does not encrypt yet: remove encrypt, or use the store pebble")
-
 // start makes this a node of the cluster, with the destinations that fall to it.
 func (s *Store) start() error {
+	s.keying.Lock()
+	defer s.keying.Unlock()
 	ctx, cancel := context.WithTimeout(s.running, 10*time.Second)
 	defer cancel()
 	if err := s.migrate(ctx); err != nil {
+		return err
+	}
+	if err := s.checkKeys(ctx, s.seal.Ring()); err != nil {
 		return err
 	}
 	if err := s.register(ctx); err != nil {
@@ -147,6 +160,7 @@ func (s *Store) start() error {
 		return err
 	}
 	s.started.Store(true)
+	s.reseal(ctx)
 	s.surveys()
 	return nil
 }
@@ -215,10 +229,7 @@ func (s *Store) Abandon() {
 // Configure implements [queue.Store].
 func (s *Store) Configure(set queue.Settings) error {
 	s.setLimits(set)
-	if len(set.Keys) > 0 {
-		return unavailable(errKeys)
-	}
-	return nil
+	return s.setKeys(set.Keys)
 }
 
 func (s *Store) setLimits(set queue.Settings) {

@@ -33,6 +33,7 @@ func RunNodes(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Counts the same on all nodes", (*nodes).counts},
 		{"Pauses from any node", (*nodes).pauses},
 		{"Shares keys and secrets", (*nodes).shares},
+		{"Waits for a key that one node lacks", (*nodes).keys},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := &clock{now: time.Unix(1_800_000_000, 0)}

@@ -111,6 +111,11 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Forgets a key", (*bench).forgetsKey},
 		{"Learns secrets", (*bench).learns},
 		{"Learns so many secrets", (*bench).learnsBounded},
+		{"Waits for a key until a reload", (*bench).waitsForKeyReloaded},
+		{"Waits for a key until it is reopened", (*bench).waitsForKeyReopened},
+		{"Refuses a strange key", (*bench).strangeKey},
+		{"Seals attempts", (*bench).sealsAttempts},
+		{"Seals learnt secrets", (*bench).sealsSecrets},
 		{"Refuses when closed", (*bench).closed},
 	} {
 		t.Run(test.name, func(t *testing.T) {
