@@ -118,7 +118,7 @@ func (q *request) took() {
 	}
 	h.metrics.outcome(verdict).Inc()
 	if verdict == queue.New {
-		handedOut.accepted(q.facts.messageID)
+		handedOut.accepted(q.facts.messageID, q.facts.endpoint, q.facts.eventType)
 	}
 	var more adminapi.Event
 	if verdict == queue.New && outcomes.wanted() {

@@ -133,11 +133,10 @@ func (s *eventStream) listen(l *listening, backlog []queue.ID, news *listener) e
 		walk := false
 		select {
 		case e := <-news.events:
-			if id, err := parseID(e.MessageID); err == nil && l.new(id) {
-				if err := s.messages(l, []queue.ID{id}); err != nil {
-					return err
-				}
+			if err := s.messages(l, l.announced(e, news)); err != nil {
+				return err
 			}
+			l.forget()
 			walk = news.lost.Swap(0) > 0
 		case <-pause.C:
 			walk = true
@@ -154,9 +153,6 @@ func (s *eventStream) listen(l *listening, backlog []queue.ID, news *listener) e
 				return err
 			}
 			pause.Reset(max(listenPoll, 20*time.Since(began))) // a busy gateway spends at most 5 % on it
-		}
-		if len(news.events) == 0 {
-			l.forget()
 		}
 	}
 }
@@ -246,6 +242,9 @@ func (a *adminAPI) listenAsk(r *http.Request) (*listenAsk, error) {
 			return nil, badRequest("after: %w", err)
 		}
 		ask.after, l.first = id.String(), idBehind(id)
+		if now.Before(receiptOf(id)) { // no message of this gateway, or its clock was set back
+			l.first = idAt(now)
+		}
 	case since != "":
 		from, err := adminapi.ParseTime(since, now)
 		if err != nil {
@@ -331,7 +330,7 @@ func (ask *listenAsk) backlog(ctx context.Context) ([]queue.ID, error) {
 	l := ask.l
 	switch {
 	case ask.after != "":
-		return handedOut.since(ask.after), nil
+		return handedOut.since(ask.after, l.picks), nil
 	case ask.last > 0:
 		ids, err := l.newest(ctx, ask.last)
 		if len(ids) > 0 {

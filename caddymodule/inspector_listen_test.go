@@ -2,8 +2,10 @@ package caddymodule
 
 import (
 	"bufio"
+	"bytes"
 	"encoding/json"
 	"fmt"
+	"net"
 	"net/http"
 	"net/netip"
 	"strings"
@@ -164,6 +166,55 @@ func TestListenTokens(t *testing.T) {
 	for _, token := range []string{aliceToken, bobToken} {
 		if lines := g.logs.lines(token); len(lines) > 0 {
 			t.Errorf("a token is in the log: %s", lines[0])
+		}
+	}
+}
+
+// TestListenLate: a message with a slow body, accepted behind newer ones, reaches the
+// listeners that go on behind these, but only those that may have it and want it.
+func TestListenLate(t *testing.T) {
+	github, stripe := by("github"), by("stripe")
+	site := github.directive("keep") + stripe.directive("keep") +
+		"webhook_gateway_inspector /hooks/* {\nby {http.request.header.X-By}\nlisten raw stripe {\ntoken alice " + aliceToken + "\n}\n}\n"
+	g, c := startAdmin(t, setup{site: site})
+	r := github.request(g, "evt_late", time.Now())
+	var wire bytes.Buffer
+	if err := r.Write(&wire); err != nil {
+		t.Fatal(err)
+	}
+	conn, err := net.Dial("tcp", g.addr)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	last := wire.Len() - 1
+	conn.Write(wire.Bytes()[:last])
+	until(t, "the body to be awaited", func() bool { return g.open().room.total.Load() > 0 })
+	time.Sleep(2 * time.Millisecond) // the next message is of another millisecond
+	live := c.stream("/listen", "")
+	g.expect(200, stripe.request(g, "evt_1", time.Now()))
+	after, _, _ := live.heard()
+	conn.Write(wire.Bytes()[last:])
+	if answer, err := http.ReadResponse(bufio.NewReader(conn), r); err != nil || answer.StatusCode != http.StatusOK {
+		t.Fatal(answer, err)
+	}
+	if id, m, _ := live.heard(); m.Message.EventID != "evt_late" || id >= after {
+		t.Fatalf("%s %s is not behind %s", id, m.Message.EventID, after)
+	}
+
+	_, alice := g.programStream(aliceToken, "?after="+after)
+	charges := c.stream("/listen", "?type=charge.*&after="+after)
+	all := c.stream("/listen", "?after="+after)
+	g.expect(200, stripe.with(g, `{"id":"evt_2","type":"charge.refunded"}`, time.Now(), "evt_2"))
+	if m, _ := heardIn(t, alice); m.Message.EventID != "evt_2" {
+		t.Errorf("alice got %s of %s", m.Message.EventID, m.Message.Endpoint)
+	}
+	if _, m, _ := charges.heard(); m.Message.EventID != "evt_2" {
+		t.Errorf("with a type: %s", m.Message.EventID)
+	}
+	for _, want := range []string{"evt_late", "evt_2"} {
+		if _, m, _ := all.heard(); m.Message.EventID != want {
+			t.Errorf("all: %s instead of %s", m.Message.EventID, want)
 		}
 	}
 }

@@ -27,10 +27,11 @@ type listening struct {
 	endpoints []string
 	when      *Forward // whose expression selects; nil: none does
 
-	first queue.ID              // a walk hands out nothing before it
-	high  queue.ID              // the greatest that was handed out
-	sent  map[queue.ID]struct{} // those handed out that a walk or an outcome can name again
-	count int                   // messages that were handed out
+	first    queue.ID              // a walk hands out nothing before it
+	high     queue.ID              // the greatest that was handed out
+	sent     map[queue.ID]struct{} // those handed out that a walk or an outcome can name again
+	forgetAt int                   // how many of them there are when the old ones are dropped; 0: sentKept
+	count    int                   // messages that were handed out
 }
 
 const (
@@ -81,7 +82,12 @@ func idBehind(id queue.ID) queue.ID {
 
 // wants reports whether the listener wants an outcome.
 func (l *listening) wants(e *adminapi.Event) bool {
-	return e.Outcome == "accepted" && l.of(e.Endpoint) && (l.filter.EventType == "" || queue.Match(l.filter.EventType, e.EventType))
+	return e.Outcome == "accepted" && l.picks(e.Endpoint, e.EventType)
+}
+
+// picks reports whether the listener may have, and wants, events of an endpoint and a type.
+func (l *listening) picks(endpoint, eventType string) bool {
+	return l.of(endpoint) && (l.filter.EventType == "" || queue.Match(l.filter.EventType, eventType))
 }
 
 func (l *listening) of(endpoint string) bool { return slices.Contains(l.endpoints, endpoint) }
@@ -101,9 +107,25 @@ func (l *listening) handed(id queue.ID) {
 	handedOut.note(id.String())
 }
 
-// forget drops the messages that no walk visits again. The caller has read all outcomes.
+// announced returns the messages that an outcome, and those that wait behind it, name and
+// that are new.
+func (l *listening) announced(e liveEvent, news *listener) (ids []queue.ID) {
+	for {
+		if id, err := parseID(e.MessageID); err == nil && l.new(id) && !slices.Contains(ids, id) {
+			ids = append(ids, id)
+		}
+		select {
+		case e = <-news.events:
+		default:
+			return ids
+		}
+	}
+}
+
+// forget drops the messages that no walk visits again. The caller has handed out those of
+// all outcomes that came before.
 func (l *listening) forget() {
-	if len(l.sent) < sentKept {
+	if len(l.sent) < max(sentKept, l.forgetAt) {
 		return
 	}
 	from := idAt(receiptOf(l.high).Add(-lookBack))
@@ -112,6 +134,7 @@ func (l *listening) forget() {
 			delete(l.sent, id)
 		}
 	}
+	l.forgetAt = 2 * len(l.sent) // on a busy gateway, not for each message
 }
 
 // from is where a walk begins.
@@ -204,13 +227,20 @@ func (l *listening) batch(ctx context.Context, ids []queue.ID) (read []any, rest
 			read = append(read, adminapi.Gap{ID: ids[0].String(), Why: "it was removed before it could be read: " + err.Error()})
 		case err != nil:
 			return nil, nil, err
+		case !l.of(found.Endpoint):
+			read = append(read, nil)
 		case found.Message == nil:
 			read = append(read, adminapi.Gap{ID: ids[0].String(), Why: "it is damaged: " + found.Err.Error()})
-		case !l.selects(ctx, o, found.Message):
+		case !l.picks(found.Endpoint, found.Message.EventType) || !l.selects(ctx, o, found.Message):
 			read = append(read, nil)
 		default:
 			read = append(read, l.api.heard(ctx, o, found))
-			size += len(found.Message.Body)
+			size += len(found.Message.Body) + len(found.Message.URI)
+			for name, values := range found.Message.Header {
+				for _, v := range values {
+					size += len(name) + len(v)
+				}
+			}
 		}
 	}
 	return read, ids, nil
@@ -281,7 +311,8 @@ type lateness struct {
 }
 
 type lateMessage struct {
-	id     string
+	id, endpoint, eventType string
+
 	behind string // the greatest that had been handed out
 }
 
@@ -298,7 +329,7 @@ func (h *lateness) note(id string) {
 
 // accepted notes a message that is visible from now on. Until somebody listens, it costs
 // one atomic read.
-func (h *lateness) accepted(id string) {
+func (h *lateness) accepted(id, endpoint, eventType string) {
 	greatest := h.greatest.Load()
 	if greatest == nil || id == "" || id > *greatest {
 		return
@@ -308,15 +339,16 @@ func (h *lateness) accepted(id string) {
 	if len(h.late) == maxLate {
 		h.late = append(h.late[:0], h.late[maxLate/2:]...)
 	}
-	h.late = append(h.late, lateMessage{id, *greatest})
+	h.late = append(h.late, lateMessage{id, endpoint, eventType, *greatest})
 }
 
-// since returns the messages before one that were accepted after it was handed out.
-func (h *lateness) since(id string) (late []queue.ID) {
+// since returns the messages before one that were accepted after it was handed out, of the
+// endpoints and types that picks names.
+func (h *lateness) since(id string, picks func(endpoint, eventType string) bool) (late []queue.ID) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for _, m := range h.late {
-		if m.id < id && m.behind >= id {
+		if m.id < id && m.behind >= id && picks(m.endpoint, m.eventType) {
 			if parsed, err := parseID(m.id); err == nil {
 				late = append(late, parsed)
 			}

@@ -243,25 +243,76 @@ func TestLateness(t *testing.T) {
 	for i := range ids {
 		ids[i] = queue.NewID(now.Add(time.Duration(i) * time.Millisecond))
 	}
+	all := func(string, string) bool { return true }
 	var h lateness
-	h.accepted(ids[0].String()) // nobody has listened
+	h.accepted(ids[0].String(), "a", "") // nobody has listened
 	h.note(ids[2].String())
-	h.accepted(ids[1].String())
-	h.accepted(ids[4].String())
-	if got := h.since(ids[2].String()); !slices.Equal(got, ids[1:2]) {
+	h.accepted(ids[1].String(), "a", "")
+	h.accepted(ids[4].String(), "a", "")
+	if got := h.since(ids[2].String(), all); !slices.Equal(got, ids[1:2]) {
 		t.Errorf("%v instead of %v", got, ids[1:2])
 	}
-	if got := h.since(ids[3].String()); len(got) > 0 {
+	if got := h.since(ids[3].String(), all); len(got) > 0 {
 		t.Errorf("%v was visible before", got)
 	}
 	for range 2 * maxLate {
-		h.accepted(ids[0].String())
+		h.accepted(ids[0].String(), "a", "")
 	}
 	if len(h.late) > maxLate {
 		t.Errorf("%d are kept", len(h.late))
 	}
 	if from := idAt(receiptOf(ids[3])); idBefore(ids[3], from) || !idBefore(ids[2], from) || !idBefore(ids[3], idBehind(ids[3])) {
 		t.Errorf("%v and %v", ids[3], from)
+	}
+}
+
+// TestListenCursors: a cursor that is no message's, or lies in the future, neither repeats
+// the whole store nor keeps new events away.
+func TestListenCursors(t *testing.T) {
+	s := by("stripe")
+	g, c := startAdmin(t, setup{site: s.directive("keep")})
+	g.expect(200, s.request(g, "evt_old", time.Now()))
+	time.Sleep(2 * time.Millisecond) // a cursor in the future stands for this millisecond
+	for i, cursor := range []string{"ffffffff-ffff-ffff-ffff-ffffffffffff", "fffffffe-0000-7000-8000-000000000000", queue.NewID(time.Now().Add(time.Hour)).String()} {
+		live := c.stream("/listen", "?after="+cursor)
+		name := fmt.Sprint("evt_", i)
+		g.expect(200, s.request(g, name, time.Now()))
+		if _, m, _ := live.heard(); m.Message.EventID != name {
+			t.Errorf("after %s: %s instead of %s", cursor, m.Message.EventID, name)
+		}
+		live.cancel()
+		time.Sleep(2 * time.Millisecond)
+	}
+	for _, cursor := range []string{"x", "-1", "0", strings.Repeat("f", 32), strings.Repeat("9", 4000), "%00", "{ffffffff-ffff-ffff-ffff-ffffffffffff}"} {
+		c.refused(400, "GET", "/listen?after="+url.QueryEscape(cursor), nil, "no message's ID")
+	}
+	until(t, "the listeners to be gone", func() bool { return listeningNow.taken.Load() == 0 })
+}
+
+// TestListenForgets: the memory of a listener does not grow with the messages that it has
+// got, though outcomes always wait.
+func TestListenForgets(t *testing.T) {
+	l := &listening{sent: make(map[queue.ID]struct{}), endpoints: []string{"a"}}
+	var h hub
+	news, stop := h.listen(l.wants)
+	defer stop()
+	at := time.Now()
+	most, got := 0, 0
+	for range 20 {
+		for range listenerBuffer {
+			at = at.Add(10 * time.Millisecond)
+			h.tell("request", adminapi.Event{Outcome: "accepted", Endpoint: "a", MessageID: queue.NewID(at).String()})
+		}
+		ids := l.announced(<-news.events, news)
+		for _, id := range ids {
+			l.handed(id)
+		}
+		got += len(ids)
+		l.forget()
+		most = max(most, len(l.sent))
+	}
+	if got != 20*listenerBuffer || most > 3*sentKept {
+		t.Errorf("%d of %d messages, and %d are remembered", got, 20*listenerBuffer, most)
 	}
 }
 

@@ -22,23 +22,23 @@ var outcomes hub
 // A reader that was cut off, such as by a reload, can resume: for that the hub keeps the
 // latest events while such a reader listens and for resumable afterwards.
 type hub struct {
-	count   atomic.Int64 // readers, and those that may still resume
+	count   atomic.Int64 // readers, and one more while events are kept
 	mu      sync.Mutex
 	readers map[*listener]struct{}
 	told    int64    // events so far while anybody listened
 	last    sync.Map // endpoint or destination to *lately
 
-	keeping int         // readers that can resume, and those that may still do
+	keeping int         // readers that can resume
 	recent  []liveEvent // the latest events; nil: none are kept
 	epoch   int64       // names the time since which all events were kept
+	expires *time.Timer // ends the keeping; nil: a reader that can resume listens, or none are kept
 }
 
 // keptEvents is how many of the latest events are kept for readers that resume.
 const keptEvents = 1024
 
 // resumable is how long events are kept after the last reader that can resume has gone.
-// It is a variable for the tests.
-var resumable = 5 * time.Minute
+const resumable = 5 * time.Minute
 
 // lately has the last success and failure and the last hour: of requests for an endpoint,
 // of attempts for a destination. A forward without a name has the endpoint's name.
@@ -89,9 +89,13 @@ func (h *hub) listen(wants func(*adminapi.Event) bool) (l *listener, stop func()
 	return l, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.readers, l)
-		h.count.Add(-1)
+		h.removeLocked(l)
 	}
+}
+
+func (h *hub) removeLocked(l *listener) {
+	delete(h.readers, l)
+	h.count.Add(-1)
 }
 
 func (h *hub) addLocked(wants func(*adminapi.Event) bool) *listener {
@@ -109,8 +113,13 @@ func (h *hub) addLocked(wants func(*adminapi.Event) bool) *listener {
 func (h *hub) resume(after string, wants func(*adminapi.Event) bool) (l *listener, gap *adminapi.Gap, stop func()) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	if h.keeping == 0 {
+	if h.recent == nil {
 		h.recent, h.epoch = make([]liveEvent, 0, keptEvents), time.Now().UnixNano()
+		h.count.Add(1)
+	}
+	if h.expires != nil {
+		h.expires.Stop()
+		h.expires = nil
 	}
 	h.keeping++
 	l = h.addLocked(wants)
@@ -121,19 +130,26 @@ func (h *hub) resume(after string, wants func(*adminapi.Event) bool) (l *listene
 	return l, gap, func() {
 		h.mu.Lock()
 		defer h.mu.Unlock()
-		delete(h.readers, l)
-		time.AfterFunc(resumable, h.release)
+		h.removeLocked(l)
+		if h.keeping--; h.keeping == 0 {
+			h.expireLocked()
+		}
 	}
 }
 
-// release ends the keeping of events for one reader that may have resumed.
-func (h *hub) release() {
-	h.mu.Lock()
-	defer h.mu.Unlock()
-	h.count.Add(-1)
-	if h.keeping--; h.keeping == 0 {
-		h.recent = nil
-	}
+// expireLocked keeps the events for readers that have gone, for a while. There is one
+// timer, however often readers come and go.
+func (h *hub) expireLocked() {
+	var timer *time.Timer
+	timer = time.AfterFunc(resumable, func() {
+		h.mu.Lock()
+		defer h.mu.Unlock()
+		if h.expires == timer { // no reader has come
+			h.expires, h.recent = nil, nil
+			h.count.Add(-1)
+		}
+	})
+	h.expires = timer
 }
 
 // catchUpLocked gives a new reader the kept events behind the one with an ID.
@@ -179,7 +195,7 @@ func (h *hub) tell(name string, event adminapi.Event) {
 	defer h.mu.Unlock()
 	e := liveEvent{name, h.told, event}
 	h.told++
-	if h.keeping > 0 {
+	if h.recent != nil {
 		if len(h.recent) == keptEvents {
 			h.recent = append(h.recent[:0], h.recent[keptEvents/4:]...)
 		}

@@ -9,6 +9,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/hookwicket/hookwicket/adminapi"
@@ -99,11 +100,10 @@ func resumed(l *listener) (ids []string) {
 
 // TestHubResumes: a reader that was away gets each event that it has missed once, or the
 // gap is said. Events are kept for no longer than somebody may resume.
-func TestHubResumes(t *testing.T) {
+func TestHubResumes(t *testing.T) { synctest.Test(t, testHubResumes) }
+
+func testHubResumes(t *testing.T) {
 	var h hub
-	was := resumable
-	resumable = time.Hour
-	t.Cleanup(func() { resumable = was })
 	all := func(*adminapi.Event) bool { return true }
 	tell := func(from, to int) {
 		for i := from; i < to; i++ {
@@ -146,10 +146,23 @@ func TestHubResumes(t *testing.T) {
 		stop()
 	}
 
-	for h.wanted() {
-		h.release()
+	for range 1000 { // a reader in a tight loop
+		_, _, stop = h.resume(id, all)
+		stop()
 	}
-	if h.recent != nil || h.keeping != 0 {
+	if n := h.count.Load(); n != 1 {
+		t.Errorf("%d are counted for the readers that have gone", n)
+	}
+	time.Sleep(resumable - time.Second)
+	_, _, stop = h.resume("", all)
+	stop()
+	time.Sleep(resumable - time.Second)
+	if !h.wanted() {
+		t.Error("the last reader could not resume")
+	}
+	time.Sleep(time.Second)
+	synctest.Wait()
+	if h.wanted() || h.recent != nil || h.keeping != 0 {
 		t.Errorf("kept for nobody: %d events, %d", len(h.recent), h.keeping)
 	}
 	l, gap, stop = h.resume(id, all)
