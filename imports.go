@@ -14,6 +14,7 @@ import (
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/hookwicket/hookwicket/caddymodule"
 	"github.com/hookwicket/hookwicket/cli"
@@ -44,8 +45,27 @@ is stopped. The others need no gateway.`,
 			addGroup(cmd, "operating", "See and mend a running gateway:", cli.Commands(caddymodule.SignAnew))
 			addGroup(cmd, "store", "Look into a stopped one:", store)
 			addGroup(cmd, "catalogue", "Providers and their signatures:", catalogue)
+			offerNoFiles(cmd)
 		},
 	})
+}
+
+// offerNoFiles has a shell complete file names only where a command takes a file.
+func offerNoFiles(cmd *cobra.Command) {
+	for _, c := range cmd.Commands() {
+		offerNoFiles(c)
+		if c.ValidArgsFunction == nil {
+			c.ValidArgsFunction = cobra.NoFileCompletions
+		}
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			_, completed := c.GetFlagCompletionFunc(f.Name)
+			_, file := f.Annotations[cobra.BashCompFilenameExt]
+			_, folder := f.Annotations[cobra.BashCompSubdirsInDir]
+			if !completed && !file && !folder && f.Value.Type() != "bool" {
+				_ = c.RegisterFlagCompletionFunc(f.Name, cobra.NoFileCompletions)
+			}
+		})
+	}
 }
 
 // pointToDocs makes the help of a command and its subcommands name our documentation

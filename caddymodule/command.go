@@ -36,8 +36,13 @@ func verifierFlags(cmd *cobra.Command) {
 }
 
 // completeProviders offers the names of the providers to a shell.
-func completeProviders(*cobra.Command, []string, string) ([]string, cobra.ShellCompDirective) {
-	return providerNames(), cobra.ShellCompDirectiveNoFileComp
+func completeProviders(_ *cobra.Command, args []string, typed string) (names []string, _ cobra.ShellCompDirective) {
+	for _, name := range providerNames() {
+		if len(args) == 0 && strings.HasPrefix(name, typed) {
+			names = append(names, name)
+		}
+	}
+	return names, cobra.ShellCompDirectiveNoFileComp
 }
 
 // command has the values of the flags of verifierFlags.

@@ -48,6 +48,7 @@ Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.
 	cmd.Flags().String("salvage", "", "a folder, not there yet, for all that can be read")
 	cmd.Flags().String("disk", "", "a folder on the disk to be measured, such as the store's")
 	cmd.Flags().Bool("json", false, "print the report as JSON")
+	cmd.MarkFlagDirname("disk")
 	cmd.MarkFlagsMutuallyExclusive("salvage", "disk")
 	cmd.MarkFlagsMutuallyExclusive("store", "disk")
 	return cmd
@@ -56,6 +57,7 @@ Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.
 // storeFlags are the flags of commands that read a store which no gateway uses.
 func storeFlags(cmd *cobra.Command) {
 	cmd.Flags().String("store", "", "the store's folder (default: the one in Caddy's data directory)")
+	cmd.MarkFlagDirname("store")
 	cmd.Flags().StringArray("encrypt-key", nil, "a key of encrypt, as a placeholder such as {env.KEY} or {file./run/secrets/key}")
 }
 

@@ -4,6 +4,7 @@ import (
 	"bufio"
 	"bytes"
 	"cmp"
+	"encoding/base64"
 	"errors"
 	"fmt"
 	"io"
@@ -25,22 +26,26 @@ import (
 
 func signCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "sign --provider P --secret S [--url U] [--body FILE|-] [--curl]",
+		Use:   "sign --provider P --secret S [--curl | --json]",
 		Short: "Prints a request signed as the provider would sign it",
 		Long: `
-Prints an HTTP/1.1 request in wire form, as verify reads it, or with --curl the
-command that sends it. Without --body it is a sample event with a fresh ID.`,
+Prints an HTTP/1.1 request in wire form, as verify reads it, with --curl the
+command that sends it, or with --json its method, URL, headers and body. Without
+--body it is a sample event with a fresh ID.`,
 		Args: terminal.NoArgs,
 		RunE: run(printSigned),
 	}
 	verifierFlags(cmd)
 	signFlags(cmd)
 	cmd.Flags().Bool("curl", false, "print a curl command")
+	cmd.Flags().Bool("json", false, "print it as JSON; a body that is not UTF-8 is in base64, and encoding says so")
+	cmd.MarkFlagsMutuallyExclusive("curl", "json")
 	return cmd
 }
 
 func signFlags(cmd *cobra.Command) {
 	cmd.Flags().StringP("body", "b", "", "the file with the body, or - for standard input (default: a sample event)")
+	cmd.MarkFlagFilename("body")
 	cmd.Flags().String("id", "", "the event's ID, where it is not in your own body (default: a fresh one)")
 	cmd.Flags().String("type", "", "the event's type, instead of that of the sample event")
 	cmd.Flags().StringArrayP("header", "H", nil, "a further header, as 'Name: value'; instead of one that signing sets")
@@ -170,6 +175,9 @@ func printSigned(fl caddycmd.Flags) error {
 		}
 		return printCurl(os.Stdout, r, file)
 	}
+	if fl.Bool("json") {
+		return terminal.PrintJSON(os.Stdout, signedOf(r), "")
+	}
 	hr.Header.Set("User-Agent", terminal.UserAgent)
 	out := bufio.NewWriter(os.Stdout)
 	if err := hr.Write(out); err != nil {
@@ -179,6 +187,23 @@ func printSigned(fl caddycmd.Flags) error {
 		fmt.Fprintln(out)
 	}
 	return out.Flush()
+}
+
+// signed is a signed request as scripts read it.
+type signed struct {
+	Method   string      `json:"method"`
+	URL      string      `json:"url"`
+	Header   http.Header `json:"headers"`
+	Body     string      `json:"body"`
+	Encoding string      `json:"encoding,omitempty"` // base64, where the body is not UTF-8
+}
+
+func signedOf(r *verifiers.Request) signed {
+	s := signed{Method: r.Method, URL: r.URL, Header: r.Header, Body: string(r.Body)}
+	if !utf8.Valid(r.Body) {
+		s.Body, s.Encoding = base64.StdEncoding.EncodeToString(r.Body), "base64"
+	}
+	return s
 }
 
 // httpRequest makes r a request to the given URL.

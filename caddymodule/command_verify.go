@@ -37,6 +37,13 @@ A capture does not show whether it came over TLS. Where the provider signs the
 URL, say it with --url; else it is https, and http for a host on this machine.`,
 		Args: oneFile,
 		RunE: run(verify),
+
+		ValidArgsFunction: func(_ *cobra.Command, args []string, _ string) ([]string, cobra.ShellCompDirective) {
+			if len(args) > 0 {
+				return nil, cobra.ShellCompDirectiveNoFileComp
+			}
+			return nil, cobra.ShellCompDirectiveDefault
+		},
 	}
 	verifierFlags(cmd)
 	cmd.Flags().String("tolerance", "", "how old a signed time may be, or off (default: the provider's)")

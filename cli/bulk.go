@@ -81,35 +81,18 @@ func (b *bulk) run(ctx context.Context) error {
 // watch waits until none of the redelivered deliveries waits any more, and says how the
 // selected ones ended.
 func (b *bulk) watch(ctx context.Context, total int64) error {
-	p := terminal.NewProgress("delivering", total)
-	for {
-		waiting, err := b.inState(ctx, queue.StateWaiting)
-		if err != nil || waiting == 0 {
-			p.End()
-			if err != nil {
-				return err
-			}
-			break
-		}
-		p.Step(max(total-waiting, 0))
-		select {
-		case <-ctx.Done():
-			p.End()
-			fmt.Fprintf(os.Stderr, "%s still; caddy webhook status shows them\n", terminal.Plural(waiting, "delivery waits", "deliveries wait"))
-			return ctx.Err()
-		case <-time.After(watchPause):
-		}
+	err := await(ctx, total, func(ctx context.Context) (int64, error) { return b.inState(ctx, queue.StateWaiting) })
+	var sum watched
+	if err == nil {
+		sum.Delivered, err = b.inState(ctx, queue.StateDelivered)
 	}
-	delivered, err := b.inState(ctx, queue.StateDelivered)
+	if err == nil {
+		sum.DeadLetters, err = b.inState(ctx, queue.StateDead)
+	}
 	if err != nil {
 		return err
 	}
-	dead, err := b.inState(ctx, queue.StateDead)
-	if err != nil {
-		return err
-	}
-	fmt.Printf("none waits any more; of those that match, %s delivered and %s\n", terminal.Plural(delivered, "is", "are"), terminal.Plural(dead, "is a dead letter", "are dead letters"))
-	return nil
+	return sum.print(b.fl, "that match")
 }
 
 // inState counts the deliveries of the selection that are in a state now.

@@ -65,8 +65,9 @@ time and then prints the command to continue.`, `  caddy webhook redeliver 0199c
   caddy webhook redeliver --endpoint github --forward billing
   caddy webhook redeliver --endpoint stripe --from 2026-01-15T10:30:00Z --yes`)
 	cmd.Flags().String("from", "", "all events received since then: as --since")
-	cmd.Flags().Bool("watch", false, "with flags that select: wait until none of them waits any more")
+	cmd.Flags().Bool("watch", false, "wait until none of them waits any more, and say how they ended")
 	cmd.Flags().String("to", "", "the forward that gets them; '' is the one without a name")
+	cmd.RegisterFlagCompletionFunc("to", completeForwards)
 	return cmd
 }
 
@@ -100,6 +101,11 @@ func (ch change) command(short, long, example string) *cobra.Command {
 		Example: example,
 		Args:    cobra.ArbitraryArgs,
 		RunE:    asking(ch.run),
+
+		ValidArgsFunction: completeMessages,
+	}
+	if slices.Equal(ch.states, []string{string(queue.StateWaiting)}) {
+		cmd.ValidArgsFunction = completeWaiting
 	}
 	clientFlags(cmd)
 	filterFlags(cmd)
@@ -115,8 +121,6 @@ func (ch change) run(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags)
 	switch {
 	case len(ids) > 0 && given:
 		return errors.New("either IDs or flags that select, not both")
-	case len(ids) > 0 && fl.Lookup("watch") != nil && fl.Bool("watch"):
-		return errors.New("--watch goes with flags that select; `caddy webhook show` says how one event stands")
 	case len(ids) > 0:
 		return ch.each(ctx, c, fl, ids)
 	case !given:
@@ -151,8 +155,10 @@ func (ch change) each(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags
 		}
 	}
 	failed := 0
+	var all []adminapi.Redelivered
 	for _, id := range ids {
-		err := ch.one(ctx, c, fl, id)
+		done, err := ch.one(ctx, c, fl, id)
+		all = append(all, done)
 		switch {
 		case ctx.Err() != nil:
 			return ctx.Err()
@@ -163,30 +169,40 @@ func (ch change) each(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags
 			fmt.Fprintf(os.Stderr, "%s: %s\n", terminal.Printable(id), err)
 		}
 	}
+	if ch.verb == redelivering.verb && fl.Bool("watch") {
+		if err := watchMessages(ctx, c, fl, all); err != nil {
+			return err
+		}
+	}
 	if failed > 0 {
 		return fmt.Errorf("%d of %d were not %s", failed, len(ids), ch.done)
 	}
 	return nil
 }
 
-// one changes one message. It is an error if nothing was changed.
-func (ch change) one(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, given string) error {
+// one changes one message. It is an error if nothing was changed. Where the command is
+// redeliver, it returns the gateway's answer.
+func (ch change) one(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, given string) (done adminapi.Redelivered, err error) {
 	id, err := messageID(ctx, c, given)
 	if err != nil {
-		return err
+		return done, err
 	}
-	if ch.verb == redelivering.verb {
-		var done adminapi.Redelivered
-		if err := c.Post(ctx, adminapi.PathOfMessage(id)+"/"+ch.verb, adminapi.Redeliver{Forward: forwardFlag(fl)}, &done); err != nil {
-			return err
-		}
-		if fl.Bool("json") {
-			return terminal.PrintJSON(os.Stdout, done, "")
-		}
-		ch.report(done)
-		printHeld(os.Stdout, done.Held, sameGateway(fl))
-		return nil
+	if ch.verb != redelivering.verb {
+		return done, ch.end(ctx, c, fl, id)
 	}
+	if err := c.Post(ctx, adminapi.PathOfMessage(id)+"/"+ch.verb, adminapi.Redeliver{Forward: forwardFlag(fl)}, &done); err != nil {
+		return adminapi.Redelivered{}, err
+	}
+	if fl.Bool("json") {
+		return done, terminal.PrintJSON(os.Stdout, done, "")
+	}
+	ch.report(done)
+	printHeld(os.Stdout, done.Held, sameGateway(fl))
+	return done, nil
+}
+
+// end cancels, buries or purges the deliveries of a message.
+func (ch change) end(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags, id string) error {
 	filter := adminapi.Filter{ID: id, Forward: forwardFlag(fl)}
 	if filter.Forward != nil { // a forward has a name within its endpoint
 		var m adminapi.Message

@@ -35,7 +35,7 @@ one event.`,
 		Example: `  caddy webhook events stripe/billing --state dead_letter
   caddy webhook events --endpoint github --type 'pull_request*' --since 2h`,
 		Args:              terminal.MaxArgs(1, "ENDPOINT or ENDPOINT/FORWARD"),
-		ValidArgsFunction: completeTargets,
+		ValidArgsFunction: onlyFirst(completeTargets),
 		RunE:              asking(listEvents),
 	}
 	clientFlags(cmd)

@@ -1,7 +1,6 @@
 package cli
 
 import (
-	"context"
 	"maps"
 	"slices"
 	"strings"
@@ -26,7 +25,9 @@ func filterFlags(cmd *cobra.Command) {
 	f.String("since", "", "received then or later: 14:00, yesterday, 2026-01-31, a time in RFC 3339, or how long ago, such as 2h")
 	f.String("until", "", "received before: as --since")
 	f.String("after", "", "go on behind this place of a list")
-	cmd.RegisterFlagCompletionFunc("state", cobra.FixedCompletions(append(adminapi.StateNames(), "all"), cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("state", completeList(append(adminapi.StateNames(), "all")...))
+	cmd.RegisterFlagCompletionFunc("type", completeTypes)
+	cmd.RegisterFlagCompletionFunc("forward", completeForwards)
 	cmd.RegisterFlagCompletionFunc("endpoint", completeTargets)
 }
 
@@ -97,38 +98,4 @@ func sameGateway(fl caddycmd.Flags) string {
 		}
 	}
 	return text
-}
-
-// completeEndpoints offers the names of a running gateway's endpoints to a shell.
-func completeEndpoints(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return endpointNames(cmd, false), cobra.ShellCompDirectiveNoFileComp
-}
-
-// completeTargets offers their forwards as well.
-func completeTargets(cmd *cobra.Command, _ []string, _ string) ([]string, cobra.ShellCompDirective) {
-	return endpointNames(cmd, true), cobra.ShellCompDirectiveNoFileComp
-}
-
-// endpointNames asks a running gateway. A shell that completes a word gets no
-// error.
-func endpointNames(cmd *cobra.Command, forwards bool) (names []string) {
-	ctx, cancel := context.WithTimeout(context.Background(), 2*time.Second)
-	defer cancel()
-	c, err := newAdminClient(caddycmd.Flags{FlagSet: cmd.Flags()})
-	if err != nil {
-		return nil
-	}
-	var all adminapi.Endpoints
-	if c.Get(ctx, adminapi.PathEndpoints, nil, &all) != nil {
-		return nil
-	}
-	for _, e := range all.Endpoints {
-		names = append(names, e.Name)
-		for _, f := range e.Forwards {
-			if forwards && f.Name != "" {
-				names = append(names, f.Destination)
-			}
-		}
-	}
-	return names
 }

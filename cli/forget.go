@@ -25,8 +25,9 @@ Forgets that an event was accepted, so that it is accepted once more when its
 sender sends it again. The event is named by the ID of its message, or by its
 endpoint and its event ID. It asks first. To deliver an event that the gateway
 has kept, use redeliver.`,
-		Args: terminal.MaxArgs(1, "ID"),
-		RunE: asking(forget),
+		Args:              terminal.MaxArgs(1, "ID"),
+		ValidArgsFunction: onlyFirst(completeMessages),
+		RunE:              asking(forget),
 	}
 	clientFlags(cmd)
 	cmd.Flags().StringP("endpoint", "e", "", "the endpoint's name")

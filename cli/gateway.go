@@ -28,6 +28,7 @@ func clientFlags(cmd *cobra.Command) {
 	f.String("address", "", "where Caddy's admin endpoint listens (default: as in the configuration, else "+caddy.DefaultAdminListen+")")
 	f.StringP("config", "c", "", "the configuration that names it (default: a Caddyfile in this folder)")
 	f.String("adapter", "", "the adapter of that configuration")
+	cmd.MarkFlagFilename("config")
 }
 
 // tokenVariable is the environment variable of --token.

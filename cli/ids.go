@@ -140,8 +140,8 @@ func refusedID(ctx context.Context, c *adminapi.Client, given string) (string, e
 	return found[0], nil
 }
 
-// latest is the last day that RFC 3339 can write.
-var latest = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
+// lastTime is the last day that RFC 3339 can write.
+var lastTime = time.Date(9999, 12, 31, 0, 0, 0, 0, time.UTC)
 
 // timesOf returns the receipts of the messages whose IDs begin so: the first 48 bits of
 // an ID are its millisecond.
@@ -154,7 +154,7 @@ func timesOf(beginning string) (since, until string) {
 			return time.Time{} // not possible: they are 12 digits
 		}
 		milli := int64(binary.BigEndian.Uint64(append([]byte{0, 0}, b...)))
-		return time.UnixMilli(min(milli, latest.UnixMilli())).UTC()
+		return time.UnixMilli(min(milli, lastTime.UnixMilli())).UTC()
 	}
 	return at("0").Format(time.RFC3339Nano), at("f").Add(time.Millisecond).Format(time.RFC3339Nano)
 }

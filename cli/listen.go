@@ -68,7 +68,9 @@ needs --sign-with.`,
 	f.Int("concurrency", 1, "how many events are sent at once; more than 1 changes their order")
 	f.Bool("quiet", false, "print only events that were not taken")
 	cmd.MarkFlagsMutuallyExclusive("since", "last", "after")
-	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
+	cmd.RegisterFlagCompletionFunc("endpoint", completeListened)
+	cmd.RegisterFlagCompletionFunc("type", completeTypes)
+	cmd.RegisterFlagCompletionFunc("after", completeMessages)
 	return cmd
 }
 

@@ -48,6 +48,8 @@ func localFlags(cmd *cobra.Command) {
 	f.String("save", "", "write each request into this folder, as HTTP/1.1 in a file of its own")
 	f.BoolP("insecure", "k", false, "do not check the certificate of an https URL")
 	f.Bool("json", false, "print an object a line")
+	cmd.MarkFlagDirname("save")
+	cmd.RegisterFlagCompletionFunc("sign-with", completeSigning)
 }
 
 const (

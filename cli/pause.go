@@ -30,7 +30,7 @@ func pausing(verb, short, long string) *cobra.Command {
 		Short:             short,
 		Long:              long,
 		Args:              oneTarget,
-		ValidArgsFunction: completeTargets,
+		ValidArgsFunction: onlyFirst(completeTargets),
 		RunE: asking(func(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 			return pause(ctx, c, verb, fl.Arg(0))
 		}),

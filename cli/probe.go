@@ -35,7 +35,7 @@ are forgotten. It exits with 1 if a probe fails.`,
 		Example: `  caddy webhook probe stripe/billing
   caddy webhook probe`,
 		Args:              terminal.MaxArgs(1, "ENDPOINT or ENDPOINT/FORWARD"),
-		ValidArgsFunction: completeTargets,
+		ValidArgsFunction: onlyFirst(completeTargets),
 		RunE:              asking(probe),
 	}
 	clientFlags(cmd)

@@ -58,8 +58,9 @@ of it, and the request itself. The beginning of an ID is enough where no other
 begins so. The ID is also in the header Webhook-Gateway-Refused of the answer,
 which the provider's own log may show. --wire prints the request as HTTP/1.1. The
 secrets of all endpoints are hidden, and values that the configuration redacts.`,
-		Args: oneRefused,
-		RunE: asking(showRefused),
+		Args:              oneRefused,
+		ValidArgsFunction: onlyFirst(completeRefused),
+		RunE:              asking(showRefused),
 	}
 	clientFlags(cmd)
 	cmd.Flags().Bool("wire", false, "print the request as HTTP/1.1")
@@ -78,7 +79,9 @@ is dropped, and the forwards get the others. Those that are still refused stay a
 they are. The beginning of an ID is enough where no other begins so. With IDs it
 exits with 1 if one was not accepted.`,
 		Example: `  caddy webhook refused accept --endpoint github --since 2h`,
-		RunE:    asking(acceptRefused),
+
+		ValidArgsFunction: completeRefused,
+		RunE:              asking(acceptRefused),
 	}
 	clientFlags(cmd)
 	refusedFlags(cmd)
@@ -108,6 +111,8 @@ func refusedFlags(cmd *cobra.Command) {
 	f.String("since", "", "came then or later: 14:00, yesterday, 2026-01-31, a time in RFC 3339, or how long ago, such as 2h")
 	f.String("until", "", "received before: as --since")
 	cmd.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
+	cmd.RegisterFlagCompletionFunc("reason", completeReasons)
+	cmd.RegisterFlagCompletionFunc("client", completeClients)
 }
 
 func refusedFilter(fl caddycmd.Flags) adminapi.RefusedFilter {

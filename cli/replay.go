@@ -35,6 +35,7 @@ configuration redacts stay hidden.`,
 			return replay(ctx, c, fl, sign)
 		}),
 	}
+	cmd.ValidArgsFunction = completeMessages
 	listenerFlags(cmd)
 	localFlags(cmd)
 	cmd.Flags().String("to", "", "the URL; {endpoint} and {path} stand for those of the event")

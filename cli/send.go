@@ -29,6 +29,7 @@ Webhook-Gateway-Test.`
 	clientFlags(send)
 	send.Flags().StringP("endpoint", "e", "", "let a running gateway send a test event to this endpoint of its own")
 	send.RegisterFlagCompletionFunc("endpoint", completeEndpoints)
+	send.RegisterFlagCompletionFunc("type", completeTypes)
 	for _, flag := range []string{"provider", "secret", "option", "to", "url", "now", "body", "header", "tamper", "insecure"} {
 		send.MarkFlagsMutuallyExclusive("endpoint", flag)
 	}

@@ -33,8 +33,9 @@ unless the output is a terminal. Secrets are not shown, nor are values that the
 configuration redacts.`,
 		Example: `  caddy webhook show evt_1
   caddy webhook show --last --endpoint stripe`,
-		Args: oneID,
-		RunE: asking(showMessage),
+		Args:              oneID,
+		ValidArgsFunction: onlyFirst(completeMessages),
+		RunE:              asking(showMessage),
 	}
 	clientFlags(cmd)
 	cmd.Flags().Bool("last", false, "show the event that was received last")

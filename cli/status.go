@@ -31,7 +31,7 @@ hour; with ENDPOINT, further lines say how long attempts took. At the end it lis
 the problems that need a person, each with the command for it. It exits with 0
 whatever it lists.`,
 		Args:              terminal.MaxArgs(1, "ENDPOINT"),
-		ValidArgsFunction: completeEndpoints,
+		ValidArgsFunction: onlyFirst(completeEndpoints),
 		RunE:              asking(showStatus),
 	}
 	clientFlags(cmd)

@@ -42,7 +42,8 @@ it prints how many were left out; the gateway never waits for it.`,
 	f.StringSlice("outcome", nil, "accepted, duplicate, refused, … of requests; delivered, retry, dead_letter, … of attempts")
 	f.Bool("json", false, "print an object a line")
 	cmd.RegisterFlagCompletionFunc("endpoint", completeTargets)
-	cmd.RegisterFlagCompletionFunc("outcome", cobra.FixedCompletions(adminapi.Outcomes, cobra.ShellCompDirectiveNoFileComp))
+	cmd.RegisterFlagCompletionFunc("forward", completeForwards)
+	cmd.RegisterFlagCompletionFunc("outcome", completeList(adminapi.Outcomes...))
 	return cmd
 }
 
