@@ -10,6 +10,7 @@
 package hookwicket
 
 import (
+	"fmt"
 	"strings"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -30,8 +31,8 @@ func init() {
 Tools around the webhook gateway.
 
 Those that operate it talk to a running gateway through Caddy's admin endpoint,
-which they find as caddy reload does. check and learnt read the store of one that
-is stopped. The others need no gateway.`,
+which they find as caddy reload does. check and learnt read the store of one
+that is stopped. The others need no gateway.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = terminal.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -68,12 +69,18 @@ func offerNoFiles(cmd *cobra.Command) {
 	}
 }
 
+// helpWidth is how long a line of the help is at most.
+const helpWidth = 80
+
 // pointToDocs makes the help of a command and its subcommands name our documentation
-// instead of Caddy's, and show one line of usage.
+// instead of Caddy's, show one line of usage, and fit into helpWidth.
 func pointToDocs(cmd *cobra.Command) {
-	cmd.SetHelpTemplate(new(cobra.Command).HelpTemplate() + "\nAll commands: https://github.com/hookwicket/hookwicket/blob/main/docs/operating.md\n")
-	const second = "{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}"
-	cmd.SetUsageTemplate(strings.Replace(cmd.UsageTemplate(), second, "", 1))
+	cmd.SetHelpTemplate(new(cobra.Command).HelpTemplate() + "\nAll commands:\n  https://github.com/hookwicket/hookwicket/blob/main/docs/operating.md\n")
+	cmd.SetUsageTemplate(strings.NewReplacer(
+		"{{if .HasAvailableSubCommands}}\n  {{.CommandPath}} [command]{{end}}", "",
+		`Use "{{.CommandPath}} [command] --help" for more information about a command.`, `"{{.CommandPath}} COMMAND --help" says more about one of them.`,
+		".LocalFlags.FlagUsages", fmt.Sprint(".LocalFlags.FlagUsagesWrapped ", helpWidth),
+	).Replace(cmd.UsageTemplate()))
 }
 
 // addGroup adds commands under a heading in the help.

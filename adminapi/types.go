@@ -126,6 +126,7 @@ type Endpoint struct {
 	Oldest      time.Time `json:"oldest,omitzero" doc:"When the oldest message that waits was received."`
 	Retention   *float64  `json:"retention_seconds,omitempty" doc:"How long ended events are kept; 0: not at all."`
 	Unrouted    int64     `json:"unrouted" doc:"Events since the start of the process that matched no forward."`
+	Learnt      *int      `json:"learnt_secrets,omitempty" doc:"How many secrets the provider has handed over and the gateway keeps. Absent where the provider hands none over."`
 	Requests    Requests  `json:"requests"`
 	Forwards    []Forward `json:"forwards"`
 

@@ -54,6 +54,11 @@ func (o *opened) describeConfigured(e *adminapi.Endpoint, h *Handler) {
 		e.Retention = &retention
 	}
 	e.MaxBacklog, e.MaxInFlight = h.MaxBacklog, h.MaxInFlight
+	if h.row.Secret.Learnt {
+		if learnt, err := o.shared.learntBy(context.Background(), h.Name); err == nil {
+			e.Learnt = new(len(*learnt))
+		}
+	}
 }
 
 // redactor returns the redactor of an endpoint's messages. For an endpoint that the

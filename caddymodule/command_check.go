@@ -23,21 +23,21 @@ import (
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check [--store DIR] [--encrypt-key KEY] [--salvage DIR | --disk DIR] [--json]",
+		Use:   "check [--store DIR] [--salvage DIR | --disk DIR]",
 		Short: "Reads a whole store and reports its contents and its damage",
 		Long: `
 Reads the folder of a store from end to end and reports the backlog, and records
-that are damaged or belong to nothing. It changes nothing, and the gateway has to
-be stopped meanwhile. It exits with 1 if something is wrong.
+that are damaged or belong to nothing. It changes nothing, and the gateway has
+to be stopped meanwhile. It exits with 1 if something is wrong.
 
 With --salvage it copies all readable records of a damaged store into a new
 folder, reports the unreadable ones, and changes nothing in the old folder. Then
-put the new folder in the place of the old one. Some events may be delivered once
-more; no readable event is left out.
+put the new folder in the place of the old one. Some events may be delivered
+once more; no readable event is left out.
 
-With --disk it measures how long a sync takes in a folder, and reads no store. The
-gateway syncs before each 2xx. A sync of less than 0.05 ms is a warning: most
-disks that fast lose their latest writes with the power.
+With --disk it measures how long a sync takes in a folder, and reads no store.
+The gateway syncs before each 2xx. A sync of less than 0.05 ms is a warning:
+most disks that fast lose their latest writes with the power.
 
 Without its key, the messages of an encrypted store are counted and not read.
 Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,

@@ -16,7 +16,7 @@ import (
 
 func learntCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "learnt --endpoint NAME [--store DIR] [--encrypt-key KEY] [--forget]",
+		Use:   "learnt --endpoint NAME [--store DIR] [--forget]",
 		Short: "Prints the secrets that an endpoint has learnt while it said enrol",
 		Long: `
 Prints the secrets that a provider has handed over to an endpoint, one a line,
@@ -45,7 +45,10 @@ func showLearnt(fl caddycmd.Flags) (err error) {
 	settings.Keys, settings.Retention = keys, math.MaxInt64 // opening the store must not remove events
 	store, err := pebble.Open(pebble.Options{Dir: dir, Settings: settings})
 	if err != nil {
-		return inUse(err)
+		if errors.Is(err, queue.ErrLocked) {
+			return fmt.Errorf("%w; stop the gateway first. `caddy webhook status %s` says how many secrets it has learnt", err, terminal.Word(endpoint))
+		}
+		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
 	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)

@@ -2,12 +2,10 @@ package caddymodule
 
 import (
 	"cmp"
-	"fmt"
 	"io"
 	"os"
 	"slices"
 	"strings"
-	"text/tabwriter"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/spf13/cobra"
@@ -20,7 +18,8 @@ func providersCommand() *cobra.Command {
 		Use:   "providers [PROVIDER] [--json]",
 		Short: "Lists the providers that the gateway knows, or shows one of them",
 		Long: `
-Lists the providers that the gateway knows. With the name of one it shows the signed content, the values that an endpoint needs, and the behaviour.`,
+Lists the providers that the gateway knows. With the name of one it shows the
+signed content, the values that an endpoint needs, and the behaviour.`,
 		Args:              terminal.MaxArgs(1, "PROVIDER"),
 		ValidArgsFunction: completeProviders,
 		RunE:              run(listProviders),
@@ -45,15 +44,18 @@ func listProviders(fl caddycmd.Flags) error {
 	case fl.Bool("json"):
 		return terminal.PrintJSON(os.Stdout, all, "  ")
 	case name != "":
-		return all[0].print(os.Stdout)
+		all[0].print(os.Stdout)
+		return nil
 	}
-	w := tabwriter.NewWriter(os.Stdout, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "PROVIDER\tNAME\tSCHEME\tTOLERANCE\tDEDUPE\tCONFIRMED")
+	t := terminal.NewTable("PROVIDER", "NAME", "SCHEME", "TOLERANCE", "DEDUPE", "CONFIRMED")
 	for _, l := range all {
-		fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s %s\t%s\n",
-			l.Name, l.Title, l.Scheme, cmp.Or(l.Tolerance.Past, "-"), l.Dedupe.By, l.Dedupe.Window, yesNo(l.Confirmed))
+		title := l.Title
+		if terminal.IsTerminal(os.Stdout) { // so that the other columns fit
+			title = terminal.Cell(title, 20)
+		}
+		t.Row(l.Name, title, l.Scheme, cmp.Or(l.Tolerance.Past, "-"), l.Dedupe.By+" "+l.Dedupe.Window, yesNo(l.Confirmed))
 	}
-	return w.Flush()
+	return t.Print(os.Stdout)
 }
 
 func yesNo(b bool) string {
@@ -64,11 +66,10 @@ func yesNo(b bool) string {
 }
 
 // print shows a row to a person.
-func (l listing) print(out io.Writer) error {
-	w := tabwriter.NewWriter(out, 0, 0, 2, ' ', 0)
+func (l listing) print(out io.Writer) {
 	line := func(name string, words ...string) {
 		if text := strings.Join(slices.DeleteFunc(words, func(s string) bool { return s == "" }), ", "); text != "" {
-			fmt.Fprintf(w, "%s\t%s\n", name, text)
+			terminal.Paragraph(out, terminal.Pad(name, len("synchronous")+2), text)
 		}
 	}
 	line("provider", l.Name, l.Title)
@@ -86,7 +87,7 @@ func (l listing) print(out io.Writer) error {
 		line("handshake", h.Name, h.Method, terminal.When(h.Verified, "signed"), terminal.When(h.Enrols, "hands the secret over"), terminal.When(h.Confirms, "calls the provider back"))
 	}
 	line("synchronous", l.Synchronous)
-	line("retries", terminal.When(l.Retries.Attempts > 0, fmt.Sprintf("%d attempts", l.Retries.Attempts)),
+	line("retries", terminal.When(l.Retries.Attempts > 0, terminal.Plural(int64(l.Retries.Attempts), "attempt", "attempts")),
 		terminal.When(l.Retries.Horizon != "", "within "+l.Retries.Horizon), terminal.When(l.Retries.Deadline != "", "each answered within "+l.Retries.Deadline))
 	for _, why := range []string{l.Why, l.TimeWhy, l.Dedupe.Why} {
 		line("why", why)
@@ -97,5 +98,4 @@ func (l listing) print(out io.Writer) error {
 	for _, url := range l.Docs {
 		line("docs", url)
 	}
-	return w.Flush()
 }

@@ -25,14 +25,14 @@ const senders = 8
 
 func sendCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "send --provider P --secret S --to URL [--body FILE|-] [--count N]",
+		Use:   "send --provider P --secret S --to URL [--count N]",
 		Short: "Sends a request signed as the provider would sign it",
 		Long: `
 Signs like sign and sends the request to a URL: a gateway or any other receiver.
 With --count it sends that many: sample events with an ID each, or your own body
-again and again. It prints the answers, and fails unless all were 2xx. A note says
-when a success came from something else than an endpoint of a gateway: then the
-URL misses the endpoint.`,
+again and again. It prints the answers, and fails unless all were 2xx. A note
+says when a success came from something else than an endpoint of a gateway: then
+the URL misses the endpoint.`,
 		Args: terminal.NoArgs,
 		RunE: run(send),
 	}

@@ -189,8 +189,8 @@ func printSigned(fl caddycmd.Flags) error {
 	return out.Flush()
 }
 
-// signed is a signed request as scripts read it.
-type signed struct {
+// signedJSON is a signed request as scripts read it.
+type signedJSON struct {
 	Method   string      `json:"method"`
 	URL      string      `json:"url"`
 	Header   http.Header `json:"headers"`
@@ -198,8 +198,8 @@ type signed struct {
 	Encoding string      `json:"encoding,omitempty"` // base64, where the body is not UTF-8
 }
 
-func signedOf(r *verifiers.Request) signed {
-	s := signed{Method: r.Method, URL: r.URL, Header: r.Header, Body: string(r.Body)}
+func signedOf(r *verifiers.Request) signedJSON {
+	s := signedJSON{Method: r.Method, URL: r.URL, Header: r.Header, Body: string(r.Body)}
 	if !utf8.Valid(r.Body) {
 		s.Body, s.Encoding = base64.StdEncoding.EncodeToString(r.Body), "base64"
 	}

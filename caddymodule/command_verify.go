@@ -25,7 +25,7 @@ import (
 
 func verifyCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "verify --provider P --secret S [--url U] [--now T] [--tolerance D] [--json] FILE",
+		Use:   "verify --provider P --secret S [--now T] FILE",
 		Short: "Tells whether the gateway would accept a captured request",
 		Long: `
 Reads one HTTP/1.1 request in wire form from a file, or from - for standard

@@ -17,9 +17,27 @@ func didYouMean(typed string, names []string) string {
 		}
 	}
 	if best == "" {
+		best = onlyOneBeginning(plain(typed), names)
+	}
+	if best == "" {
 		return ""
 	}
 	return " (did you mean " + best + "?)"
+}
+
+// onlyOneBeginning returns the name that begins so, if there is no other one. It takes
+// three letters.
+func onlyOneBeginning(typed string, names []string) (found string) {
+	for _, name := range names {
+		if len(typed) < 3 || !strings.HasPrefix(plain(name), typed) {
+			continue
+		}
+		if found != "" {
+			return ""
+		}
+		found = name
+	}
+	return found
 }
 
 // plain returns a name without case, hyphens and the like, which people forget.

@@ -50,10 +50,10 @@ var (
 
 func redeliverCommand() *cobra.Command {
 	cmd := redelivering.command("Delivers events once more", `
-Delivers events once more, with their attempts forgotten: those with
-the given IDs in any state, or the deliveries that the flags select. Flags select
-dead letters, unless --state names other states. --from selects all events since
-a time, delivered ones too, for an app that has lost its data. --to sends the
+Delivers events once more, with their attempts forgotten: those with the given
+IDs in any state, or the deliveries that the flags select. Flags select dead
+letters, unless --state names other states. --from selects all events since a
+time, delivered ones too, for an app that has lost its data. --to sends the
 selected events to another forward of the same endpoint. Duplicates are not
 dropped: the app gets an event again.
 
@@ -95,7 +95,7 @@ forget.`, `  caddy webhook purge --endpoint github --state dead_letter --until 3
 
 func (ch change) command(short, long, example string) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:     ch.verb + " ID... | --endpoint E [--state S] [--since T] …",
+		Use:     ch.verb + " ID... | --endpoint E [--state S]",
 		Short:   short,
 		Long:    long,
 		Example: example,

@@ -181,6 +181,30 @@ func TestSharedStore(t *testing.T) {
 	}
 }
 
+// TestPausedEndpoint: an endpoint whose forwards are all paused has one line, with the
+// command for all of them. The forward without a name is called that.
+func TestPausedEndpoint(t *testing.T) {
+	open := &adminapi.Circuit{State: queue.CircuitOpen}
+	both := func(first, second bool) []string {
+		r := statusReport{Status: adminapi.Status{Store: adminapi.Store{Available: true}}, Endpoints: []adminapi.Endpoint{{Name: "stripe", Waiting: 12, Forwards: []adminapi.Forward{
+			{Destination: "stripe", Paused: first}, {Name: "billing", Destination: "stripe/billing", Paused: second, Waiting: 12, Circuit: open},
+		}}}}
+		return r.needs()
+	}
+	for _, c := range []struct {
+		got  []string
+		want string
+	}{
+		{both(true, true), "stripe is paused with all its forwards, 12 deliveries wait: caddy webhook resume stripe"},
+		{both(true, false)[:1], "stripe, the forward without a name, is paused, 0 deliveries wait: caddy webhook resume stripe/"},
+		{both(false, true), "stripe/billing is paused, 12 deliveries wait: caddy webhook resume stripe/billing"},
+	} {
+		if len(c.got) != 1 || c.got[0] != c.want {
+			t.Errorf("%q, want %q", c.got, c.want)
+		}
+	}
+}
+
 // TestHintsReachTheSameGateway: a proposed command has the flags by which this one
 // reached the gateway.
 func TestHintsReachTheSameGateway(t *testing.T) {

@@ -21,17 +21,17 @@ import (
 
 func eventsCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "events [ENDPOINT[/FORWARD]] [--state S] [--type T] [--since T] …",
+		Use:   "events [ENDPOINT[/FORWARD]] [--state S] [--type T]",
 		Short: "Lists events and the state of their deliveries",
 		Long: `
 Lists the events that the gateway keeps, the newest first, with the state of
 their deliveries. With --state or --forward it lists deliveries: waiting ones in
 the order in which they are due, ended ones by their end, the latest first.
 
-A waiting delivery says what it waits for: its time, its turn in an order, or its
-forward, which may be paused or have an open circuit. If nothing matches, it says
-so and exits with 0. --json prints an object a line. show prints everything about
-one event.`,
+A waiting delivery says what it waits for: its time, its turn in an order, or
+its forward, which may be paused or have an open circuit. If nothing matches, it
+says so and exits with 0. --json prints an object a line. show prints everything
+about one event.`,
 		Example: `  caddy webhook events stripe/billing --state dead_letter
   caddy webhook events --endpoint github --type 'pull_request*' --since 2h`,
 		Args:              terminal.MaxArgs(1, "ENDPOINT or ENDPOINT/FORWARD"),

@@ -25,16 +25,16 @@ import (
 
 func listenCommand(sign NewSigner) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "listen [--endpoint E] [--type T] [--since D | --last N | --after ID] URL",
-		Short: "Brings the events of a gateway to a URL of your own, such as an app on this machine",
+		Use:   "listen [--endpoint E] [--type T] [--since D] URL",
+		Short: "Brings a gateway's events to a URL of your own",
 		Long: `
 Sends each event that the gateway accepts to a URL as well, byte for byte as it
-was received, in the order of receipt. In the URL, {endpoint} and {path} stand for
-those of the event. The gateway's own deliveries go on as before.
+was received, in the order of receipt. In the URL, {endpoint} and {path} stand
+for those of the event. The gateway's own deliveries go on as before.
 
 It reads the gateway's store, so it can begin with events that are kept there,
-and misses nothing while it is away: when it ends, it prints the ID after which to
-go on. It connects again by itself after a reload or a restart.
+and misses nothing while it is away: when it ends, it prints the ID after which
+to go on. It connects again by itself after a reload or a restart.
 
 Requests contain the sender's signatures and personal data. Values that the
 configuration redacts stay hidden. --sign-with signs anew with a secret of your
@@ -44,8 +44,9 @@ With --gateway and a token it reads from an inspector instead of the admin
 endpoint. Signatures are then hidden unless the inspector says raw, so the app
 needs --sign-with.`,
 		Example: `  ssh -N -L 2019:localhost:2019 gateway.example.com &
-  caddy webhook listen --endpoint stripe --type 'charge.*' http://localhost:3000/hooks/stripe
-  caddy webhook listen --since 10m --sign-with 'stripe={env.DEV_SECRET}' 'http://localhost:3000/{endpoint}'`,
+  caddy webhook listen --endpoint stripe --type 'charge.*' http://localhost:3000
+  caddy webhook listen --since 10m --sign-with 'stripe={env.DEV_SECRET}' \
+    'http://localhost:3000/{endpoint}'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) > 1 {
 				return fmt.Errorf("one URL is expected, and %q is another", args[1])
@@ -62,9 +63,9 @@ needs --sign-with.`,
 	f.StringSliceP("endpoint", "e", nil, "of these endpoints (default: all that keep events)")
 	f.StringP("type", "t", "", "of this event type; * stands for any text, as in payment.*")
 	f.StringP("when", "w", "", "for which this expression holds, as in the line when of a forward: '{json.livemode} == false'")
-	f.String("since", "", "begin with events received since then: a time as in RFC 3339, or how long ago, such as 10m")
+	f.String("since", "", "begin with events received since then: 14:00, yesterday, 2026-01-31, a time in RFC 3339, or how long ago, such as 10m")
 	f.Int("last", 0, "begin with so many of the latest events")
-	f.String("after", "", "begin behind the event with this message ID")
+	f.String("after", "", "begin behind the event with this message ID, or the beginning of one")
 	f.Int("concurrency", 1, "how many events are sent at once; more than 1 changes their order")
 	f.Bool("quiet", false, "print only events that were not taken")
 	cmd.MarkFlagsMutuallyExclusive("since", "last", "after")
@@ -144,7 +145,13 @@ func newSubscription(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags)
 	}
 	switch {
 	case fl.Changed("after"):
-		id, err := uuid.Parse(fl.String("after"))
+		after := fl.String("after")
+		if beginningOfID.MatchString(after) && !wholeID.MatchString(after) {
+			if after, err = messageID(ctx, c, after); err != nil {
+				return nil, fmt.Errorf("--after: %w", err)
+			}
+		}
+		id, err := uuid.Parse(after)
 		if err != nil {
 			return nil, fmt.Errorf("--after: %q is no message's ID; listen prints it when it ends", fl.String("after"))
 		}
@@ -154,7 +161,7 @@ func newSubscription(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags)
 	case fl.Changed("last"):
 		s.start.Set("last", strconv.Itoa(fl.Int("last")))
 	case fl.Changed("since"):
-		if s.from, err = adminapi.ParseTime(fl.String("since"), about.Now); err != nil {
+		if s.from, err = adminapi.ParseTime(fl.String("since"), about.Now.Local()); err != nil {
 			return nil, fmt.Errorf("--since: %w", err)
 		}
 		fallthrough

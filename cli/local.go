@@ -258,7 +258,7 @@ func (p *played) print(w io.Writer, asJSON, several bool) error {
 		return terminal.PrintJSON(w, p, "")
 	}
 	m := &p.Message
-	line := m.ReceivedAt.Local().Format(time.TimeOnly) + "  "
+	line := terminal.Clock(m.ReceivedAt, time.Now()) + "  "
 	if several {
 		line += terminal.Printable(m.Endpoint) + "  "
 	}

@@ -25,8 +25,8 @@ func probeCommand() *cobra.Command {
 		Use:   "probe [ENDPOINT[/FORWARD]] [--wait 1m] [--json]",
 		Short: "Tries an upstream now whose circuit is open",
 		Long: `
-Attempts one waiting delivery of each open circuit at once, instead of at the end
-of the circuit's pause, and prints how it ended. If it succeeds, the circuit
+Attempts one waiting delivery of each open circuit at once, instead of at the
+end of the circuit's pause, and prints how it ended. If it succeeds, the circuit
 closes and the backlog follows. If it fails, the circuit stays open for its next
 pause. Without an argument it tries all open circuits.
 

@@ -23,7 +23,7 @@ import (
 
 func refusedCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "refused [--endpoint E] [--reason R] [--client C] [--since T] [--until T] [--limit N|--all] [--json]",
+		Use:   "refused [--endpoint E] [--reason R] [--client C]",
 		Short: "Lists refused requests, shows why, and accepts them after all",
 		Long: `
 Lists the refused requests that the gateway keeps, the newest first. NOW is what
@@ -56,8 +56,9 @@ func showRefusedCommand() *cobra.Command {
 Shows one refused request: the likely causes, what the configuration of now says
 of it, and the request itself. The beginning of an ID is enough where no other
 begins so. The ID is also in the header Webhook-Gateway-Refused of the answer,
-which the provider's own log may show. --wire prints the request as HTTP/1.1. The
-secrets of all endpoints are hidden, and values that the configuration redacts.`,
+which the provider's own log may show. --wire prints the request as HTTP/1.1.
+The secrets of all endpoints are hidden, and values that the configuration
+redacts.`,
 		Args:              oneRefused,
 		ValidArgsFunction: onlyFirst(completeRefused),
 		RunE:              asking(showRefused),
@@ -70,14 +71,14 @@ secrets of all endpoints are hidden, and values that the configuration redacts.`
 
 func acceptRefusedCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "accept ID... | [--endpoint E] [--reason R] [--client C] [--since T] [--until T]",
+		Use:   "accept ID... | --endpoint E",
 		Short: "Accepts refused requests that are verified now",
 		Long: `
 Judges refused requests again, with the secrets of now and as of the time of
 their receipt. Those that are verified are accepted like any event: a duplicate
-is dropped, and the forwards get the others. Those that are still refused stay as
-they are. The beginning of an ID is enough where no other begins so. With IDs it
-exits with 1 if one was not accepted.`,
+is dropped, and the forwards get the others. Those that are still refused stay
+as they are. The beginning of an ID is enough where no other begins so. With IDs
+it exits with 1 if one was not accepted.`,
 		Example: `  caddy webhook refused accept --endpoint github --since 2h`,
 
 		ValidArgsFunction: completeRefused,

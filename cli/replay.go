@@ -15,16 +15,17 @@ import (
 
 func replayCommand(sign NewSigner) *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "replay ID… --to URL [--sign-with ENDPOINT=SECRET] [--save DIR]",
-		Short: "Sends chosen events to a URL of your own, such as an app on this machine",
+		Use:   "replay ID... --to URL",
+		Short: "Sends chosen events to a URL of your own",
 		Long: `
 Sends events to a URL, byte for byte as they were received. An ID is that of a
-message, its beginning, or an event ID. The gateway's own deliveries stay as they
-are.
+message, its beginning, or an event ID. The gateway's own deliveries stay as
+they are.
 
 Requests contain the sender's signatures and personal data. Values that the
 configuration redacts stay hidden.`,
-		Example: `  caddy webhook replay evt_1 --to http://localhost:3000/hooks/stripe --sign-with 'stripe={env.DEV_SECRET}'`,
+		Example: `  caddy webhook replay evt_1 --to http://localhost:3000/hooks/stripe \
+    --sign-with 'stripe={env.DEV_SECRET}'`,
 		Args: func(_ *cobra.Command, args []string) error {
 			if len(args) == 0 {
 				return errors.New("an ID is needed; `caddy webhook events` lists them")

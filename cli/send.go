@@ -17,14 +17,15 @@ import (
 // WithEndpoint gives the command send the flag --endpoint: a running gateway then makes
 // the event itself, so that the secret stays there.
 func WithEndpoint(send *cobra.Command) {
-	send.Use = "send --provider P --secret S --to URL | --endpoint E  [--type T] [--count N]"
+	send.Use = "send --provider P --secret S --to URL | --endpoint E"
 	send.Long += `
 
 With --endpoint a running gateway makes and signs the event itself, with that
 endpoint's provider, lines and secret, and takes it as if it had been received.
 The secret stays in the gateway. The app gets the event with the header
 Webhook-Gateway-Test.`
-	send.Example = `  caddy webhook send --provider stripe --secret '{env.SECRET}' --to http://localhost:8080/stripe
+	send.Example = `  caddy webhook send --provider stripe --secret '{env.SECRET}' \
+    --to http://localhost:8080/stripe
   caddy webhook send --endpoint stripe --type invoice.paid`
 	clientFlags(send)
 	send.Flags().StringP("endpoint", "e", "", "let a running gateway send a test event to this endpoint of its own")

@@ -23,14 +23,14 @@ import (
 
 func showCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "show ID | --last [--endpoint E] [--body] [--json]",
-		Short: "Shows one event: its request, its deliveries, each attempt and answer",
+		Use:   "show ID | --last [--endpoint E] [--body]",
+		Short: "Shows one event: its request, deliveries, attempts and answers",
 		Long: `
-Shows one event: the request as it was received, its deliveries and what they wait
-for, and each attempt with the answer of the upstream. The ID is that of a message,
-its beginning, or an event ID. --last is the event that was received last. --body prints the body alone, byte for byte
-unless the output is a terminal. Secrets are not shown, nor are values that the
-configuration redacts.`,
+Shows one event: the request as it was received, its deliveries and what they
+wait for, and each attempt with the answer of the upstream. The ID is that of a
+message, its beginning, or an event ID. --last is the event that was received
+last. --body prints the body alone, byte for byte unless the output is a
+terminal. Secrets are not shown, nor are values that the configuration redacts.`,
 		Example: `  caddy webhook show evt_1
   caddy webhook show --last --endpoint stripe`,
 		Args:              oneID,

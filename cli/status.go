@@ -23,13 +23,13 @@ import (
 func statusCommand() *cobra.Command {
 	cmd := &cobra.Command{
 		Use:   "status [ENDPOINT] [--watch] [--json]",
-		Short: "Shows endpoints, forwards, backlogs and problems that need a person",
+		Short: "Shows endpoints, forwards, backlogs and what needs a person",
 		Long: `
 Shows the endpoints with the numbers of accepted and refused requests since the
 start of the process, and the forwards with their backlogs. A line has the last
-hour; with ENDPOINT, further lines say how long attempts took. At the end it lists
-the problems that need a person, each with the command for it. It exits with 0
-whatever it lists.`,
+hour; with ENDPOINT, further lines say how long attempts took. At the end it
+lists the problems that need a person, each with the command for it. It exits
+with 0 whatever it lists.`,
 		Args:              terminal.MaxArgs(1, "ENDPOINT"),
 		ValidArgsFunction: onlyFirst(completeEndpoints),
 		RunE:              asking(showStatus),
@@ -209,13 +209,20 @@ func lastOf(e *adminapi.Endpoint) time.Time {
 	return e.Requests.LastAccepted
 }
 
-// reasons are lines with the reasons for which requests were refused since the start, or
-// would have been in observe mode.
+// reasons are lines about the secrets that were handed over, and with the reasons for
+// which requests were refused since the start, or would have been in observe mode.
 func reasons(e *adminapi.Endpoint) (lines []string) {
+	switch n := e.Learnt; {
+	case n == nil:
+	case *n == 0:
+		lines = append(lines, terminal.Printable(e.Name)+": no secret was handed over yet, and without one nothing is accepted; it needs the line enrol meanwhile")
+	default:
+		lines = append(lines, fmt.Sprintf("%s: %s handed over", terminal.Printable(e.Name), terminal.Plural(int64(*n), "secret was", "secrets were")))
+	}
 	for _, x := range []struct {
 		what   string
 		counts map[string]int64
-	}{{"refused", e.Requests.Refused}, {"would have been refused or dropped", e.Requests.Observed}} {
+	}{{"refused", e.Requests.Refused}, {"would have refused or dropped", e.Requests.Observed}} {
 		if total(x.counts) == 0 {
 			continue
 		}
@@ -330,14 +337,29 @@ func (r *statusReport) needs() []string {
 		if line := r.refusedLately(&e); line != "" {
 			lines = append(lines, line)
 		}
+		all := r.allPaused(&e)
+		if all != "" {
+			lines = append(lines, all)
+		}
 		for _, f := range e.Forwards {
-			lines = append(lines, r.needsOf(&f, &e)...)
+			lines = append(lines, r.needsOf(&f, &e, all != "")...)
 		}
 	}
 	return lines
 }
 
-func (r *statusReport) needsOf(f *adminapi.Forward, e *adminapi.Endpoint) []string {
+// allPaused returns the line of an endpoint with several forwards that are all paused;
+// empty: they are not.
+func (r *statusReport) allPaused(e *adminapi.Endpoint) string {
+	if len(e.Forwards) < 2 || slices.ContainsFunc(e.Forwards, func(f adminapi.Forward) bool { return !f.Paused }) {
+		return ""
+	}
+	name := terminal.Printable(e.Name)
+	return fmt.Sprintf("%s is paused with all its forwards, %s: caddy webhook resume %s%s", name, terminal.Plural(e.Waiting, "delivery waits", "deliveries wait"), terminal.Word(name), r.gateway)
+}
+
+// needsOf lists the problems of a forward. A pause of the whole endpoint is said elsewhere.
+func (r *statusReport) needsOf(f *adminapi.Forward, e *adminapi.Endpoint, allPaused bool) []string {
 	var lines []string
 	say := func(format string, a ...any) { lines = append(lines, fmt.Sprintf(format, a...)) }
 	filter := "--endpoint " + terminal.Word(terminal.Printable(e.Name)) + " --forward " + terminal.Word(terminal.Printable(f.Name))
@@ -352,8 +374,9 @@ func (r *statusReport) needsOf(f *adminapi.Forward, e *adminapi.Endpoint) []stri
 	target := terminal.Word(terminal.Printable(targetArg(e, f.Name)))
 	lastSuccess := terminal.When(!f.LastSuccess.IsZero(), ", last success "+terminal.Ago(f.LastSuccess, r.Now))
 	switch c := f.Circuit; {
+	case f.Paused && allPaused:
 	case f.Paused:
-		say("%s is paused, %s: caddy webhook resume %s%s", name, terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), target, r.gateway)
+		say("%s%s is paused, %s: caddy webhook resume %s%s", name, terminal.When(f.Name == "" && len(e.Forwards) > 1, ", the forward without a name,"), terminal.Plural(f.Waiting, "delivery waits", "deliveries wait"), target, r.gateway)
 	case c == nil:
 	case c.State == queue.CircuitOpen && f.Waiting > 0:
 		say("%s has failed%s: %s; to try it now: caddy webhook probe %s%s", name, lastSuccess, trouble(f), target, r.gateway)

@@ -48,8 +48,13 @@ func TestKillAfterEnrolment(t *testing.T) {
 		out, _ := cmd.CombinedOutput()
 		return string(out)
 	}
-	if out := show(); !strings.Contains(out, "stop the gateway first") {
+	if out := show(); !strings.Contains(out, "stop the gateway first. `caddy webhook status asana` says how many") {
 		t.Errorf("while it runs: %s", out)
+	}
+	status := g.command("webhook", "status", "asana", "--address", "unix/"+g.admin())
+	status.Stdout, status.Stderr = nil, nil
+	if out, err := status.CombinedOutput(); err != nil || !strings.Contains(string(out), "\nasana: 1 secret was handed over\n") || strings.Contains(string(out), learnt) {
+		t.Errorf("status: %v\n%s", err, out)
 	}
 	g.kill()
 	client.CloseIdleConnections()

@@ -5,7 +5,6 @@ import (
 	"io"
 	"os"
 	"strings"
-	"unicode/utf8"
 
 	"golang.org/x/term"
 )
@@ -14,7 +13,7 @@ import (
 // terminal's width, and its further lines begin under the first one. Elsewhere it is
 // one line.
 func Paragraph(out io.Writer, first, text string) {
-	fmt.Fprintln(out, first+wrap(Printable(text), widthOf(out), utf8.RuneCountInString(first)))
+	fmt.Fprintln(out, first+wrap(Printable(text), widthOf(out), Width(first)))
 }
 
 // widthOf returns the width of a terminal, and 0 for anything else.
@@ -39,7 +38,7 @@ func wrap(text string, width, indent int) string {
 	var b strings.Builder
 	column := indent
 	for i, word := range strings.Split(text, " ") {
-		n := utf8.RuneCountInString(word)
+		n := Width(word)
 		switch {
 		case i == 0:
 		case column+1+n > width:

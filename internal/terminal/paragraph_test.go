@@ -34,6 +34,9 @@ func TestWrap(t *testing.T) {
 			t.Errorf("at a width of %d: %q", width, got)
 		}
 	}
+	if got := wrap("注文 作成 済み です 注文 作成", 22, 0); got != "注文 作成 済み です\n注文 作成" {
+		t.Errorf("wide characters: %q", got)
+	}
 	if word := strings.Repeat("x", 50); wrap("a "+word+" b", 30, 0) != "a\n"+word+"\nb" {
 		t.Errorf("a long word: %q", wrap("a "+word+" b", 30, 0))
 	}
