@@ -87,6 +87,7 @@ func (c *backlogClaim) end(o Outcome) error {
 	return nil
 }
 
+func (c *backlogClaim) Context() context.Context       { return context.Background() }
 func (c *backlogClaim) Delivery() *Delivery            { return c.d }
 func (c *backlogClaim) Done(Attempt) error             { return c.end(Delivered) }
 func (c *backlogClaim) Retry(time.Time, Attempt) error { return c.end(Retrying) }

@@ -136,6 +136,11 @@ type Reservation interface {
 // the attempt.
 type Claim interface {
 	Delivery() *Delivery
+	// Context is done when this process may no longer attempt the delivery: the store is
+	// closed, or its node has lost the destination. Another node may begin an attempt then.
+	// The claim itself goes on, and Release ends it. The end of a claim does not end its
+	// context.
+	Context() context.Context
 	// Done counts the attempt and ends the delivery as delivered. The delivery stays for
 	// the retention. Without one it is removed, and the message with its last delivery.
 	Done(Attempt) error

@@ -32,8 +32,8 @@ type Worker struct {
 	Store       Store
 	Destination Destination
 	// Attempt makes one attempt; without an error the upstream has accepted the message.
-	// Its context ends with the attempting one of Run, and after the policy's Timeout. A
-	// panic counts as an error.
+	// Its context ends with the attempting one of Run, with the claim's, and after the
+	// policy's Timeout. A panic counts as an error.
 	Attempt func(context.Context, *Delivery) (Answer, error)
 
 	Policy Policy
@@ -116,7 +116,8 @@ const (
 
 // Run claims deliveries until claiming is done, and returns when the attempts
 // then in flight have ended, those of Try included. When attempting is done the
-// attempts of Run are cut off, which releases their deliveries without counting.
+// attempts of Run are cut off, which releases their deliveries without counting. So is
+// each attempt whose claim's context is done.
 //
 // The worker waits for its circuit, rate and concurrency before it claims a delivery,
 // and takes a slot of Shared only afterwards. So a waiting worker holds neither.
@@ -244,10 +245,13 @@ func (w *Worker) deliver(attempting context.Context, c Claim, turn int,
 ) {
 	defer w.exit()
 	a := Attempted{Destination: w.Destination, Delivery: c.Delivery()}
+	ctx, cancel := context.WithCancel(attempting)
+	defer cancel()
+	defer context.AfterFunc(c.Context(), cancel)() // its node has lost the destination
 	began := w.now()
-	answer, err := w.attempt(attempting, a.Delivery, attempt)
+	answer, err := w.attempt(ctx, a.Delivery, attempt)
 	ended := w.now()
-	if err != nil && attempting.Err() != nil && !errors.Is(err, ErrAborted) {
+	if err != nil && ctx.Err() != nil && !errors.Is(err, ErrAborted) {
 		err = fmt.Errorf("%w: %w", ErrAborted, err)
 	}
 	a.Err = err

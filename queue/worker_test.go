@@ -18,7 +18,17 @@ type fakeStore struct {
 	due     chan *Delivery
 	mu      sync.Mutex
 	marks   []string
-	failing atomic.Int32 // so many calls still fail
+	failing atomic.Int32    // so many calls still fail
+	owns    context.Context // of the next claims; nil: for ever
+}
+
+func (s *fakeStore) owned() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.owns == nil {
+		return context.Background()
+	}
+	return s.owns
 }
 
 func newFakeStore(bodies ...string) *fakeStore {
@@ -42,7 +52,7 @@ func (s *fakeStore) Claim(ctx context.Context, _ Destination) (Claim, error) {
 	}
 	select {
 	case d := <-s.due:
-		return &fakeClaim{s, d}, nil
+		return &fakeClaim{s, d, s.owned()}, nil
 	case <-ctx.Done():
 		return nil, ctx.Err()
 	}
@@ -55,8 +65,9 @@ func (s *fakeStore) marked() string {
 }
 
 type fakeClaim struct {
-	s *fakeStore
-	d *Delivery
+	s   *fakeStore
+	d   *Delivery
+	ctx context.Context
 }
 
 func (c *fakeClaim) mark(format string, args ...any) error {
@@ -69,9 +80,10 @@ func (c *fakeClaim) mark(format string, args ...any) error {
 	return nil
 }
 
-func (c *fakeClaim) Delivery() *Delivery { return c.d }
-func (c *fakeClaim) Done(Attempt) error  { return c.mark("done %s", c.d.Message.Body) }
-func (c *fakeClaim) Release() error      { return c.mark("release %s", c.d.Message.Body) }
+func (c *fakeClaim) Delivery() *Delivery      { return c.d }
+func (c *fakeClaim) Context() context.Context { return c.ctx }
+func (c *fakeClaim) Done(Attempt) error       { return c.mark("done %s", c.d.Message.Body) }
+func (c *fakeClaim) Release() error           { return c.mark("release %s", c.d.Message.Body) }
 func (c *fakeClaim) Retry(at time.Time, a Attempt) error {
 	return c.mark("retry %s in %v: %s", c.d.Message.Body, time.Until(at), a.Error)
 }
@@ -105,6 +117,36 @@ func answering(status int) func(context.Context, *Delivery) (Answer, error) {
 }
 
 func never(int) bool { return false }
+
+// TestWorkerLosesDestination: an attempt whose node has lost the destination is cut off and not
+// counted. Others go on.
+func TestWorkerLosesDestination(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newFakeStore("lost", "kept")
+		owns, lose := context.WithCancel(t.Context())
+		s.owns = owns
+		w := &Worker{Policy: Policy{Concurrency: 1}, Attempt: func(ctx context.Context, d *Delivery) (Answer, error) {
+			if string(d.Message.Body) == "kept" {
+				return Answer{Status: 200}, ctx.Err()
+			}
+			time.AfterFunc(time.Second, func() {
+				s.mu.Lock()
+				s.owns = nil
+				s.mu.Unlock()
+				lose()
+			})
+			<-ctx.Done()
+			return Answer{}, context.Cause(ctx)
+		}}
+		seen := runWorker(t, w, s)
+		if got := s.marked(); got != "[release lost done kept]" {
+			t.Errorf("got %s", got)
+		}
+		if len(seen) != 2 || seen[0].Outcome != Released || !errors.Is(seen[0].Err, ErrAborted) {
+			t.Errorf("observed %+v", seen)
+		}
+	})
+}
 
 func TestWorkerOutcomes(t *testing.T) {
 	down := errors.New("the upstream is down")

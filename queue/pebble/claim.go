@@ -186,6 +186,9 @@ func (s *Store) locate(db *engine.Database, c *claim, x *fresh) error {
 // Delivery implements [queue.Claim].
 func (c *claim) Delivery() *queue.Delivery { return &c.delivery }
 
+// Context implements [queue.Claim].
+func (c *claim) Context() context.Context { return c.store.engine.Running() }
+
 // Done implements [queue.Claim].
 func (c *claim) Done(a queue.Attempt) error {
 	return c.end("done", a, func(x *change) { x.ends(record.StageDelivered, record.GoneDelivered) })

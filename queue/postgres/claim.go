@@ -23,6 +23,7 @@ type claim struct {
 	store       *Store
 	destination *destination
 	tenure      atomic.Pointer[tenure] // a later one of this node follows the first
+	context     context.Context        // of the first
 	delivery    queue.Delivery
 	row         row
 	unsure      bool // a mark may have been written although it returned an error
@@ -30,7 +31,7 @@ type claim struct {
 }
 
 func newClaim(t *tenure) *claim {
-	c := &claim{store: t.destination.store, destination: t.destination}
+	c := &claim{store: t.destination.store, destination: t.destination, context: t.context}
 	c.tenure.Store(t)
 	return c
 }
@@ -69,6 +70,10 @@ var (
 
 // Delivery implements [queue.Claim].
 func (c *claim) Delivery() *queue.Delivery { return &c.delivery }
+
+// Context implements [queue.Claim]. A later tenure of this node does not bring it back: another
+// node may have begun an attempt in between.
+func (c *claim) Context() context.Context { return c.context }
 
 // Done implements [queue.Claim].
 func (c *claim) Done(a queue.Attempt) error {

@@ -36,6 +36,8 @@ type tenure struct {
 	*window.Window
 	destination *destination
 	epoch       int64
+	context     context.Context // ends with the tenure
+	end         context.CancelFunc
 	leaving     bool                      // gives no claims any more
 	claims      map[queue.ID]*claim       // of workers
 	passed      map[queue.ID]window.Entry // arrived from the inbox while they were being accepted or changed

@@ -49,7 +49,8 @@
 // Each node renews its row four times in a lease, by the clock of the database. It takes the
 // destinations that fall to it by rendezvous hashing, if their owner is silent for the lease or
 // has given them back. It ends its tenures itself when it could not renew for three quarters of
-// the lease. What is under way then may be attempted by two nodes; the fence lets one mark count.
+// the lease, and with them the contexts of its claims, so that workers cut their attempts off. An
+// upstream may get such a delivery twice nevertheless; the fence lets one mark count.
 //
 // An accept holds a shared advisory lock on its destinations, and a change of the owner an
 // exclusive one, under which the new owner reads the backlog. So an accept knows who the owner

@@ -241,6 +241,7 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 	node := s.node
 	s.mu.RUnlock()
 	t := &tenure{Window: window.New(s.now), destination: d, claims: make(map[queue.ID]*claim), passed: make(map[queue.ID]window.Entry)}
+	t.context, t.end = context.WithCancel(s.running)
 	var silent *int32 // the owner before; nil: it has given the destination back, or there was none
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, d.id); err != nil {
@@ -267,6 +268,9 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 		d.tenure.Store(t)
 		return nil
 	})
+	if err != nil {
+		t.end()
+	}
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil // another node was faster
 	}
@@ -408,7 +412,8 @@ func (s *Store) leave(ctx context.Context) {
 	_, _ = s.pool.Exec(ctx, "select pg_notify($1, 'node')", s.options.Schema)
 }
 
-// lose ends the tenure in memory. Attempts under way go on; the fence decides on their marks.
+// lose ends the tenure in memory. Attempts under way are cut off, which takes time; the fence
+// decides on their marks.
 func (d *destination) lose() {
 	d.mu.Lock()
 	t := d.tenure.Swap(nil)
@@ -417,6 +422,7 @@ func (d *destination) lose() {
 	}
 	d.mu.Unlock()
 	if t != nil {
+		t.end()
 		t.Lock()
 		t.leaving = true
 		t.PauseLocked(true)

@@ -218,7 +218,13 @@ func (b *bench) closed() {
 	b.accept("body", queue.Identity{}, "a")
 	held := b.next("a", "body")
 	waiting := b.claimed(b.Context(), "a")
+	if err := held.Context().Err(); err != nil {
+		b.Errorf("the context of a claim: %v", err)
+	}
 	b.ok(b.store.Close())
+	if held.Context().Err() == nil {
+		b.Error("the context of a claim goes on")
+	}
 	if err := b.receive(waiting); !errors.Is(err, queue.ErrUnavailable) {
 		b.Errorf("a waiting claim: %v", err)
 	}

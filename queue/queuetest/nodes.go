@@ -15,6 +15,10 @@ import (
 // Abandoner is implemented by stores of several nodes: Abandon ends one as a crash would.
 type Abandoner interface{ Abandon() }
 
+// Staller is implemented by stores whose test can cut them off from the others: Stall(true) stops
+// all that they send and get, and Stall(false) lets it go on.
+type Staller interface{ Stall(bool) }
+
 // RunNodes runs the cases for stores that are nodes of one cluster. Stores that are opened with
 // the same Options.Dir belong together.
 func RunNodes(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
@@ -29,6 +33,7 @@ func RunNodes(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Orders across nodes", (*nodes).ordered},
 		{"Takes over from a node that died", (*nodes).takesOver},
 		{"Takes over from a node that left", (*nodes).handsOver},
+		{"Stops the attempts of a node that hangs", (*nodes).stalls},
 		{"Operates from any node", (*nodes).operates},
 		{"Counts the same on all nodes", (*nodes).counts},
 		{"Pauses from any node", (*nodes).pauses},
@@ -262,15 +267,20 @@ func (n *nodes) advance(d time.Duration) {
 // owner claims on all nodes at once and returns who gets a delivery.
 func (n *nodes) owner(destination string) (int, queue.Claim) {
 	n.Helper()
+	return n.ownerAmong(n.all, destination)
+}
+
+func (n *nodes) ownerAmong(stores []queue.Store, destination string) (int, queue.Claim) {
+	n.Helper()
 	type got struct {
 		node  int
 		claim queue.Claim
 	}
 	ctx, cancel := context.WithTimeout(n.Context(), patience)
 	defer cancel()
-	claims := make(chan got, len(n.all))
+	claims := make(chan got, len(stores))
 	var all sync.WaitGroup
-	for i, s := range n.all {
+	for i, s := range stores {
 		all.Go(func() {
 			if c, err := s.Claim(ctx, dest(destination)); err == nil {
 				claims <- got{i, c}
@@ -316,6 +326,47 @@ func (n *nodes) loses(end func(queue.Store)) {
 	}
 	if err := c.Done(queue.Attempt{}); err == nil {
 		n.Error("a node that has ended has marked a delivery")
+	}
+}
+
+// stalls: when a node hangs for longer than its lease, the context of its claims ends, and another
+// node delivers. What the first one marks later changes nothing.
+func (n *nodes) stalls() {
+	n.accept("body", queue.Identity{}, "a")
+	node, c := n.owner("a")
+	if err := c.Context().Err(); err != nil {
+		n.Fatalf("the context of a claim: %v", err)
+	}
+	stall := n.all[node].(Staller).Stall
+	stall(true)
+	defer stall(false)
+	select {
+	case <-c.Context().Done():
+	case <-time.After(patience):
+		n.Fatal("the attempt goes on")
+	}
+	rest := slices.Delete(slices.Clone(n.all), node, node+1)
+	_, other := n.ownerAmong(rest, "a")
+	if other.Delivery().Message.ID != c.Delivery().Message.ID {
+		n.Error("it is another delivery")
+	}
+	n.ok(other.Bury(queue.Attempt{Error: "by the next owner"}))
+	if err := other.Context().Err(); err != nil {
+		n.Errorf("the context of the next owner: %v", err)
+	}
+	stall(false)
+	n.until("the lost claim", func() (any, bool) {
+		err := c.Done(queue.Attempt{})
+		return err, errors.Is(err, queue.ErrLost)
+	})
+	if c.Context().Err() == nil {
+		n.Error("the context of a lost claim has come back")
+	}
+	n.ok(c.Release())
+	seen, err := rest[0].(queue.Inspector).Look(n.Context(), c.Delivery().Message.ID)
+	n.ok(err)
+	if seen.Deliveries[0].State != queue.StateDead {
+		n.Errorf("the former owner has made it %v", seen.Deliveries[0].State)
 	}
 }
 
