@@ -312,6 +312,9 @@ func TestClusterKeys(t *testing.T) {
 	until(t, "the gateway that is left meets them", func() bool { return strings.Contains(second.log.String(), "events wait that cannot be read") })
 	mustPost(t, second.url("/hook"), genericBody("evt_readable"))
 	u.awaitAll(t, []string{"evt_readable"})
+	if text := second.says("webhook", "status"); !strings.Contains(text, "Warning: events wait that cannot be read: give `encrypt` the key") {
+		t.Errorf("status:\n%s", text)
+	}
 	if taken, _ := u.counts(); len(taken) != 2 {
 		t.Errorf("%d events were delivered without their key", len(taken)-2)
 	}
@@ -320,6 +323,7 @@ func TestClusterKeys(t *testing.T) {
 		t.Fatal(err)
 	}
 	u.awaitAll(t, ids)
+	until(t, "it has nothing to warn of", func() bool { return !strings.Contains(second.says("webhook", "status"), "Warning: ") })
 
 	encrypt(first, "{env.HOOKWICKET_KEY_3}")
 	err := first.command("run", "--config", first.caddyfile(), "--adapter", "caddyfile").Run()
