@@ -2,7 +2,6 @@ package inspector
 
 import (
 	"encoding/json"
-	"io/fs"
 	"os"
 	"regexp"
 	"strings"
@@ -56,36 +55,5 @@ func TestOperationsAreRoutes(t *testing.T) {
 		if !known[r] {
 			t.Errorf("%s is neither in operations nor in otherRoutes", r)
 		}
-	}
-}
-
-// literalCall is a call whose path is written at the call, such as
-// post("messages/" + part(id) + "/redeliver".
-var literalCall = regexp.MustCompile(`\b(get|post|remove)\(("[^"]*"(?: \+ (?:part\([\w.]+\)|"[^"]*"))*)`)
-
-// TestCallsAreOperations: the calls that stand in the page's code are operations.
-func TestCallsAreOperations(t *testing.T) {
-	names, err := fs.Glob(files, "ui/*.js")
-	if err != nil {
-		t.Fatal(err)
-	}
-	methods := map[string]string{"get": "GET", "post": "POST", "remove": "DELETE"}
-	part := regexp.MustCompile(`part\([\w.]+\)`)
-	found := 0
-	for _, name := range names {
-		text, err := fs.ReadFile(files, name)
-		if err != nil {
-			t.Fatal(err)
-		}
-		for _, call := range literalCall.FindAllStringSubmatch(string(text), -1) {
-			path := "/" + strings.NewReplacer(`"`, "", " + ", "").Replace(part.ReplaceAllString(call[2], "x"))
-			found++
-			if _, ok := find(methods[call[1]], path); !ok && path != "/session" {
-				t.Errorf("%s: %s %s is no operation", name, call[1], path)
-			}
-		}
-	}
-	if found < 10 {
-		t.Errorf("only %d calls were found", found)
 	}
 }

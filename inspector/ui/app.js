@@ -2,6 +2,7 @@
 import { h, html, render, useEffect, useRef, useState } from "./vendor/preact-htm.js";
 import { get, listen, watchStream } from "./api.js";
 import { printable } from "./text.js";
+import { Problem } from "./parts.js";
 import { go, here, link } from "./route.js";
 import { Overview } from "./overview.js";
 import { Events } from "./events.js";
@@ -80,6 +81,7 @@ function App() {
   const [at, setAt] = useState(here());
   const [stream, setStream] = useState("connecting");
   const [session, setSession] = useState(null);
+  const [problem, setProblem] = useState(null);
   const dialog = useRef(null);
   const first = useRef(true);
   useEffect(() => {
@@ -89,7 +91,7 @@ function App() {
     addEventListener("hashchange", changed);
     addEventListener("keydown", key);
     const ends = [listen(() => {}), watchStream(setStream)];
-    get("session").then(setSession, (error) => setSession({ readonly: true, error }));
+    get("session").then(setSession, setProblem);
     return () => { removeEventListener("hashchange", changed); removeEventListener("keydown", key); ends.forEach((end) => end()); };
   }, []);
   const page = pages[at.page];
@@ -112,8 +114,8 @@ function App() {
       ${session?.by && html`<span class="by"><bdi>${printable(session.by)}</bdi>${session.readonly ? ", may only look" : ""}</span>`}
       <button type="button" aria-label="Help with keys" onClick=${() => dialog.current.showModal()}>?</button>
     </header>
-    <main id="main">${session && html`${session.error && html`<p class="problem" role="alert">${printable(session.error.message)}</p>`}
-      ${h(page ? page.view : NotFound, { key: place, page: at.page, query, mayChange: !session.readonly })}`}</main>
+    <main id="main"><${Problem} error=${problem} />
+      ${(session || problem) && h(page ? page.view : NotFound, { key: place, page: at.page, query, mayChange: Boolean(session && !session.readonly) })}</main>
     <${Help} dialog=${dialog} />`;
 }
 
