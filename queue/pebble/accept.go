@@ -336,8 +336,7 @@ func (w *write) delivery(p *part) error {
 	}
 	if err == nil && !p.destination.named.Load() {
 		p.named = true
-		var k record.KeyBuffer
-		err = w.batch.Set(record.NameKey(&k, p.destination.id), []byte(p.destination.name.String()), nil)
+		err = p.destination.setName(w.batch)
 	}
 	return err
 }

@@ -68,7 +68,9 @@ func TestCheckFinds(t *testing.T) {
 			s, err := seal.New([][]byte{testSealKey(1)})
 			return errors.Join(err, db.Set(record.MessageKey(&k, ids[2]), testRecord(s, &queue.Message{ID: ids[2]}), nil))
 		}},
-		{check.BadName, func(db *pebble.DB, ids []queue.ID) error { return db.Delete(record.NameKey(&k, b), nil) }},
+		{check.BadName, func(db *pebble.DB, ids []queue.ID) error {
+			return errors.Join(db.Delete(record.NameKey(&k, record.KindName, b), nil), db.Delete(record.NameKey(&k, record.KindNameCopy, b), nil))
+		}},
 		{check.BadKey, func(db *pebble.DB, ids []queue.ID) error { return db.Set([]byte{record.KindDead, 1}, nil, nil) }},
 		{check.BadSecret, func(db *pebble.DB, ids []queue.ID) error { return db.Set(record.SecretKey("a", "x"), []byte{1}, nil) }},
 		{check.KeyTooShort, func(db *pebble.DB, ids []queue.ID) error {

@@ -108,16 +108,34 @@ func (s *Store) loadNames(db *engine.Database) error {
 	for _, d := range s.allDestinations() {
 		d.named.Store(false) // the folder may be another one
 	}
-	return each(db, record.KindName, func(k, v []byte) error {
-		if len(k) != 1+8 || record.DigestOf(string(v)) != record.Digest(k[1:]) {
-			return record.ErrDamaged
+	found := make(map[record.Digest]int)
+	for _, kind := range record.NameKinds {
+		err := each(db, kind, func(k, v []byte) error {
+			if len(k) != 1+8 || record.DigestOf(string(v)) != record.Digest(k[1:]) {
+				return record.ErrDamaged
+			}
+			d, err := s.addDestination(queue.ParseDestination(string(v)), record.Digest(k[1:]))
+			if found[d.id]++; err == nil && found[d.id] == len(record.NameKinds) {
+				d.named.Store(true)
+			}
+			return err
+		})
+		if err != nil {
+			return err
 		}
-		d, err := s.addDestination(queue.ParseDestination(string(v)), record.Digest(k[1:]))
-		if err == nil {
-			d.named.Store(true)
+	}
+	return nil
+}
+
+// setName writes the name of a destination.
+func (d *destination) setName(batch *pebble.Batch) error {
+	var k record.KeyBuffer
+	for _, kind := range record.NameKinds {
+		if err := batch.Set(record.NameKey(&k, kind, d.id), []byte(d.name.String()), nil); err != nil {
+			return err
 		}
-		return err
-	})
+	}
+	return nil
 }
 
 // tally is the backlog of one destination on disk.

@@ -191,7 +191,7 @@ func (o *operation) join() error {
 	}
 	if !o.destination.named.Load() {
 		o.named = true
-		if err := o.batch.Set(record.NameKey(&k, o.destination.id), []byte(o.destination.name.String()), nil); err != nil {
+		if err := o.destination.setName(o.batch); err != nil {
 			return err
 		}
 	}

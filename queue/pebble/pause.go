@@ -37,7 +37,7 @@ func (s *Store) Pause(ctx context.Context, destination queue.Destination, paused
 	}
 	named := d.named.Load()
 	if err == nil && paused && !named {
-		err = batch.Set(record.NameKey(&k, d.id), []byte(d.name.String()), nil)
+		err = d.setName(batch)
 	}
 	if err != nil {
 		<-s.pausing

@@ -189,15 +189,17 @@ func (c *checker) destination(id record.Digest) *DestinationReport {
 }
 
 func (c *checker) names() error {
-	err := c.each(record.KindName, func(k, v []byte) error {
+	read := func(k, v []byte) error {
 		if len(k) != 1+8 || record.DigestOf(string(v)) != record.Digest(k[1:]) {
 			return record.ErrDamaged
 		}
 		c.destinations[record.Digest(k[1:])] = &DestinationReport{Name: string(v), Deliveries: make(map[queue.State]int64)}
 		return nil
-	})
-	if err != nil {
-		return err
+	}
+	for _, kind := range record.NameKinds {
+		if err := c.each(kind, read); err != nil {
+			return err
+		}
 	}
 	return c.each(record.KindPaused, func(k, _ []byte) error {
 		if len(k) != 1+8 {

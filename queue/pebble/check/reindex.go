@@ -55,12 +55,18 @@ func (r *reindexer) gone(id queue.ID) (bool, error) {
 }
 
 func (r *reindexer) readNames() error {
-	return r.db.each(record.KindName, func(k, v []byte) error {
+	read := func(k, v []byte) error {
 		if len(k) == 1+8 && record.DigestOf(string(v)) == record.Digest(k[1:]) {
 			r.names[record.Digest(k[1:])] = string(v)
 		}
 		return nil
-	})
+	}
+	for _, kind := range record.NameKinds {
+		if err := r.db.each(kind, read); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // messages gives each message a summary.
@@ -181,7 +187,12 @@ func (r *reindexer) name(lane record.Digest, endpoint string) error {
 	}
 	r.names[lane] = endpoint
 	var k record.KeyBuffer
-	return r.set(bytes.Clone(record.NameKey(&k, lane)), []byte(endpoint))
+	for _, kind := range record.NameKinds {
+		if err := r.set(bytes.Clone(record.NameKey(&k, kind, lane)), []byte(endpoint)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // index enters a delivery into the index of its stage where it is missing.

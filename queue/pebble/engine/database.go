@@ -155,6 +155,7 @@ func (db *Database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		MaxManifestFileSize: sizes.manifest,
 	}
 	po.TargetFileSizes[0] = sizes.table
+	po.Experimental.SpanPolicyFunc = tableOf
 	if sizes.memTable < maxMemTable {
 		po.Cleaner = cleaner{} // old logs kept for reuse would take the space of four memtables
 	}
@@ -174,6 +175,16 @@ func (db *Database) options(o Options, cache *pebble.Cache) *pebble.Options {
 		DataCorruption: func(info pebble.DataCorruptionInfo) { db.corrupt(o.Logger, info) },
 	}
 	return po
+}
+
+// tableOf ends a table with the last key that begins with the same byte. Each kind of record
+// has tables of its own therefore: those of messages, which come in the order of their keys,
+// are seldom rewritten.
+func tableOf(first []byte) (policy pebble.SpanPolicy, end []byte, err error) {
+	if len(first) > 0 && first[0] < 0xff {
+		end = []byte{first[0] + 1}
+	}
+	return policy, end, nil
 }
 
 // cleaner deletes old files. Pebble keeps old logs for reuse unless the cleaner is

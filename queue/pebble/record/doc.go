@@ -55,6 +55,11 @@
 //	  written  with the first delivery, or by Pause; never deleted
 //	  example  n 5f89da0438fa1b17 = "acme/app"
 //
+//	l destination              the name once more, in a table of its own
+//	  value    as n
+//	  written  with n; never deleted
+//	  example  l 5f89da0438fa1b17 = "acme/app"
+//
 //	q destination due id       index: a waiting delivery without an order key
 //	  value    size: the delivery's share of the message's bytes
 //	  written  by Accept, Retry, Redeliver, mend; deleted when it is retried or ends

@@ -20,6 +20,7 @@ const (
 	KindSummary  = 'e' // summary of a message, in the list of its endpoint
 	KindEvent    = 'i' // a message by its event ID
 	KindName     = 'n' // name of a destination
+	KindNameCopy = 'l' // the name once more: damage of one table leaves the other
 	KindWaiting  = 'q' // index: a waiting delivery without an order key, by due time
 	KindOrdered  = 'o' // index: a waiting delivery with an order key, by order and receipt
 	KindDead     = 'z' // index: a dead letter, by receipt
@@ -66,8 +67,11 @@ func MessageKey(b *KeyBuffer, id queue.ID) []byte {
 	return append(append(b[:0], KindMessage), id[:]...)
 }
 
-func NameKey(b *KeyBuffer, destination Digest) []byte {
-	return append(append(b[:0], KindName), destination[:]...)
+// NameKinds are the kinds of records that have the name of a destination.
+var NameKinds = [...]byte{KindName, KindNameCopy}
+
+func NameKey(b *KeyBuffer, kind byte, destination Digest) []byte {
+	return append(append(b[:0], kind), destination[:]...)
 }
 
 // SummaryKey is the key of a message's summary; endpoint is [DigestOf] its name.
