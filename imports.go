@@ -10,6 +10,7 @@
 package hookwicket
 
 import (
+	"errors"
 	"fmt"
 	"strings"
 
@@ -37,6 +38,7 @@ that is stopped. The others need no gateway.`,
 			cmd.Args = terminal.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 			pointToDocs(cmd)
+			nameFlags(cmd)
 			store, catalogue := caddymodule.Commands()
 			for _, c := range catalogue {
 				if c.Name() == "send" {
@@ -49,6 +51,44 @@ that is stopped. The others need no gateway.`,
 			offerNoFiles(cmd)
 		},
 	})
+}
+
+// nameFlags names the flag that is meant in the error about a mistyped one.
+func nameFlags(cmd *cobra.Command) {
+	cmd.SetFlagErrorFunc(func(c *cobra.Command, err error) error {
+		unknown, ok := errors.AsType[*pflag.NotExistError](err)
+		if !ok || len(unknown.GetSpecifiedName()) < 2 { // a letter says too little
+			return err
+		}
+		meant := ""
+		c.Flags().VisitAll(func(f *pflag.Flag) {
+			if meant == "" && near(f.Name, unknown.GetSpecifiedName()) {
+				meant = fmt.Sprintf(" (did you mean --%s?)", f.Name)
+			}
+		})
+		return fmt.Errorf("%w%s; `%s --help` lists the flags", err, meant, c.CommandPath())
+	})
+}
+
+// near reports whether one of two names becomes the other by changing, adding or removing
+// a letter, or by interchanging two that stand together, or is its beginning.
+func near(a, b string) bool {
+	if len(a) < len(b) {
+		a, b = b, a
+	}
+	same := 0
+	for same < len(b) && a[same] == b[same] {
+		same++
+	}
+	restA, restB := a[same:], b[same:]
+	switch {
+	case restB == "":
+		return len(b) > 2 || len(restA) < 2
+	case len(a) == len(b):
+		swapped := len(restA) > 1 && restA[0] == restB[1] && restA[1] == restB[0] && restA[2:] == restB[2:]
+		return restA[1:] == restB[1:] || swapped
+	}
+	return restA[1:] == restB
 }
 
 // offerNoFiles has a shell complete file names only where a command takes a file.

@@ -32,6 +32,27 @@ func each(cmd *cobra.Command, f func(*cobra.Command)) {
 	}
 }
 
+// TestMistypedFlag: the error names the flag that is meant, and where the flags are listed.
+func TestMistypedFlag(t *testing.T) {
+	for typed, want := range map[string]string{
+		"events --sate waiting":     "unknown flag: --sate (did you mean --state?); `caddy webhook events --help` lists the flags",
+		"events --stat waiting":     "unknown flag: --stat (did you mean --state?); `caddy webhook events --help` lists the flags",
+		"refused show --wrie 1":     "unknown flag: --wrie (did you mean --wire?); `caddy webhook refused show --help` lists the flags",
+		"redeliver --endponit=a":    "unknown flag: --endponit (did you mean --endpoint?); `caddy webhook redeliver --help` lists the flags",
+		"verify --colour":           "unknown flag: --colour; `caddy webhook verify --help` lists the flags",
+		"status --jsn":              "unknown flag: --jsn (did you mean --json?); `caddy webhook status --help` lists the flags",
+		"status -x":                 "unknown shorthand flag: 'x' in -x",
+		"redeliver --watch=maybe a": `invalid argument "maybe" for "--watch" flag: must be true or false`,
+	} {
+		cmd := webhook(t)
+		cmd.Root().SetArgs(append([]string{"webhook"}, strings.Fields(typed)...))
+		cmd.Root().SilenceErrors, cmd.Root().SilenceUsage = true, true
+		if err := cmd.Root().Execute(); err == nil || err.Error() != want {
+			t.Errorf("%s: %v, want %s", typed, err, want)
+		}
+	}
+}
+
 // TestHelp: the help of each command fits a terminal and has no word twice.
 func TestHelp(t *testing.T) {
 	n := 0
