@@ -3,6 +3,7 @@ package main
 import (
 	"bufio"
 	"context"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -37,19 +38,21 @@ const promptly = 5 * time.Second
 // TestStalledReaders: a client that stops reading in the middle of a live stream holds up
 // neither a reload nor an exit.
 func TestStalledReaders(t *testing.T) {
-	const token = "Authorization: Bearer alice-0123456789abcdef\r\n"
 	for name, stream := range map[string]struct {
+		path  string
 		admin bool
-		head  string // of the request
+		http2 bool
 	}{
-		"listen of the admin endpoint": {true, "GET /webhook_gateway/listen HTTP/1.1\r\nHost: localhost\r\n"},
-		"tail of the admin endpoint":   {true, "GET /webhook_gateway/tail HTTP/1.1\r\nHost: localhost\r\n"},
-		"listen of the inspector":      {false, "GET /hooks/listen/listen HTTP/1.1\r\nHost: ADDR\r\n" + token},
-		"tail of the inspector":        {false, "GET /hooks/api/tail HTTP/1.1\r\nHost: ADDR\r\n"},
+		"listen of the admin endpoint":    {path: "/webhook_gateway/listen", admin: true},
+		"tail of the admin endpoint":      {path: "/webhook_gateway/tail", admin: true},
+		"listen of the inspector":         {path: "/hooks/listen/listen"},
+		"tail of the inspector":           {path: "/hooks/api/tail"},
+		"listen of the inspector, HTTP/2": {path: "/hooks/listen/listen", http2: true},
+		"tail of the inspector, HTTP/2":   {path: "/hooks/api/tail", http2: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			listens := strings.HasPrefix(name, "listen")
-			g := newGateway(t, stalledSite)
+			g := newGatewayWith(t, "servers {\n protocols h1 h2c\n }", "", stalledSite)
 			g.withoutGrace()
 			g.start()
 			sent := 0
@@ -65,11 +68,22 @@ func TestStalledReaders(t *testing.T) {
 				mustPost(t, g.url("/pay"), body+`{"text":"`+strings.Repeat("x", 8<<20)+`"}}`)
 			}
 			stall := func() {
-				network, address := "tcp", g.addr
-				if stream.admin {
-					network, address = "unix", g.admin()
+				switch {
+				case stream.admin:
+					g.stop1("unix", g.admin(), "localhost", stream.path)
+				case stream.http2:
+					g.stop2(stream.path)
+				default:
+					g.stop1("tcp", g.addr, g.addr, stream.path)
 				}
-				g.stall(network, address, strings.ReplaceAll(stream.head, "ADDR", g.addr), send)
+				i := 0
+				until(t, "a write that is not taken", func() bool {
+					if i < 100 {
+						send()
+						i++
+					}
+					return g.writesTo() > 0
+				})
 			}
 
 			stall()
@@ -125,9 +139,11 @@ func (g *gateway) withoutGrace() {
 	}
 }
 
-// stall opens a stream and reads no more than the head of the answer. Events are sent until
-// the gateway is in a write that the client does not take.
-func (g *gateway) stall(network, address, head string, send func()) {
+// ofAlice is a token of stalledSite.
+const ofAlice = "Bearer alice-0123456789abcdef"
+
+// stop1 opens a stream over HTTP/1.1 and reads no more than the beginning of the answer.
+func (g *gateway) stop1(network, address, host, path string) {
 	g.t.Helper()
 	conn, err := net.Dial(network, address)
 	if err != nil {
@@ -137,28 +153,39 @@ func (g *gateway) stall(network, address, head string, send func()) {
 	if err := conn.(interface{ SetReadBuffer(int) error }).SetReadBuffer(4 << 10); err != nil {
 		g.t.Fatal(err)
 	}
-	if _, err := io.WriteString(conn, head+"\r\n"); err != nil {
-		g.t.Fatal(err)
-	}
+	fmt.Fprintf(conn, "GET %s HTTP/1.1\r\nHost: %s\r\nAuthorization: %s\r\n\r\n", path, host, ofAlice)
 	conn.SetReadDeadline(time.Now().Add(patience))
 	if line, err := bufio.NewReaderSize(conn, 16).ReadString('\n'); err != nil || !strings.Contains(line, " 200 ") {
 		g.t.Fatalf("%q, %v", line, err)
 	}
-	i := 0
-	until(g.t, "a write that is not taken", func() bool {
-		if i < 100 {
-			send()
-			i++
-		}
-		return g.writesTo() > 0
-	})
+}
+
+// stop2 opens a stream over HTTP/2 and reads nothing of it. The window of flow control fills.
+func (g *gateway) stop2(path string) {
+	g.t.Helper()
+	protocols := new(http.Protocols)
+	protocols.SetUnencryptedHTTP2(true)
+	transport := &http.Transport{Protocols: protocols}
+	g.t.Cleanup(transport.CloseIdleConnections)
+	r, err := http.NewRequest(http.MethodGet, g.url(path), nil)
+	if err != nil {
+		g.t.Fatal(err)
+	}
+	r.Header.Set("Authorization", ofAlice)
+	resp, err := transport.RoundTrip(r)
+	if err != nil || resp.StatusCode != http.StatusOK || resp.ProtoMajor != 2 {
+		g.t.Fatal(resp, err)
+	}
+	g.t.Cleanup(func() { resp.Body.Close() })
 }
 
 // writesTo counts the live streams that are in a write which waits for their readers.
 func (g *gateway) writesTo() (n int) {
 	g.t.Helper()
 	for routine := range strings.SplitSeq(g.ask("/debug/pprof/goroutine?debug=2"), "\n\n") {
-		if head, stack, _ := strings.Cut(routine, "\n"); strings.Contains(head, "IO wait") && strings.Contains(stack, "(*eventStream).send") {
+		head, stack, _ := strings.Cut(routine, "\n")
+		waits := strings.Contains(head, "IO wait") || strings.Contains(head, "select") // the latter in HTTP/2
+		if waits && strings.Contains(stack, "(*eventStream).send") && !strings.Contains(stack, "(*Limiter)") {
 			n++
 		}
 	}
