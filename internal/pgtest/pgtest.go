@@ -68,10 +68,22 @@ func Schema(t testing.TB) string {
 	return fmt.Sprintf("t%d", schemas.Add(1))
 }
 
+// Program returns the path of one of PostgreSQL's programs.
+func Program(t testing.TB, name string) string {
+	t.Helper()
+	DSN(t)
+	dir, err := programs()
+	if err != nil {
+		t.Fatal(err)
+	}
+	return filepath.Join(dir, name)
+}
+
 // programs returns the folder of PostgreSQL's programs, the newest version's.
 func programs() (string, error) {
 	if p, err := exec.LookPath("initdb"); err == nil {
-		return filepath.Dir(p), nil
+		p, err = filepath.EvalSymlinks(p) // the others stand beside the file itself
+		return filepath.Dir(p), err
 	}
 	found, _ := filepath.Glob("/usr/lib/postgresql/*/bin/initdb")
 	if len(found) == 0 {

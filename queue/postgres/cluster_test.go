@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"log/slog"
+	"os/exec"
 	"slices"
 	"strings"
 	"sync"
@@ -288,6 +289,18 @@ func TestSurvey(t *testing.T) {
 		t.Fatal(err)
 	}
 	until(t, "it is over", func() bool { return s.Stats().Cluster.Snapshot < time.Second })
+
+	// What receives the log of the database is a standby to it.
+	standby := exec.Command(pgtest.Program(t, "pg_receivewal"), "-d", pgtest.DSN(t)+" application_name=pg2", "-D", t.TempDir(), "--synchronous", "--no-loop")
+	if err := standby.Start(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "a standby shows", func() bool {
+		return slices.Equal(s.Stats().Cluster.Standbys, []queue.Standby{{Name: "pg2", Sync: "async"}})
+	})
+	_ = standby.Process.Kill()
+	_ = standby.Wait()
+	until(t, "it is gone", func() bool { return len(s.Stats().Cluster.Standbys) == 0 })
 
 	role := "plain_" + schema
 	if _, err := owner.Exec(t.Context(), "create role "+role+" login; grant create on database postgres to "+role); err != nil {
