@@ -402,6 +402,7 @@ type Forgotten struct {
 // Event is the data of an event in the live stream.
 type Event struct {
 	At        time.Time      `json:"at"`
+	Node      string         `json:"node,omitempty" doc:"The gateway, in a stream of all gateways."`
 	Endpoint  string         `json:"endpoint"`
 	Forward   *string        `json:"forward,omitempty" doc:"Of attempts and circuits."`
 	Outcome   string         `json:"outcome" doc:"Of requests: accepted, duplicate, replayed, refused, observed, limited, unavailable, failed, aborted. Of attempts: delivered, retry, dead_letter, released. Of circuits: circuit_open, circuit_half_open, circuit_closed."`

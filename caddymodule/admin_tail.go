@@ -102,8 +102,21 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	all := r.URL.Query().Get("all")
+	if all != "" && all != "true" && all != "false" {
+		return badRequest("all: it is true or false, not %q", all)
+	}
 	l, gap, stop := outcomes.resume(cmp.Or(r.Header.Get("Last-Event-ID"), r.URL.Query().Get("after")), wants)
 	defer stop()
+	node := ""
+	if all == "true" {
+		stopAll, err := o.followAll(l)
+		if err != nil {
+			return err
+		}
+		defer stopAll()
+		node = o.node()
+	}
 	stream, end := newEventStream(w, r.Context(), configuration)
 	defer end()
 	if gap != nil && stream.event("gap", gap) != nil {
@@ -113,7 +126,7 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 	// A reader may stay for days, and the store has to close before that.
 	o.release()
 	o = nil
-	stream.run(l, func(endpoint string) *redactor { return red(r.Context(), endpoint) })
+	stream.run(l, node, func(endpoint string) *redactor { return red(r.Context(), endpoint) })
 	return nil
 }
 
@@ -144,8 +157,9 @@ func (o *opened) tailFilter(r *http.Request) (func(*adminapi.Event) bool, error)
 	}, nil
 }
 
-// run writes the outcomes of a reader until the stream is over.
-func (s *eventStream) run(l *listener, red func(endpoint string) *redactor) {
+// run writes the outcomes of a reader until the stream is over. node is this gateway's name, where
+// the outcomes of others are among them.
+func (s *eventStream) run(l *listener, node string, red func(endpoint string) *redactor) {
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
 	for {
@@ -153,7 +167,12 @@ func (s *eventStream) run(l *listener, red func(endpoint string) *redactor) {
 		select {
 		case e := <-l.events:
 			red(e.Endpoint).event(&e.Event)
-			err = s.eventWithID(e.name, l.id(&e), e.Event)
+			if e.number == fromElsewhere {
+				err = s.event(e.name, e.Event)
+			} else {
+				e.Node = node
+				err = s.eventWithID(e.name, l.id(&e), e.Event)
+			}
 			if lost := l.lost.Swap(0); lost > 0 && err == nil {
 				err = s.event("lost", adminapi.Lost{Lost: lost})
 			}

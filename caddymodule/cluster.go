@@ -12,11 +12,12 @@ import (
 )
 
 // configuration returns digests of the settings that the nodes of a cluster have to share,
-// without secrets. What a machine may have for itself, such as max_in_flight, is not in them.
+// without secrets. What a machine may have for itself, such as max_in_flight, is not in them; keys
+// of encrypt are compared by the store.
 func (a *App) configuration() queue.Configuration {
 	c := queue.Configuration{
 		Version: version(), Endpoints: make(map[string]string),
-		Options: digest(a.MaxBacklog, a.Retention, a.Redact, len(a.Encrypt), a.PrivateKeys),
+		Options: digest(a.MaxBacklog, a.Retention, a.Redact, a.PrivateKeys),
 	}
 	for name, h := range a.endpoints {
 		c.Endpoints[name] = h.digest()
@@ -98,6 +99,18 @@ func (o *opened) describeCluster(c *queue.Cluster) *adminapi.Cluster {
 		d.Warnings = append(d.Warnings, w.Text)
 	}
 	return d
+}
+
+// node returns the name of this gateway, where several share the store.
+func (o *opened) node() string {
+	if c := o.shared.store.Stats().Cluster; c != nil {
+		for _, n := range c.Nodes {
+			if n.This {
+				return n.Name
+			}
+		}
+	}
+	return ""
 }
 
 // ifMeasured is a duration in seconds, or nil where it is not known.

@@ -38,6 +38,7 @@ type shared struct {
 	marks         chan struct{}           // one for each of marksUnderWay; full at maxMarks
 	marksUnderWay sync.WaitGroup          // of keys whose senders have the answer already
 	latest        atomic.Pointer[running] // the active configuration
+	closed        chan struct{}           // closed with the store; nil: no other gateway shares it
 
 	settling sync.Mutex // guards the store's settings and the change of latest
 }
@@ -71,6 +72,10 @@ func newShared(module StoreModule, location string, settings queue.Settings, log
 		refused: refused.New(refused.Settings{Off: true}), looking: make(chan struct{}, 1),
 		attempts: queue.NewLimit(queue.DefaultShared), marks: make(chan struct{}, maxMarks),
 	}
+	if c, ok := store.(queue.Clustered); ok {
+		s.closed = make(chan struct{})
+		go s.relay(c, s.closed)
+	}
 	openStores.Store(s, struct{}{})
 	return s, nil
 }
@@ -86,6 +91,9 @@ func (s *shared) close() {
 
 // Destruct is called by the pool when the last reference is gone.
 func (s *shared) Destruct() error {
+	if s.closed != nil {
+		close(s.closed)
+	}
 	openStores.Delete(s)
 	unpaceHeap(&s.room)
 	s.marksUnderWay.Wait()

@@ -10,6 +10,7 @@ import (
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 
 	"github.com/hookwicket/hookwicket/adminapi"
+	"github.com/hookwicket/hookwicket/internal/terminal"
 	"github.com/hookwicket/hookwicket/queue"
 )
 
@@ -88,6 +89,21 @@ func TestFollow(t *testing.T) {
 		"%[1]s github                            accepted    waits for github/billing, the circuit is open 0199\n", clock)
 	if out.String() != want {
 		t.Errorf("\n%s, want\n%s", out.String(), want)
+	}
+}
+
+// TestNodeOfLine: in a stream of all gateways each line has its gateway, in a column.
+func TestNodeOfLine(t *testing.T) {
+	at := time.Date(2026, 1, 15, 10, 30, 0, 0, time.UTC)
+	l := liner{out: new(bytes.Buffer)}
+	var lines []string
+	for _, node := range []string{"gw10", "gw\x1b", "a"} {
+		line := l.lineOf(&adminapi.Event{At: at, Node: node, Endpoint: "stripe", Outcome: "accepted", EventID: "evt"})
+		lines = append(lines, strings.TrimPrefix(line, terminal.Clock(at, at)))
+	}
+	want := " gw10 stripe               accepted    evt\n gw\\x1b stripe               accepted    evt\n a      stripe               accepted    evt"
+	if got := strings.Join(lines, "\n"); got != want {
+		t.Errorf("\n%s, want\n%s", got, want)
 	}
 }
 

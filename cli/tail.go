@@ -24,12 +24,16 @@ import (
 
 func tailCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "tail [--endpoint E] [--forward F] [--outcome O] [--json]",
+		Use:   "tail [--endpoint E] [--forward F] [--outcome O] [--all] [--json]",
 		Short: "Shows requests and attempts as they end",
 		Long: `
 Shows each request and each attempt as it ends, one a line, until it is
 interrupted. It connects again after a reload or a restart. If it is too slow,
-it prints how many were left out; the gateway never waits for it.`,
+it prints how many were left out; the gateway never waits for it.
+
+With --all it shows those of all gateways that share a database, each with the
+name of its gateway. Some of the others' can be missing when there are many, and
+none is shown for the second after it has connected.`,
 		Example: `  caddy webhook tail --endpoint github
   caddy webhook tail --outcome refused,dead_letter --json`,
 		Args: terminal.NoArgs,
@@ -40,6 +44,7 @@ it prints how many were left out; the gateway never waits for it.`,
 	f.StringP("endpoint", "e", "", "of this endpoint; or ENDPOINT/FORWARD")
 	f.StringP("forward", "f", "", "attempts of this forward; '' is the one without a name")
 	f.StringSlice("outcome", nil, "accepted, duplicate, refused, … of requests; delivered, retry, dead_letter, … of attempts")
+	f.Bool("all", false, "of all gateways that share the database")
 	f.Bool("json", false, "print an object a line")
 	cmd.RegisterFlagCompletionFunc("endpoint", completeTargets)
 	cmd.RegisterFlagCompletionFunc("forward", completeForwards)
@@ -64,6 +69,9 @@ func tail(ctx context.Context, c *adminapi.Client, fl caddycmd.Flags) error {
 	}
 	if outcomes := terminal.List(fl.FlagSet, "outcome"); len(outcomes) > 0 {
 		query.Set("outcome", strings.Join(outcomes, ","))
+	}
+	if fl.Bool("all") {
+		query.Set("all", "true")
 	}
 	pause, connected := reconnectSoon, false
 	for {
@@ -182,10 +190,14 @@ func whereOf(e *adminapi.Event) string {
 // minWhere is the narrowest column of endpoints and forwards. It grows with their names.
 const minWhere = 20
 
+// maxNode is the widest column of gateways.
+const maxNode = 20
+
 // liner makes lines of events, whose columns stay aligned.
 type liner struct {
 	out   io.Writer
 	where int // width of the column of endpoints and forwards
+	node  int // of gateways
 }
 
 // lineOf returns an event as one line of text.
@@ -196,7 +208,13 @@ func (l *liner) lineOf(e *adminapi.Event) string {
 	if isCircuit {
 		outcome = "circuit"
 	}
-	return fmt.Sprintf("%s %s %s %s", terminal.Clock(e.At, e.At), terminal.Pad(where, l.where), terminal.Colour(l.out, terminal.Pad(terminal.Printable(outcome), 11)),
+	node := ""
+	if e.Node != "" {
+		node = terminal.Cell(e.Node, maxNode)
+		l.node = max(l.node, terminal.Width(node))
+		node = terminal.Pad(node, l.node) + " "
+	}
+	return fmt.Sprintf("%s %s%s %s %s", terminal.Clock(e.At, e.At), node, terminal.Pad(where, l.where), terminal.Colour(l.out, terminal.Pad(terminal.Printable(outcome), 11)),
 		strings.TrimSpace(strings.Join(wordsOf(e, state), ", ")+" "+e.MessageID))
 }
 

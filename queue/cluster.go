@@ -12,6 +12,15 @@ type Clustered interface {
 	// Announce publishes what this node runs, for the other nodes to compare. It returns at
 	// once; the store publishes it with its next sign of life.
 	Announce(Configuration)
+
+	// Followed reports whether another node follows, so that Tell has an effect.
+	Followed() bool
+	// Tell sends a text to the nodes that follow. It never waits. False: it was dropped, because
+	// there are too many, or it is longer than 7,800 bytes. A text can be lost on its way, too.
+	Tell(text []byte) bool
+	// Follow calls f with what other nodes tell, one after another, until stop. They begin with
+	// their next sign of life.
+	Follow(f func(node string, text []byte)) (stop func(), err error)
 }
 
 // Configuration is what a node runs, as digests that contain no secret. Nodes of one version

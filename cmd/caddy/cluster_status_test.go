@@ -158,3 +158,65 @@ func TestClusterStatus(t *testing.T) {
 		t.Errorf("%v take-overs, %v wait", after["node_takeovers_total"], after[backlog])
 	}
 }
+
+// TestClusterTail: tail --all shows the requests and attempts of all gateways, without secrets.
+func TestClusterTail(t *testing.T) {
+	u := newUpstream(t)
+	_, all := newCluster(t, 2, endpoint(u))
+	for _, g := range all {
+		g.start()
+	}
+	cmd := all[0].command("webhook", "tail", "--all", "--json", "--address", "unix/"+all[0].admin())
+	var lines buffer
+	cmd.Stdout = &lines
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		_ = cmd.Process.Kill()
+		_ = cmd.Wait()
+	})
+	shown := func(want ...string) bool {
+		for line := range strings.Lines(lines.String()) {
+			found := true
+			for _, w := range want {
+				found = found && strings.Contains(line, w)
+			}
+			if found {
+				return true
+			}
+		}
+		return false
+	}
+	n := 0
+	until(t, "the requests to both gateways and the attempts are shown", func() bool {
+		for _, g := range all { // what comes before the others have heard of the reader is not shown
+			n++
+			mustPost(t, g.url("/hook"), genericBody(eventID(n)))
+		}
+		delivered := shown(`"node":"0"`, `"outcome":"delivered"`) || shown(`"node":"1"`, `"outcome":"delivered"`)
+		return shown(`"node":"0"`, `"outcome":"accepted"`) && shown(`"node":"1"`, `"outcome":"accepted"`) && delivered
+	})
+	r, err := http.NewRequest("POST", all[1].url("/hook?token="+secret), strings.NewReader("{}"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	r.Header.Set("X-Webhook-Signature", "00")
+	resp, err := http.DefaultClient.Do(r)
+	if err != nil || resp.StatusCode != http.StatusUnauthorized {
+		t.Fatal(err, resp)
+	}
+	resp.Body.Close()
+	until(t, "a refused request", func() bool { return shown(`"node":"1"`, `"outcome":"refused"`, `"uri":"/hook?`) })
+	if strings.Contains(lines.String(), secret) {
+		t.Error("the secret is shown")
+	}
+	single := newGateway(t, endpoint(u))
+	single.start()
+	var errs bytes.Buffer
+	wrong := single.command("webhook", "tail", "--all", "--address", "unix/"+single.admin())
+	wrong.Stderr = &errs
+	if err := wrong.Run(); err == nil || !strings.Contains(errs.String(), "of one gateway alone") {
+		t.Errorf("%v: %s", err, errs.String())
+	}
+}

@@ -28,6 +28,7 @@ type peer struct {
 	alive   bool
 	serves  []int32 // destinations
 	skew    time.Duration
+	follows bool
 	keys    [][]byte // short names of its encryption keys
 	digest  []byte   // of its configuration
 	twin    bool     // another living node has the same name
@@ -77,7 +78,7 @@ func (s *Store) publishConfiguration(ctx context.Context, node int32) error {
 // readPeers reads the rows of all nodes, and the clock of the database with them.
 func (s *Store) readPeers(ctx context.Context) error {
 	sent, wall := time.Now(), s.options.Now()
-	rows, err := s.pool.Query(ctx, s.sql(`select id, name, version, serves, skew, keys, digest, seen > now - $1 * interval '1 microsecond',
+	rows, err := s.pool.Query(ctx, s.sql(`select id, name, version, serves, skew, follows, keys, digest, seen > now - $1 * interval '1 microsecond',
 		(extract(epoch from now - begun) * 1e6)::bigint, (extract(epoch from now - seen) * 1e6)::bigint, now
 		from {s}.node, (select clock_timestamp() as now offset 0) c order by id`), s.options.Lease.Microseconds())
 	if err != nil {
@@ -87,7 +88,7 @@ func (s *Store) readPeers(ctx context.Context) error {
 	peers, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (*peer, error) {
 		p := new(peer)
 		var begun, seen int64
-		err := r.Scan(&p.id, &p.name, &p.version, &p.serves, &p.skew, &p.keys, &p.digest, &p.alive, &begun, &seen, &clock)
+		err := r.Scan(&p.id, &p.name, &p.version, &p.serves, &p.skew, &p.follows, &p.keys, &p.digest, &p.alive, &begun, &seen, &clock)
 		p.name, p.version = printable(p.name), printable(p.version)
 		p.begun, p.seen = sent.Add(-time.Duration(begun)*time.Microsecond), sent.Add(-time.Duration(seen)*time.Microsecond)
 		return p, err

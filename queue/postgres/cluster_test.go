@@ -311,3 +311,70 @@ func TestSurvey(t *testing.T) {
 		t.Errorf("%+v", c)
 	}
 }
+
+// TestFollow: what nodes tell reaches those that follow, and nobody tells anything otherwise.
+func TestFollow(t *testing.T) {
+	schema := pgtest.Schema(t)
+	a, b, c := node(t, schema, "a", nil), node(t, schema, "b", nil), node(t, schema, "c", nil)
+	stranger := node(t, schema+"x", "stranger", nil)
+	var mu sync.Mutex
+	heard := make(map[string]int)
+	stop, err := a.Follow(func(node string, text []byte) {
+		mu.Lock()
+		defer mu.Unlock()
+		heard[node+" "+string(text)]++
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	until(t, "the others are followed", func() bool { return b.Followed() && c.Followed() })
+	if a.Followed() || stranger.Followed() {
+		t.Error("a node follows itself, or another schema")
+	}
+	until(t, "the first words are heard", func() bool {
+		a.Tell([]byte("own"))
+		stranger.Tell([]byte("foreign"))
+		b.Tell([]byte(`{"x":"é"}`))
+		c.Tell([]byte("two words"))
+		mu.Lock()
+		defer mu.Unlock()
+		return heard[`b {"x":"é"}`] > 0 && heard["c two words"] > 0
+	})
+	for i := range 200 {
+		for !b.Tell([]byte(fmt.Sprint("text ", i, strings.Repeat("x", 7000)))) {
+			time.Sleep(time.Millisecond)
+		}
+	}
+	until(t, "all of them are heard", func() bool {
+		mu.Lock()
+		defer mu.Unlock()
+		return heard["b text 199"+strings.Repeat("x", 7000)] == 1
+	})
+	if b.Tell(make([]byte, 8000)) {
+		t.Error("a text is too long for the database")
+	}
+	mu.Lock()
+	if len(heard) != 202 {
+		t.Errorf("%d texts were heard", len(heard))
+	}
+	mu.Unlock()
+	var stops []func()
+	for {
+		more, err := a.Follow(func(string, []byte) {})
+		if err != nil {
+			break
+		}
+		stops = append(stops, more)
+	}
+	if len(stops) != 3 {
+		t.Errorf("%d more followers", len(stops))
+	}
+	for _, more := range append(stops, stop) {
+		more()
+	}
+	until(t, "nobody is followed", func() bool { return !b.Followed() && !c.Followed() })
+	deaf := node(t, schema, "deaf", func(o *postgres.Options) { o.NoListen = true })
+	if _, err := deaf.Follow(nil); err == nil {
+		t.Error("it follows without listening")
+	}
+}

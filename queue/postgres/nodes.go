@@ -189,7 +189,7 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 	}
 	s.mu.RUnlock()
-	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3, keys = $4 where id = $1"), node, serves, s.skew.Load(), keyNames(s.seal.Ring()))
+	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3, keys = $4, follows = $5 where id = $1"), node, serves, s.skew.Load(), keyNames(s.seal.Ring()), s.followers.Load() > 0)
 	if err != nil {
 		return err
 	}

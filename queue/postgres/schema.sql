@@ -13,6 +13,7 @@ create table {s}.node (
   seen timestamptz not null default clock_timestamp(),
   serves int[] not null default '{}', -- destinations for which it has workers
   skew bigint not null default 0,     -- its clock minus the database's
+  follows boolean not null default false, -- it wants to be told what the others do
   version text not null default '',
   keys bytea[] not null default '{}', -- short names of its encryption keys; the first seals
   digest bytea not null default '',   -- of configuration; empty: not announced yet

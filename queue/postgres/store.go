@@ -32,6 +32,7 @@ type Store struct {
 	poke    chan struct{} // to renew the lease before its time
 	tell    chan struct{} // to notify the other nodes
 	look    chan struct{} // to read what they have left
+	speech  chan string   // of Tell
 
 	limit, maxRetained, keeping atomic.Int64 // Settings
 	keys                        atomic.Int64 // of dedupe; -1: unknown
@@ -44,6 +45,7 @@ type Store struct {
 	surveyed             atomic.Pointer[survey]       // the last one; nil: none yet
 	skew, commit         atomic.Int64                 // nanoseconds; see queue.Cluster
 	takeOvers, lostMarks atomic.Int64
+	followers            atomic.Int64  // calls of Follow that last
 	told                 *announcement // in the row of the node toldBy; of the goroutine that renews, as are the next two
 	toldBy               int32
 	warned               map[string]bool // the warnings that are in force, and in the log
@@ -104,6 +106,7 @@ func Open(o Options) (*Store, error) {
 		options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema), pool: pool,
 		accepts: make(chan *acceptance, 1024), marks: make(chan *marking, 1024),
 		poke: make(chan struct{}, 1), tell: make(chan struct{}, 1), look: make(chan struct{}, 1), keyed: make(chan struct{}, 1), seal: sealed,
+		speech: make(chan string, speechQueue),
 		byName: make(map[queue.Destination]*destination), byID: make(map[int32]*destination),
 		serves: make(map[queue.Destination]bool), retains: make(map[queue.Destination]time.Duration),
 		admitted: make(map[int64]*tenure),
@@ -129,6 +132,7 @@ func Open(o Options) (*Store, error) {
 	s.tasks.Go(s.guard)
 	s.tasks.Go(s.attends)
 	s.tasks.Go(s.tells)
+	s.tasks.Go(s.speaks)
 	if !o.NoListen {
 		s.tasks.Go(s.listens)
 	}
