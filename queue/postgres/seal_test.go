@@ -315,12 +315,11 @@ func TestOwnerWithTheKey(t *testing.T) {
 		d := st.Destinations[a]
 		return st.Cluster.Keyless && !d.Elsewhere && d.Waiting == count && d.Claimed == 0
 	})
-	if text := warnings(lacking); !strings.Contains(text, "events wait that cannot be read") || !strings.Contains(text, "gw1 and this gateway encrypt with keys") {
-		t.Errorf("warnings: %s", text)
-	}
-	if text := warnings(first); !strings.Contains(text, "gw2 and this gateway encrypt with keys") {
-		t.Errorf("warnings: %s", text)
-	}
+	until(t, "both nodes warn of the keys", func() bool {
+		text := warnings(lacking)
+		return strings.Contains(text, "events wait that cannot be read") && strings.Contains(text, "gw1 and this gateway encrypt with keys") &&
+			strings.Contains(warnings(first), "gw2 and this gateway encrypt with keys")
+	})
 	if len(claimed) > 0 {
 		t.Fatal("claimed without its key")
 	}
