@@ -129,6 +129,14 @@ type StoreModule interface {
 	Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error)
 }
 
+// A Reopener is a [StoreModule] with options that a store has from its opening to its end. A
+// configuration with another Opening opens the store anew, beside the one of the
+// configuration before. Several stores of one location must be able to work at once.
+type Reopener interface {
+	// Opening stands for the options. It is neither shown nor logged.
+	Opening() string
+}
+
 // Provision settles the defaults. It opens nothing, since `caddy validate` runs
 // it beside a working gateway.
 func (a *App) Provision(ctx caddy.Context) error {

@@ -15,7 +15,7 @@ import (
 	"github.com/hookwicket/hookwicket/refused"
 )
 
-// stores has the state that outlives reloads, by the stores' location.
+// stores has the state that outlives reloads, by the stores' location and opening.
 var stores = caddy.NewUsagePool()
 
 // handover is held while a store is opened or closed. The pool removes a store before
@@ -27,6 +27,7 @@ var handover sync.Mutex
 // use it at the same time.
 type shared struct {
 	location      string
+	key           string // in stores
 	store         queue.Store
 	window        *dedupe.Window
 	attempts      *queue.Limit // of attempts in flight, all endpoints together
@@ -46,11 +47,14 @@ type shared struct {
 // openShared returns the state for this app's store with a reference, which close gives
 // back. It opens the store unless it is open in this process already.
 func (a *App) openShared() (*shared, error) {
-	location := a.store.Location()
+	key := a.store.Location()
+	if r, ok := a.store.(Reopener); ok {
+		key += " " + r.Opening()
+	}
 	handover.Lock()
 	defer handover.Unlock()
-	v, _, err := stores.LoadOrNew(location, func() (caddy.Destructor, error) {
-		return newShared(a.store, location, a.settings, a.logger)
+	v, _, err := stores.LoadOrNew(key, func() (caddy.Destructor, error) {
+		return newShared(a.store, key, a.settings, a.logger)
 	})
 	if err != nil {
 		return nil, err
@@ -58,7 +62,7 @@ func (a *App) openShared() (*shared, error) {
 	return v.(*shared), nil
 }
 
-func newShared(module StoreModule, location string, settings queue.Settings, logger *zap.Logger) (*shared, error) {
+func newShared(module StoreModule, key string, settings queue.Settings, logger *zap.Logger) (*shared, error) {
 	store, err := module.Open(logger, settings)
 	if err != nil {
 		return nil, err
@@ -68,7 +72,7 @@ func newShared(module StoreModule, location string, settings queue.Settings, log
 		return nil, errors.Join(err, store.Close())
 	}
 	s := &shared{
-		location: location, store: store, window: window,
+		location: module.Location(), key: key, store: store, window: window,
 		refused: refused.New(refused.Settings{Off: true}), looking: make(chan struct{}, 1),
 		attempts: queue.NewLimit(queue.DefaultShared), marks: make(chan struct{}, maxMarks),
 	}
@@ -84,7 +88,7 @@ func newShared(module StoreModule, location string, settings queue.Settings, log
 func (s *shared) close() {
 	handover.Lock()
 	defer handover.Unlock()
-	if _, err := stores.Delete(s.location); err != nil {
+	if _, err := stores.Delete(s.key); err != nil {
 		caddy.Log().Named("webhook_gateway").Error("closing the store", zap.String("error", err.Error()))
 	}
 }

@@ -1,6 +1,8 @@
 package caddymodule
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -109,6 +111,14 @@ var writtenPassword = regexp.MustCompile(`://[^/@:]*:[^{@/][^@]*@|password\s*=\s
 // Location is the database and the schema, without a password.
 func (s *PostgresStore) Location() string { return "postgres:" + s.place }
 
+// Opening implements [Reopener]: a reload with another password, lease or durability has to have
+// an effect. The gateway is two nodes until the store of before has no more requests.
+func (s *PostgresStore) Opening() string {
+	o := s.options
+	sum := sha256.Sum256(fmt.Appendf(nil, "%q %q %q %d %d %d %t %t", o.DSN, o.Schema, o.Node, o.Durability, o.Lease, o.Pool, o.NoListen, o.NoMigrate))
+	return hex.EncodeToString(sum[:])
+}
+
 // Open connects to the database. One that is away does not make it fail.
 func (s *PostgresStore) Open(logger *zap.Logger, settings queue.Settings) (queue.Store, error) {
 	o := s.options
@@ -170,6 +180,7 @@ func switchArg(d *caddyfile.Dispenser, to *bool, unset, set string) error {
 
 var (
 	_ StoreModule           = (*PostgresStore)(nil)
+	_ Reopener              = (*PostgresStore)(nil)
 	_ caddy.Provisioner     = (*PostgresStore)(nil)
 	_ caddyfile.Unmarshaler = (*PostgresStore)(nil)
 )

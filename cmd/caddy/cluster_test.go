@@ -375,3 +375,65 @@ func TestClusterAway(t *testing.T) {
 		t.Error("the log contains the password")
 	}
 }
+
+// TestClusterReload: a reload with other options of the store has an effect, and loses nothing.
+func TestClusterReload(t *testing.T) {
+	u := newUpstream(t)
+	_, all := newCluster(t, 1, endpoint(u))
+	g := all[0]
+	g.start()
+	plain := g.store
+	n := 0
+	send := func() int {
+		n++
+		status, err := post(g.url("/hook"), genericBody(eventID(n)))
+		if err != nil {
+			t.Fatal(err)
+		}
+		return status
+	}
+	options := func(lines string, sites string) error {
+		g.store = strings.Replace(plain, "lease 2s", lines, 1)
+		g.configure(sites)
+		return g.reload()
+	}
+	if status := send(); status != http.StatusOK {
+		t.Fatalf("at first: %d", status)
+	}
+	if err := options("lease 2s\n\t\t\tdurability 3", endpoint(u)); err != nil {
+		t.Fatal(err)
+	}
+	if status := send(); status != http.StatusServiceUnavailable {
+		t.Errorf("with a durability that the database does not have: %d", status)
+	}
+	n-- // it was not accepted
+	for _, lines := range []string{"lease 3s", "lease 3s\n\t\t\tpool 6", "lease 2s"} {
+		if err := options(lines, endpoint(u)); err != nil {
+			t.Fatal(err)
+		}
+		for range 5 {
+			if status := send(); status != http.StatusOK {
+				t.Errorf("%s: %d", lines, status)
+			}
+		}
+	}
+	before := g.store
+	if err := options("lease 2s\n\t\t\tmigrate off\n\t\t\tschema nowhere", endpoint(u)); err == nil {
+		t.Error("a schema without tables was loaded")
+	}
+	g.store = before
+	if status := send(); status != http.StatusOK {
+		t.Errorf("after a reload that failed: %d", status)
+	}
+	u.await(t, "all events are delivered", func(taken map[string]int, _ int) bool { return len(taken) == n })
+	taken, _ := u.counts()
+	for event, times := range taken {
+		if times != 1 {
+			t.Errorf("%s was delivered %d times", event, times)
+		}
+	}
+	until(t, "the stores of before are closed", func() bool {
+		c := g.status().Store.Cluster
+		return c != nil && len(c.Nodes) == 1
+	})
+}
