@@ -33,7 +33,7 @@ Tools around the webhook gateway.
 
 Those that operate it talk to a running gateway through Caddy's admin endpoint,
 which they find as caddy reload does. check and learnt read the store of one
-that is stopped. The others need no gateway.`,
+that is stopped, and migrate prepares a database. The others need no gateway.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = terminal.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
@@ -46,7 +46,7 @@ that is stopped. The others need no gateway.`,
 				}
 			}
 			addGroup(cmd, "operating", "See and mend a running gateway:", cli.Commands(caddymodule.SignAnew))
-			addGroup(cmd, "store", "Look into a stopped one:", store)
+			addGroup(cmd, "store", "Look into a stopped one, or prepare its store:", store)
 			addGroup(cmd, "catalogue", "Providers and their signatures:", catalogue)
 			offerNoFiles(cmd)
 		},

@@ -16,11 +16,11 @@ import (
 	"github.com/hookwicket/hookwicket/internal/terminal"
 )
 
-// Commands returns the subcommands of caddy webhook that read a stopped store, and
+// Commands returns the subcommands of caddy webhook that work on a store themselves, and
 // those that need the catalogue of providers. Those that ask a running gateway
 // are in package cli.
 func Commands() (store, catalogue []*cobra.Command) {
-	return []*cobra.Command{checkCommand(), learntCommand()},
+	return []*cobra.Command{checkCommand(), learntCommand(), migrateCommand()},
 		[]*cobra.Command{providersCommand(), signCommand(), sendCommand(), verifyCommand()}
 }
 

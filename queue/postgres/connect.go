@@ -2,7 +2,6 @@ package postgres
 
 import (
 	"context"
-	_ "embed"
 	"errors"
 	"fmt"
 	"hash/fnv"
@@ -12,18 +11,11 @@ import (
 	"strings"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hookwicket/hookwicket/queue"
 )
-
-//go:embed schema.sql
-var schemaSQL string
-
-// format is the version of the tables and functions that this program uses.
-const format = 1
 
 var (
 	errClosed = errors.New("the store is closed")
@@ -120,8 +112,6 @@ func permanent(err error) bool {
 	return errors.Is(err, errFormat) || errors.Is(err, errWrongKey)
 }
 
-var errFormat = errors.New("the tables are of another format")
-
 // plain makes the error of a connection fit for logs: without addresses of the DSN's form, and
 // without the connection string.
 func plain(err error) error {
@@ -141,33 +131,4 @@ func unavailable(err error) error {
 		return err
 	}
 	return fmt.Errorf("%w: %w", queue.ErrUnavailable, plain(err))
-}
-
-// migrate creates the tables where there are none, and checks their format. Concurrent nodes
-// do it one after another.
-func (s *Store) migrate(ctx context.Context) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, 0)", s.class); err != nil {
-			return err
-		}
-		var there bool
-		if err := tx.QueryRow(ctx, "select exists (select from pg_tables where schemaname = $1 and tablename = 'meta')", s.options.Schema).Scan(&there); err != nil {
-			return err
-		}
-		if !there {
-			if s.options.NoMigrate {
-				return fmt.Errorf("%w: schema %q has no tables, and migrate is off", errFormat, s.options.Schema)
-			}
-			_, err := tx.Exec(ctx, s.sql(schemaSQL), pgx.QueryExecModeSimpleProtocol)
-			return err
-		}
-		var found int
-		if err := tx.QueryRow(ctx, s.sql("select format from {s}.meta")).Scan(&found); err != nil {
-			return err
-		}
-		if found != format {
-			return fmt.Errorf("%w: schema %q has format %d, this version reads format %d", errFormat, s.options.Schema, found, format)
-		}
-		return nil
-	})
 }

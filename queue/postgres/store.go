@@ -148,7 +148,7 @@ func (s *Store) start() error {
 	defer s.keying.Unlock()
 	ctx, cancel := context.WithTimeout(s.running, 10*time.Second)
 	defer cancel()
-	if err := s.migrate(ctx); err != nil {
+	if _, err := s.migrate(ctx); err != nil {
 		return err
 	}
 	if err := s.checkKeys(ctx, s.seal.Ring()); err != nil {

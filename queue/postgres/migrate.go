@@ -1,0 +1,76 @@
+package postgres
+
+import (
+	"context"
+	_ "embed"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
+//go:embed schema.sql
+var schemaSQL string
+
+// format is the version of the tables and functions that this program uses.
+const format = 1
+
+var errFormat = errors.New("the tables are of another format")
+
+// Statements are those that make the tables and functions in the schema of the options.
+func Statements(o Options) string {
+	return strings.ReplaceAll(schemaSQL, "{s}", pgx.Identifier{o.withDefaults().Schema}.Sanitize())
+}
+
+// Migrate makes the tables where there are none, and opens no store. made is false if they were
+// there already. Tables of another format are an error.
+func Migrate(ctx context.Context, o Options) (made bool, err error) {
+	o = o.withDefaults()
+	config, err := o.config()
+	if err != nil {
+		return false, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, config)
+	if err != nil {
+		return false, plain(err)
+	}
+	defer pool.Close()
+	s := &Store{options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema), pool: pool}
+	if made, err = s.migrate(ctx); err != nil {
+		return false, plain(err)
+	}
+	return made, nil
+}
+
+// migrate creates the tables where there are none, and checks their format. Concurrent nodes
+// do it one after another.
+func (s *Store) migrate(ctx context.Context) (made bool, err error) {
+	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, 0)", s.class); err != nil {
+			return err
+		}
+		var there bool
+		if err := tx.QueryRow(ctx, "select exists (select from pg_tables where schemaname = $1 and tablename = 'meta')", s.options.Schema).Scan(&there); err != nil {
+			return err
+		}
+		if !there {
+			if s.options.NoMigrate {
+				return fmt.Errorf("%w: schema %q has no tables, and migrate is off", errFormat, s.options.Schema)
+			}
+			made = true
+			_, err := tx.Exec(ctx, s.sql(schemaSQL), pgx.QueryExecModeSimpleProtocol)
+			return err
+		}
+		var found int
+		if err := tx.QueryRow(ctx, s.sql("select format from {s}.meta")).Scan(&found); err != nil {
+			return err
+		}
+		if found != format {
+			return fmt.Errorf("%w: schema %q has format %d, this version reads format %d", errFormat, s.options.Schema, found, format)
+		}
+		return nil
+	})
+	return made && err == nil, err
+}
