@@ -18,7 +18,7 @@ const migrateLimit = 30 * time.Second
 
 func migrateCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "migrate --store DSN [--schema NAME] | --print [--schema NAME]",
+		Use:   "migrate (--store DSN | --print) [--schema NAME]",
 		Short: "Makes the tables of store postgres, or prints their statements",
 		Long: `
 Makes the tables of store postgres in the schema of a database. A gateway does

@@ -24,7 +24,7 @@ import (
 
 func tailCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "tail [--endpoint E] [--forward F] [--outcome O] [--all] [--json]",
+		Use:   "tail [--endpoint E] [--forward F] [--outcome O] [--all]",
 		Short: "Shows requests and attempts as they end",
 		Long: `
 Shows each request and each attempt as it ends, one a line, until it is
