@@ -23,7 +23,7 @@ import (
 
 func checkCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "check [--store DIR] [--salvage DIR | --disk DIR]",
+		Use:   "check [--store DIR|DSN] [--salvage DIR | --disk DIR]",
 		Short: "Reads a whole store and reports its contents and its damage",
 		Long: `
 Reads the folder of a store from end to end and reports the backlog, and records
@@ -40,7 +40,11 @@ The gateway syncs before each 2xx. A sync of less than 0.05 ms is a warning:
 most disks that fast lose their latest writes with the power.
 
 Without its key, the messages of an encrypted store are counted and not read.
-Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.`,
+Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.
+
+--store can also be the database of store postgres, as in the configuration:
+--store '{file./run/secrets/dsn}'. The gateways go on meanwhile. The report has
+the settings that decide how safe an acknowledged event is, and the gateways.`,
 		Args: terminal.NoArgs,
 		RunE: run(checkStore),
 	}
@@ -56,8 +60,9 @@ Give the key as in the configuration, such as --encrypt-key '{env.WEBHOOK_KEY}'.
 
 // storeFlags are the flags of commands that read a store which no gateway uses.
 func storeFlags(cmd *cobra.Command) {
-	cmd.Flags().String("store", "", "the store's folder (default: the one in Caddy's data directory)")
+	cmd.Flags().String("store", "", "the store's folder (default: the one in Caddy's data directory), or the DSN of its database")
 	cmd.MarkFlagDirname("store")
+	schemaFlag(cmd)
 	cmd.Flags().StringArray("encrypt-key", nil, "a key of encrypt, as a placeholder such as {env.KEY} or {file./run/secrets/key}")
 }
 
@@ -70,14 +75,19 @@ func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
 	if !check.IsStore(dir) { // opening it would make one
 		return "", nil, fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)
 	}
+	keys, err = encryptionKeys(fl)
+	return dir, keys, err
+}
+
+func encryptionKeys(fl caddycmd.Flags) (keys [][]byte, err error) {
 	for _, text := range terminal.List(fl.FlagSet, "encrypt-key") {
 		key, err := encryptionKey(text)
 		if err != nil {
-			return "", nil, fmt.Errorf("--encrypt-key: %w", err)
+			return nil, fmt.Errorf("--encrypt-key: %w", err)
 		}
 		keys = append(keys, key)
 	}
-	return dir, keys, nil
+	return keys, nil
 }
 
 // inUse adds the next step to an error of opening a store.
@@ -91,6 +101,13 @@ func inUse(err error) error {
 func checkStore(fl caddycmd.Flags) error {
 	if dir := fl.String("disk"); dir != "" {
 		return checkDisk(fl, dir)
+	}
+	if o, place, ok, err := databaseOf(fl); err != nil {
+		return err
+	} else if ok && fl.String("salvage") != "" {
+		return errors.New("--salvage is for a folder: a database is restored from its backup")
+	} else if ok {
+		return checkDatabase(fl, o, place)
 	}
 	dir, keys, err := storeOf(fl)
 	if err != nil {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"math"
 
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
@@ -16,13 +17,14 @@ import (
 
 func learntCommand() *cobra.Command {
 	cmd := &cobra.Command{
-		Use:   "learnt --endpoint NAME [--store DIR] [--forget]",
+		Use:   "learnt --endpoint NAME [--store DIR|DSN] [--forget]",
 		Short: "Prints the secrets that an endpoint has learnt while it said enrol",
 		Long: `
 Prints the secrets that a provider has handed over to an endpoint, one a line,
 the oldest first: some providers want to see theirs again before they send. It
-reads the store's folder, so the gateway has to be stopped meanwhile. With
---forget they are removed, and requests signed with them are refused again.`,
+reads the store's folder, so the gateway has to be stopped meanwhile; or the
+database of store postgres, whose gateways go on. With --forget they are
+removed, and requests signed with them are refused again.`,
 		Args: terminal.NoArgs,
 		RunE: run(showLearnt),
 	}
@@ -37,22 +39,13 @@ func showLearnt(fl caddycmd.Flags) (err error) {
 	if endpoint == "" {
 		return errors.New("--endpoint is missing: the name of the endpoint, which is the provider's unless it was given another")
 	}
-	dir, keys, err := storeOf(fl)
+	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
+	defer cancel()
+	store, err := openSecrets(ctx, fl, endpoint)
 	if err != nil {
-		return err
-	}
-	settings := queue.DefaultSettings()
-	settings.Keys, settings.Retention = keys, math.MaxInt64 // opening the store must not remove events
-	store, err := pebble.Open(pebble.Options{Dir: dir, Settings: settings})
-	if err != nil {
-		if errors.Is(err, queue.ErrLocked) {
-			return fmt.Errorf("%w; stop the gateway first. `caddy webhook status %s` says how many secrets it has learnt", err, terminal.Word(endpoint))
-		}
 		return err
 	}
 	defer func() { err = errors.Join(err, store.Close()) }()
-	ctx, cancel := context.WithTimeout(context.Background(), acceptTimeout)
-	defer cancel()
 	secrets, err := store.Learnt(ctx, endpoint)
 	if err != nil {
 		return err
@@ -69,4 +62,30 @@ func showLearnt(fl caddycmd.Flags) (err error) {
 		fmt.Println(secret)
 	}
 	return nil
+}
+
+// openSecrets opens the learnt secrets in the store that is meant.
+func openSecrets(ctx context.Context, fl caddycmd.Flags, endpoint string) (interface {
+	queue.Keeper
+	io.Closer
+}, error) {
+	if o, place, ok, err := databaseOf(fl); err != nil {
+		return nil, err
+	} else if ok {
+		return databaseSecrets(ctx, fl, o, place)
+	}
+	dir, keys, err := storeOf(fl)
+	if err != nil {
+		return nil, err
+	}
+	settings := queue.DefaultSettings()
+	settings.Keys, settings.Retention = keys, math.MaxInt64 // opening the store must not remove events
+	store, err := pebble.Open(pebble.Options{Dir: dir, Settings: settings})
+	if errors.Is(err, queue.ErrLocked) {
+		return nil, fmt.Errorf("%w; stop the gateway first. `caddy webhook status %s` says how many secrets it has learnt", err, terminal.Word(endpoint))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return store, nil
 }

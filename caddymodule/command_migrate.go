@@ -31,42 +31,37 @@ owner of the database, in one transaction.`,
 		RunE: run(migrate),
 	}
 	cmd.Flags().String("store", "", "the database, as in the configuration; also {env.DSN} or {file./run/secrets/dsn}")
-	cmd.Flags().String("schema", "hookwicket", "the schema of the tables")
+	schemaFlag(cmd)
 	cmd.Flags().Bool("print", false, "print the statements")
 	cmd.MarkFlagsMutuallyExclusive("store", "print")
 	return cmd
 }
 
 func migrate(fl caddycmd.Flags) error {
-	o := postgres.Options{Schema: fl.String("schema")}
-	if o.Schema == "" {
+	if fl.String("schema") == "" {
 		return errors.New("--schema is empty: leave it out for hookwicket")
 	}
 	if fl.Bool("print") {
-		fmt.Print(postgres.Statements(o))
+		fmt.Print(postgres.Statements(postgres.Options{Schema: fl.String("schema")}))
 		return nil
 	}
-	var err error
-	if o.DSN, err = resolve(fl.String("store")); err != nil {
-		return fmt.Errorf("--store: %w", err)
-	}
-	if o.DSN == "" {
+	o, place, ok, err := databaseOf(fl)
+	switch {
+	case err != nil:
+		return err
+	case !ok:
 		return errors.New("--store is missing: the database, as in `store postgres` of the configuration. --print connects to none")
-	}
-	about, err := postgres.Describe(o)
-	if err != nil {
-		return fmt.Errorf("--store: %w", err)
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), migrateLimit)
 	defer cancel()
 	made, err := postgres.Migrate(ctx, o)
 	switch {
 	case err != nil:
-		return fmt.Errorf("%s: %w", about.Place, err)
+		return fmt.Errorf("%s: %w", place, err)
 	case made:
-		fmt.Println("made the tables in", about.Place)
+		fmt.Println("made the tables in", place)
 	default:
-		fmt.Println("the tables are there already:", about.Place)
+		fmt.Println("the tables are there already:", place)
 	}
 	return nil
 }

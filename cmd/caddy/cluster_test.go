@@ -437,3 +437,51 @@ func TestClusterReload(t *testing.T) {
 		return c != nil && len(c.Nodes) == 1
 	})
 }
+
+// TestClusterCommands: commands look into the database while a gateway is at work.
+func TestClusterCommands(t *testing.T) {
+	u := newUpstream(t)
+	schema, all := newCluster(t, 1, endpoint(u))
+	g := all[0]
+	g.start()
+	for i := range 3 {
+		mustPost(t, g.url("/hook"), genericBody(eventID(i)))
+	}
+	u.await(t, "delivered", func(taken map[string]int, _ int) bool { return len(taken) == 3 })
+	store := []string{"--store", pgtest.DSN(t) + " password=geheim", "--schema", schema}
+	says := func(args ...string) string {
+		t.Helper()
+		out, err := g.output(append(args, store...)...)
+		if err != nil {
+			t.Fatalf("%v: %v\n%s", args, err, out)
+		}
+		return out
+	}
+	var report string
+	until(t, "the check counts what was delivered", func() bool {
+		report = says("webhook", "check")
+		return strings.Contains(report, "3 delivered")
+	})
+	for _, want := range []string{"3 events of ", "fsync = off", "warning: fsync is off", "Nothing is wrong in the tables.", "GATEWAY"} {
+		if !strings.Contains(report, want) {
+			t.Errorf("%q is not in\n%s", want, report)
+		}
+	}
+	for _, args := range [][]string{
+		append([]string{"webhook", "learnt", "--endpoint", "generic"}, store...),
+		append([]string{"webhook", "check", "--salvage", t.TempDir()}, store...),
+		{"webhook", "check", "--store", t.TempDir(), "--schema", schema},
+		append([]string{"webhook", "check"}, "--store", pgtest.DSN(t)+" password=geheim", "--schema", "nowhere"),
+	} {
+		out, err := g.output(args...)
+		if err == nil || !strings.Contains(out, "Error: ") || strings.Contains(out, "geheim") || strings.Contains(out, "panic") {
+			t.Errorf("%v: %v\n%s", args[1:2], err, out)
+		}
+	}
+	if strings.Contains(report, "geheim") {
+		t.Error("the report contains the password")
+	}
+	if out := says("webhook", "migrate"); !strings.Contains(out, "there already") {
+		t.Error(out)
+	}
+}

@@ -165,6 +165,15 @@ func (g *gateway) command(args ...string) *exec.Cmd {
 	return cmd
 }
 
+// output runs a command and returns what it prints, errors included.
+func (g *gateway) output(args ...string) (string, error) {
+	cmd := g.command(args...)
+	var out bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &out
+	err := cmd.Run()
+	return out.String(), err
+}
+
 // kill ends the process as a power cut would, and waits until it is gone.
 func (g *gateway) kill() { g.signal(syscall.SIGKILL) }
 

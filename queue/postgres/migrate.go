@@ -51,26 +51,17 @@ func (s *Store) migrate(ctx context.Context) (made bool, err error) {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, 0)", s.class); err != nil {
 			return err
 		}
-		var there bool
-		if err := tx.QueryRow(ctx, "select exists (select from pg_tables where schemaname = $1 and tablename = 'meta')", s.options.Schema).Scan(&there); err != nil {
-			return err
-		}
-		if !there {
-			if s.options.NoMigrate {
-				return fmt.Errorf("%w: schema %q has no tables, and migrate is off", errFormat, s.options.Schema)
-			}
-			made = true
-			_, err := tx.Exec(ctx, s.sql(schemaSQL), pgx.QueryExecModeSimpleProtocol)
-			return err
-		}
 		var found int
-		if err := tx.QueryRow(ctx, s.sql("select format from {s}.meta")).Scan(&found); err != nil {
+		err := s.checkFormat(ctx, tx, &found)
+		if !errors.Is(err, errNoTables) {
 			return err
 		}
-		if found != format {
-			return fmt.Errorf("%w: schema %q has format %d, this version reads format %d", errFormat, s.options.Schema, found, format)
+		if s.options.NoMigrate {
+			return fmt.Errorf("%w: schema %q has no tables, and migrate is off: run `caddy webhook migrate`", errFormat, s.options.Schema)
 		}
-		return nil
+		made = true
+		_, err = tx.Exec(ctx, s.sql(schemaSQL), pgx.QueryExecModeSimpleProtocol)
+		return err
 	})
 	return made && err == nil, err
 }
