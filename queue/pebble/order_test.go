@@ -59,16 +59,18 @@ type ordeal struct {
 	last  map[string]int    // by destination and order, the event that ended last for the first time
 }
 
-// open opens the store with so many faults to come.
+// open opens the store with so many faults to come. The first opening meets none: it would
+// fail, and say so.
 func (r *ordeal) open(faults int) {
 	r.Helper()
 	var writes atomic.Int64
+	var opened atomic.Bool
 	at := make(map[int64]error)
 	for range faults {
 		at[int64(20+r.rand.IntN(1500))] = []error{syscall.EIO, syscall.ENOSPC}[r.rand.IntN(2)]
 	}
 	fs := errorfs.Wrap(r.disk, errorfs.InjectorFunc(func(op errorfs.Op) error {
-		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite {
+		if op.Kind.ReadOrWrite() != errorfs.OpIsWrite || !opened.Load() {
 			return nil
 		}
 		return at[writes.Add(1)]
@@ -77,6 +79,7 @@ func (r *ordeal) open(faults int) {
 	if r.store, err = Open(small(fs)); err != nil {
 		r.Fatal(err)
 	}
+	opened.Store(true)
 }
 
 func (r *ordeal) round(n, events int) {
