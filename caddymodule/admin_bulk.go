@@ -228,7 +228,7 @@ func (c *chunk) waiting(doing string) error {
 		return badRequest("filter: say which waiting deliveries are to be %s; all of them are {\"state\":\"waiting\"}", doing)
 	}
 	if len(c.filter.States) > 0 && !slices.Equal(c.filter.States, []queue.State{queue.StateWaiting}) {
-		return badRequest("filter.state: only waiting deliveries can be %s", doing)
+		return badRequest("filter.state: only waiting deliveries can be %s; leave the state out, or write waiting", doing)
 	}
 	if c.ask.Filter.ID == "" {
 		c.filter.States = []queue.State{queue.StateWaiting}

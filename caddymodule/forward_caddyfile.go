@@ -34,6 +34,9 @@ func (e *directive) unmarshalForward(*caddyfile.Dispenser) error {
 			return d.Err("an upstream is a host and a port, without a path. For a path, write a block, with each of these on a line: " +
 				"`forward {`, `rewrite * <path>`, `reverse_proxy <scheme>://<host>`, `}`")
 		}
+		if forwardBlock.has(d.Val()) {
+			return d.Errf("`%s` is a line in the block of a forward: write `forward <upstream...> {`, `%s …` on a line, `}`", d.Val(), d.Val())
+		}
 		upstreams = append(upstreams, d.Token())
 	}
 	f := new(Forward)

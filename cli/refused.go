@@ -78,7 +78,7 @@ Judges refused requests again, with the secrets of now and as of the time of
 their receipt. Those that are verified are accepted like any event: a duplicate
 is dropped, and the forwards get the others. Those that are still refused stay
 as they are. The beginning of an ID is enough where no other begins so. With IDs
-it exits with 1 if one was not accepted.`,
+it exits with 1 if one is still refused.`,
 		Example: `  caddy webhook refused accept --endpoint github --since 2h`,
 
 		ValidArgsFunction: completeRefused,

@@ -27,8 +27,9 @@ func uiCommand() *cobra.Command {
 		Long: `
 Serves the inspector on this machine until it is interrupted, and prints its
 address. The page shows endpoints, events with their requests and attempts, and
-what happens now. It can redeliver, pause and resume. It does all this through
-the admin endpoint.
+what happens now. It can redeliver, cancel, bury, purge, pause, resume, send a
+test event, and accept refused requests. It does all this through the admin
+endpoint.
 
 The page has no password. Only this machine can reach it, and its address
 contains a random path, so only a person who sees this terminal can open it. To

@@ -34,3 +34,13 @@ func (c *recent) sum(now time.Time) (n int64) {
 	}
 	return n
 }
+
+// remove takes n away, the newest first.
+func (c *recent) remove(n int64) {
+	for i := range int64(recentMinutes) {
+		m := &c.minutes[(c.last-i+recentMinutes)%recentMinutes]
+		taken := min(n, int64(*m))
+		*m -= uint32(taken)
+		n -= taken
+	}
+}

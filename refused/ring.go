@@ -147,7 +147,8 @@ func (r *Ring) Off() bool {
 }
 
 // Recent returns how many requests to an endpoint were refused in the last hour, by
-// reason, whether they were kept or not.
+// reason, whether they were kept or not. Those that a person has accepted after all or
+// cleared away do not count.
 func (r *Ring) Recent(endpoint string, now time.Time) map[string]int64 {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -374,7 +375,11 @@ func (r *Ring) Settle(id, message queue.ID) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if at, ok := slices.BinarySearchFunc(r.entries, id, compareID); ok {
-		r.entries[at].Accepted = message
+		e := r.entries[at]
+		if c := r.recent[kind{e.Message.Endpoint, e.Reason}]; c != nil && e.Accepted == (queue.ID{}) {
+			c.remove(int64(e.Times))
+		}
+		e.Accepted = message
 		r.disk.settle(id, message)
 	}
 }
@@ -385,6 +390,7 @@ func (r *Ring) Clear() int {
 	defer r.mu.Unlock()
 	n := len(r.entries)
 	r.entries, r.bytes = nil, 0
+	clear(r.recent)
 	r.disk.clear()
 	return n
 }

@@ -282,6 +282,38 @@ func TestRecent(t *testing.T) {
 	}
 }
 
+// TestRecentSettled: what a person has dealt with is no reason to look again.
+func TestRecentSettled(t *testing.T) {
+	r := newRing(Settings{})
+	count := func() int64 { return r.Recent("stripe", r.now)[wrong] }
+	arrive := func(body string) queue.ID {
+		r.Admit(Arrival{Endpoint: "stripe", Reason: wrong}, r.now)
+		id, _ := r.put(request{endpoint: "stripe", reason: wrong, body: body})
+		return id
+	}
+	one := arrive("1")
+	r.now = r.now.Add(time.Minute)
+	arrive("1")
+	arrive("2")
+	if n := count(); n != 3 {
+		t.Fatalf("%d were refused", n)
+	}
+	for range 2 {
+		r.Settle(one, queue.NewID(r.now))
+		if n := count(); n != 1 {
+			t.Errorf("%d are left after the request that came twice was accepted", n)
+		}
+	}
+	r.Clear()
+	if n := count(); n != 0 {
+		t.Errorf("%d are left after clear", n)
+	}
+	arrive("3")
+	if n := count(); n != 1 {
+		t.Errorf("%d after another one", n)
+	}
+}
+
 func TestAgeAndOff(t *testing.T) {
 	r := newRing(Settings{Age: time.Hour})
 	id, _ := r.put(request{endpoint: "stripe", reason: wrong, ip: "203.0.113.7"})

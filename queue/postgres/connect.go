@@ -109,7 +109,7 @@ func permanent(err error) bool {
 			return true
 		}
 	}
-	return errors.Is(err, errFormat) || errors.Is(err, errWrongKey)
+	return errors.Is(err, errFormat) || errors.Is(err, errNoTables) || errors.Is(err, errWrongKey)
 }
 
 // plain makes the error of a connection fit for logs: without addresses of the DSN's form, and

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -21,7 +22,8 @@ var errFormat = errors.New("the tables are of another format")
 
 // Statements are those that make the tables and functions in the schema of the options.
 func Statements(o Options) string {
-	return strings.ReplaceAll(schemaSQL, "{s}", pgx.Identifier{o.withDefaults().Schema}.Sanitize())
+	name := pgx.Identifier{o.withDefaults().Schema}.Sanitize()
+	return strings.NewReplacer("{s}", name, "{name}", strings.ReplaceAll(name, "'", "''")).Replace(schemaSQL)
 }
 
 // Migrate makes the tables where there are none, and opens no store. made is false if they were
@@ -57,11 +59,20 @@ func (s *Store) migrate(ctx context.Context) (made bool, err error) {
 			return err
 		}
 		if s.options.NoMigrate {
-			return fmt.Errorf("%w: schema %q has no tables, and migrate is off: run `caddy webhook migrate`", errFormat, s.options.Schema)
+			return fmt.Errorf("%w, and migrate is off: run `caddy webhook migrate`", err)
 		}
 		made = true
-		_, err = tx.Exec(ctx, s.sql(schemaSQL), pgx.QueryExecModeSimpleProtocol)
+		_, err = tx.Exec(ctx, Statements(s.options), pgx.QueryExecModeSimpleProtocol)
+		if lacksRight(err) {
+			return fmt.Errorf("%w; the owner of the schema can make the tables with `caddy webhook migrate`", plain(err))
+		}
 		return err
 	})
 	return made && err == nil, err
+}
+
+// lacksRight reports whether the role may not do something.
+func lacksRight(err error) bool {
+	var pg *pgconn.PgError
+	return errors.As(err, &pg) && pg.Code == "42501"
 }

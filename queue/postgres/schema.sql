@@ -1,5 +1,7 @@
 -- Format 1. {s} is the schema. Times are nanoseconds since 1970 unless they are timestamptz.
-create schema if not exists {s};
+do $hookwicket$ begin -- only the owner of the database may create a schema, even one that is there
+  if to_regnamespace('{name}') is null then create schema {s}; end if;
+end $hookwicket$;
 create table {s}.meta (
   one boolean primary key default true check (one),
   format int not null,

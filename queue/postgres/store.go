@@ -184,7 +184,7 @@ func (s *Store) note(err error) {
 // safe returns an error if the database keeps fewer copies than it should.
 func (s *Store) safe() error {
 	if want := int64(s.options.Durability); s.copies.Load() < want {
-		return unavailable(fmt.Errorf("the database keeps %d copies of a commit, and durability asks for %d: see synchronous_standby_names", s.copies.Load(), want))
+		return unavailable(fmt.Errorf("the database keeps %d of the %d copies of a commit that durability asks for: see synchronous_standby_names", s.copies.Load(), want))
 	}
 	return nil
 }
