@@ -76,11 +76,20 @@ var dayLayouts = []string{time.DateOnly, "2006-01-02 15:04", time.DateTime, "200
 
 // ParseTime reads a time as in RFC 3339, or a duration back from now such as 2h
 // or 3d, or a day or a time of day in the zone of now: today, yesterday, 2026-01-31,
-// 14:00 (the last one), 2026-01-31 14:00. Empty: the zero time.
+// 14:00 (the last one), 2026-01-31 14:00. Empty: the zero time, which stands for no
+// limit. A time before 1970 is the beginning of that year: there are no earlier events.
 func ParseTime(s string, now time.Time) (time.Time, error) {
 	if s == "" {
 		return time.Time{}, nil
 	}
+	t, err := parseTime(s, now)
+	if first := time.Unix(0, 0); err == nil && t.Before(first) {
+		t = first
+	}
+	return t, err
+}
+
+func parseTime(s string, now time.Time) (time.Time, error) {
 	if t, err := time.Parse(time.RFC3339Nano, s); err == nil {
 		return t, nil
 	}

@@ -79,3 +79,13 @@ func TestFilterThroughAQuery(t *testing.T) {
 		}
 	}
 }
+
+// TestParseEarlyTime: a time that was given is never the zero time, which would select all.
+func TestParseEarlyTime(t *testing.T) {
+	now := time.Unix(1_800_000_000, 0)
+	for _, s := range []string{"0001-01-01T00:00:00Z", "0001-01-01", "0000-01-01T00:00:00Z", "1969-12-31T23:59:59Z", "100000d"} {
+		if got, err := ParseTime(s, now); err != nil || !got.Equal(time.Unix(0, 0)) {
+			t.Errorf("%s is %v, %v", s, got, err)
+		}
+	}
+}

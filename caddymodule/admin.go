@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 
@@ -110,7 +111,10 @@ func (route *apiRoute) checkParams(r *http.Request) error {
 			names = append(names, p.name)
 		}
 	}
-	query := r.URL.Query()
+	query, err := url.ParseQuery(r.URL.RawQuery)
+	if err != nil { // the pairs that cannot be read would be left out
+		return apiFailure(http.StatusBadRequest, "the query is malformed: write & between parameters, and %%XX for bytes that are not allowed")
+	}
 	for name, values := range query {
 		switch {
 		case !slices.Contains(names, name) && len(names) == 0:

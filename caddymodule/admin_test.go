@@ -326,16 +326,19 @@ func TestAdminRefuses(t *testing.T) {
 	id := get[adminapi.Messages](c, "GET", "/messages", nil).Messages[0].ID.String()
 
 	for query, words := range map[string][]string{
-		"?nonsense=1":        {`unknown parameter "nonsense"`, "endpoint, forward"},
-		"?state=dead":        {`"dead"`, "dead_letter"},
-		"?state=waitin":      {"did you mean waiting?"},
-		"?since=someday":     {"since", "2h or 3d"},
-		"?until=-2h":         {"until"},
-		"?since=1h&until=2h": {"nothing can match"},
-		"?limit=1001":        {"1 to 1000"},
-		"?limit=x":           {"1 to 1000"},
-		"?forward=main":      {"of which endpoint"},
-		"?after=zzz":         {"after"},
+		"?nonsense=1":                    {`unknown parameter "nonsense"`, "endpoint, forward"},
+		"?state=dead":                    {`"dead"`, "dead_letter"},
+		"?state=waitin":                  {"did you mean waiting?"},
+		"?since=someday":                 {"since", "2h or 3d"},
+		"?until=-2h":                     {"until"},
+		"?since=1h&until=2h":             {"nothing can match"},
+		"?state=dead_letter;x=1&limit=1": {"malformed"},
+		"?state=dead%zzletter":           {"malformed"},
+		"?%=1&state=dead_letter":         {"malformed"},
+		"?limit=1001":                    {"1 to 1000"},
+		"?limit=x":                       {"1 to 1000"},
+		"?forward=main":                  {"of which endpoint"},
+		"?after=zzz":                     {"after"},
 		"?state=waiting&state=delivered&endpoint=stripe": {"2 times"},
 	} {
 		c.refused(400, "GET", "/messages"+query, nil, words...)

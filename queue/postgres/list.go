@@ -81,10 +81,10 @@ var likeEscapes = strings.NewReplacer(`\`, `\\`, "%", `\%`, "_", `\_`, "*", "%")
 // messages adds the conditions of a filter on messages.
 func (q *query) messages(f *queue.Filter) {
 	if f.Endpoint != "" {
-		q.and("m.endpoint = ?", f.Endpoint)
+		q.and("m.endpoint = ?", text(f.Endpoint))
 	}
 	if f.EventType != "" {
-		q.and("m.event_type like ?", likeEscapes.Replace(f.EventType))
+		q.and("m.event_type like ?", likeEscapes.Replace(text(f.EventType)))
 	}
 	if f.EventID != "" {
 		q.and("m.event_id = ?", text(f.EventID))
@@ -100,7 +100,7 @@ func (q *query) messages(f *queue.Filter) {
 // deliveries adds those on deliveries.
 func (q *query) deliveries(f *queue.Filter) {
 	if f.Destination != (queue.Destination{}) {
-		q.and("x.name = ?", f.Destination.String())
+		q.and("x.name = ?", text(f.Destination.String()))
 	}
 	if len(f.States) > 0 {
 		q.and("d.state = any(?::smallint[])", stateNumbers(f.States))

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"fmt"
+	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -270,9 +271,14 @@ func (s *Store) all() (list []*destination) {
 	return list
 }
 
+// nanos returns t in the form of a column. A time that a column cannot express becomes the
+// nearest one that it can.
 func nanos(t time.Time) int64 {
-	if t.Unix() < 0 || t.Unix() > 9e9 {
+	switch s := t.Unix(); {
+	case s < 0:
 		return 0
+	case s >= math.MaxInt64/int64(time.Second):
+		return math.MaxInt64 - 1
 	}
 	return t.UnixNano()
 }

@@ -108,6 +108,7 @@ func Run(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Checks the state again", (*bench).checksState},
 		{"Walks by receipt", (*bench).walks},
 		{"Walks while all changes", (*bench).walksWhileChanging},
+		{"Filters by any time and text", (*bench).filtersAnything},
 		{"Forgets a key", (*bench).forgetsKey},
 		{"Learns secrets", (*bench).learns},
 		{"Learns so many secrets", (*bench).learnsBounded},

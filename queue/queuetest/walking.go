@@ -252,3 +252,47 @@ func (b *bench) disturb(ids []queue.ID) (stop func()) {
 	})
 	return func() { cancel(); all.Wait() }
 }
+
+// filtersAnything: times far away and texts that no event has select what they say, and texts
+// that a database cannot keep are no errors.
+func (b *bench) filtersAnything() {
+	odd := "pu\xffsh\x00ed"
+	for range 3 {
+		m := b.message("body")
+		m.EventType = odd
+		_, err := b.store.Accept(b.Context(), m, queue.Identity{}, queue.Route{Destination: dest("a")})
+		b.ok(err)
+		b.advance(tick)
+	}
+	early := []time.Time{time.Unix(-1e12, 0), time.Unix(-1, 0), time.Unix(0, 0), time.Unix(1, 0)}
+	late := []time.Time{
+		time.Date(2200, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(2262, 4, 11, 0, 0, 0, 0, time.UTC), time.Date(2262, 4, 12, 0, 0, 0, 0, time.UTC),
+		time.Date(2300, 1, 1, 0, 0, 0, 0, time.UTC), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC), time.Date(292_000_000, 1, 1, 0, 0, 0, 0, time.UTC),
+	}
+	count := func(f queue.Filter, want int) {
+		b.Helper()
+		if got := b.walk(f, 2, nil); len(got) != want {
+			b.Errorf("%+v selects %d, want %d", f, len(got), want)
+		}
+		page, err := b.looker().Deliveries(b.Context(), f, "", 10)
+		b.ok(err)
+		if len(page.Entries) != want {
+			b.Errorf("%+v lists %d, want %d", f, len(page.Entries), want)
+		}
+	}
+	for _, t := range early {
+		count(queue.Filter{Since: t}, 3)
+		count(queue.Filter{Until: t}, 0)
+	}
+	for _, t := range late {
+		count(queue.Filter{Since: t}, 0)
+		count(queue.Filter{Until: t}, 3)
+	}
+	for _, text := range []string{"\xff", "\x00", "pu\xfe*\x00x"} {
+		for _, f := range []queue.Filter{{Endpoint: text}, {EventID: text}, {EventType: text}, {Destination: queue.Destination{Endpoint: text}}} {
+			count(f, 0)
+		}
+	}
+	count(queue.Filter{EventType: odd}, 3)
+	count(queue.Filter{EventType: "pu*"}, 3)
+}
