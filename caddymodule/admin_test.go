@@ -326,23 +326,27 @@ func TestAdminRefuses(t *testing.T) {
 	id := get[adminapi.Messages](c, "GET", "/messages", nil).Messages[0].ID.String()
 
 	for query, words := range map[string][]string{
-		"?nonsense=1":                    {`unknown parameter "nonsense"`, "endpoint, forward"},
-		"?state=dead":                    {`"dead"`, "dead_letter"},
-		"?state=waitin":                  {"did you mean waiting?"},
-		"?since=someday":                 {"since", "2h or 3d"},
-		"?until=-2h":                     {"until"},
-		"?since=1h&until=2h":             {"nothing can match"},
-		"?state=dead_letter;x=1&limit=1": {"malformed"},
-		"?state=dead%zzletter":           {"malformed"},
-		"?%=1&state=dead_letter":         {"malformed"},
-		"?limit=1001":                    {"1 to 1000"},
-		"?limit=x":                       {"1 to 1000"},
-		"?forward=main":                  {"of which endpoint"},
-		"?after=zzz":                     {"after"},
+		"?nonsense=1":        {`unknown parameter "nonsense"`, "endpoint, forward"},
+		"?state=dead":        {`"dead"`, "dead_letter"},
+		"?state=waitin":      {"did you mean waiting?"},
+		"?since=someday":     {"since", "2h or 3d"},
+		"?until=-2h":         {"until"},
+		"?since=1h&until=2h": {"nothing can match"},
+		"?limit=1001":        {"1 to 1000"},
+		"?limit=x":           {"1 to 1000"},
+		"?forward=main":      {"of which endpoint"},
+		"?after=zzz":         {"after"},
 		"?state=waiting&state=delivered&endpoint=stripe": {"2 times"},
 	} {
 		c.refused(400, "GET", "/messages"+query, nil, words...)
 		c.refused(400, "GET", "/deliveries"+query, nil, words...)
+	}
+	for _, query := range []string{"?state=dead_letter;x=1&limit=1", "?state=dead%zzletter", "?%=1&state=dead_letter"} {
+		for _, path := range []string{"/messages", "/deliveries", "/tail", "/refused"} {
+			if status, _, answer := c.raw("GET", adminapi.Prefix+path+query, ""); status != 400 || !strings.Contains(answer, "the query is malformed") {
+				t.Errorf("%s%s: %d %s", path, query, status, answer)
+			}
+		}
 	}
 	c.refused(404, "GET", "/messages?endpoint=strip", nil, "did you mean stripe?", "github, stripe")
 	c.refused(404, "GET", "/endpoints/strpe", nil, "did you mean stripe?")
