@@ -28,7 +28,8 @@ func checkCommand() *cobra.Command {
 		Long: `
 Reads the folder of a store from end to end and reports the backlog, and records
 that are damaged or belong to nothing. It changes nothing, and the gateway has
-to be stopped meanwhile. It exits with 1 if something is wrong.
+to be stopped meanwhile. It exits with 1 if something is wrong. A database can
+be read beside its gateways; see below.
 
 With --salvage it copies all readable records of a damaged store into a new
 folder, reports the unreadable ones, and changes nothing in the old folder. Then
@@ -58,7 +59,7 @@ the settings that decide how safe an acknowledged event is, and the gateways.`,
 	return cmd
 }
 
-// storeFlags are the flags of commands that read a store which no gateway uses.
+// storeFlags are the flags of commands that read a store themselves.
 func storeFlags(cmd *cobra.Command) {
 	cmd.Flags().String("store", "", "the store's folder (default: the one in Caddy's data directory), or the DSN of its database")
 	cmd.MarkFlagDirname("store")

@@ -100,6 +100,11 @@ func verify(fl caddycmd.Flags) error {
 	r.URL = cmp.Or(c.url, r.URL)
 
 	result, refused := h.verification(r, received, c.now)
+	if refused != nil && bytes.Contains(raw, []byte(redacted)) {
+		// The causes would be those of a request that nobody has sent.
+		result.Causes = []string{"This is a copy in which values are hidden, as " + redacted + ", so it cannot be judged. " +
+			"`caddy webhook refused show ID` judges a refused request as it came."}
+	}
 	if fl.Bool("json") {
 		if err := terminal.PrintJSON(os.Stdout, result, ""); err != nil {
 			return err

@@ -50,7 +50,7 @@ var (
 
 func redeliverCommand() *cobra.Command {
 	cmd := redelivering.command("Delivers events once more", `
-Delivers events once more, with their attempts forgotten: those with the given
+Delivers events once more, and counts their attempts anew: those with the given
 IDs in any state, or the deliveries that the flags select. Flags select dead
 letters, unless --state names other states. --from selects all events since a
 time, delivered ones too, for an app that has lost its data. --to sends the
