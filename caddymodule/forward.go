@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"github.com/caddyserver/caddy/v2/modules/caddyhttp"
@@ -102,7 +103,7 @@ func (h *Handler) settleForwards(ctx caddy.Context) error {
 // checkName checks the forward's name.
 func (f *Forward) checkName() error {
 	if badName(f.Name) {
-		return fmt.Errorf("the name of a forward has at most 100 bytes, without space and slashes: %q", f.Name)
+		return fmt.Errorf("the name of a forward has at most 100 bytes, without space and slashes, not of dots alone: %q", f.Name)
 	}
 	if strings.Contains(f.Name, "{") {
 		return fmt.Errorf("the name of a forward cannot have a placeholder: %q; write the name itself, since deliveries and metrics go by it", f.Name)
@@ -170,9 +171,11 @@ func (f *Forward) warnOfStderr() {
 	}
 }
 
-// badName reports whether a name is not allowed for an endpoint or a forward.
+// badName reports whether a name is not allowed for an endpoint or a forward. A name is one
+// segment of a path, so it may be neither `.` nor `..`.
 func badName(name string) bool {
-	return len(name) > 100 || strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || r == 0x7f || r == '/' })
+	return len(name) > 100 || name != "" && strings.Trim(name, ".") == "" ||
+		strings.ContainsFunc(name, func(r rune) bool { return r <= ' ' || unicode.IsControl(r) || r == '/' || r == '\\' })
 }
 
 // forward returns a forward of the endpoint by its name; nil: there is none.

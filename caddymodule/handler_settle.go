@@ -55,7 +55,7 @@ func (h *Handler) checkName() error {
 		return fmt.Errorf("endpoint name %q: placeholders stay as they are in a name; write the name itself, since deduplication, deliveries and metrics go by it", h.Name)
 	}
 	if badName(h.Name) {
-		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes", h.Name)
+		return fmt.Errorf("endpoint name %q: at most 100 bytes, without space and slashes, not of dots alone", h.Name)
 	}
 	return nil
 }

@@ -140,7 +140,7 @@ func (i *Inspector) ServeHTTP(w http.ResponseWriter, r *http.Request, _ caddyhtt
 	ctx, cancel := context.WithCancel(r.Context())
 	defer cancel()
 	defer context.AfterFunc(i.ended, cancel)()
-	if r = r.WithContext(ctx); i.forListener(r) {
+	if r = r.WithContext(ctx); inspector.PlainPath(r.URL) && i.forListener(r) { // the page refuses other paths
 		i.serveListener(w, r)
 		return nil
 	}

@@ -136,9 +136,11 @@ const listenPath = "/listen"
 // forListeners are the operations of the admin API that a token is good for.
 var forListeners = []string{"listen", "listenAbout", "messages", "rawMessage"}
 
-// forListener reports whether a request is one of a program with a token.
+// forListener reports whether a request is one of a program with a token. It ignores case,
+// as Caddy's path matcher does: what the matcher lets pass without another login must never
+// reach the page.
 func (i *Inspector) forListener(r *http.Request) bool {
-	rest, ok := strings.CutPrefix(r.URL.Path, i.Prefix+listenPath)
+	rest, ok := strings.CutPrefix(strings.ToLower(r.URL.Path), strings.ToLower(i.Prefix+listenPath))
 	return ok && len(i.holders) > 0 && (rest == "" || rest[0] == '/')
 }
 
@@ -157,7 +159,7 @@ func (i *Inspector) serveListener(w http.ResponseWriter, r *http.Request) {
 	}
 	inner := r.Clone(r.Context())
 	inner.Header.Del("Authorization")
-	inner.URL = (&url.URL{Path: adminapi.Prefix, RawQuery: r.URL.RawQuery}).JoinPath(strings.TrimPrefix(r.URL.Path, i.Prefix+listenPath)) // clean: else the mux redirects
+	inner.URL = &url.URL{Path: adminapi.Prefix + strings.TrimPrefix(r.URL.Path, i.Prefix+listenPath), RawQuery: r.URL.RawQuery}
 	inner.RequestURI = inner.URL.RequestURI()
 	if err := h.ask(w, inner); err != nil {
 		refuse(w, err)

@@ -131,7 +131,7 @@ func TestListenTokens(t *testing.T) {
 	}
 	for _, path := range []string{
 		"/messages/" + ids["stripe"] + "/raw", "/listen?endpoint=stripe", "/messages?endpoint=stripe", "/status", "/endpoints", "/endpoints/github", "/tail", "/refused",
-		"/messages/" + ids["github"], "/messages/" + ids["github"] + "/body", "/deliveries", "", "/", "/../api/status", "/openapi.json",
+		"/messages/" + ids["github"], "/messages/" + ids["github"] + "/body", "/deliveries", "", "/", "/LISTEN", "/openapi.json",
 	} {
 		g.program(404, aliceToken, "GET", path)
 	}

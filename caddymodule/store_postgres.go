@@ -89,7 +89,7 @@ func (s *PostgresStore) Provision(ctx caddy.Context) error {
 		return fmt.Errorf("pool is %d: it must be from 4 to 1000", o.Pool)
 	}
 	if badName(o.Node) {
-		return fmt.Errorf("node is %q: a name of at most 100 bytes, without space and slashes", o.Node)
+		return fmt.Errorf("node is %q: a name of at most 100 bytes, without space and slashes, not of dots alone", o.Node)
 	}
 	about, err := postgres.Describe(o)
 	if err != nil {

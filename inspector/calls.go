@@ -54,8 +54,8 @@ func find(method, path string) (operation, bool) {
 	return operation{}, false
 }
 
-// matches compares a path part by part. A part that could climb to another path, or
-// that is empty, matches nothing.
+// matches compares a path part by part. [PlainPath] has refused parts that are empty or
+// could climb to another path.
 func matches(pattern, path string) bool {
 	want, got := strings.Split(pattern, "/"), strings.Split(path, "/")
 	if len(want) != len(got) {
@@ -63,7 +63,7 @@ func matches(pattern, path string) bool {
 	}
 	for i := range want {
 		switch {
-		case want[i] == "{}" && got[i] != "" && got[i] != "." && got[i] != "..":
+		case want[i] == "{}" && got[i] != "":
 		case want[i] != got[i]:
 			return false
 		}

@@ -3,7 +3,10 @@ package inspector
 import (
 	"encoding/json"
 	"net/http"
+	"net/url"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/hookwicket/hookwicket/adminapi"
 )
@@ -57,8 +60,32 @@ func SetHeaders(h http.Header) {
 	h.Set("Cache-Control", "no-store")
 }
 
+// PlainPath reports whether a path can be read in one way only: no escaped slash, no empty,
+// `.` or `..` segment, no backslash and no control character. A site decides by the cleaned
+// path who has to sign in, as Caddy's path matcher does. A path that differs from its
+// cleaned form could be one thing to that decision and another to the page.
+func PlainPath(u *url.URL) bool {
+	p := u.Path
+	if !strings.HasPrefix(p, "/") || !utf8.ValidString(p) || strings.Count(p, "/") != strings.Count(u.EscapedPath(), "/") {
+		return false
+	}
+	if strings.ContainsFunc(p, func(r rune) bool { return r == '\\' || unicode.IsControl(r) }) {
+		return false
+	}
+	for segment := range strings.SplitSeq(strings.TrimSuffix(p[1:], "/"), "/") {
+		if strings.Trim(segment, ". ") == "" && p != "/" { // on Windows, `.. ` is `..`
+			return false
+		}
+	}
+	return true
+}
+
 func (p *Page) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	SetHeaders(w.Header())
+	if !PlainPath(r.URL) {
+		http.Error(w, "the path has to be plain: without escaped slashes, empty segments, dot segments and control characters", http.StatusBadRequest)
+		return
+	}
 	path, ok := strings.CutPrefix(r.URL.EscapedPath(), p.Base)
 	isCall := ok && strings.HasPrefix(path, apiPath+"/")
 	var session Session

@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"net/url"
 	"strings"
 	"testing"
 )
@@ -34,7 +35,8 @@ func TestGuards(t *testing.T) {
 	}{
 		{name: "a read", method: "GET", target: "/p/api/status", status: 200, call: "GET /webhook_gateway/status  changes=false by=alice"},
 		{name: "a read with a query", method: "GET", target: "/p/api/messages?state=waiting&type=a%20b", status: 200, call: "GET /webhook_gateway/messages?state=waiting&type=a%20b  changes=false by=alice"},
-		{name: "an escaped name", method: "GET", target: "/p/api/endpoints/a%2Fb", status: 200, call: "GET /webhook_gateway/endpoints/a%2Fb  changes=false by=alice"},
+		{name: "an escaped name", method: "GET", target: "/p/api/endpoints/a%3Fb%25;.%C3%A9", status: 200, call: "GET /webhook_gateway/endpoints/a%3Fb%25;.%C3%A9  changes=false by=alice"},
+		{name: "an escaped slash", method: "GET", target: "/p/api/endpoints/a%2Fb", status: 400},
 		{name: "a read of the page itself", method: "GET", target: "/p/api/status", headers: map[string]string{"Sec-Fetch-Site": "same-origin"}, status: 200, call: "GET /webhook_gateway/status  changes=false by=alice"},
 		{name: "a typed address", method: "GET", target: "/p/api/status", headers: map[string]string{"Sec-Fetch-Site": "none"}, status: 200, call: "GET /webhook_gateway/status  changes=false by=alice"},
 		{name: "a read of another site", method: "GET", target: "/p/api/status", headers: map[string]string{"Sec-Fetch-Site": "cross-site"}, status: 403},
@@ -53,8 +55,8 @@ func TestGuards(t *testing.T) {
 		{name: "a count by a reader", method: "POST", target: "/p/api/count", headers: map[string]string{"Content-Type": json}, readonly: true, status: 200, call: "POST /webhook_gateway/count {} changes=false by=alice"},
 		{name: "another operation", method: "DELETE", target: "/p/api/refused", headers: map[string]string{"Content-Type": json}, status: 404},
 		{name: "another method", method: "DELETE", target: "/p/api/status", status: 404},
-		{name: "a way up", method: "GET", target: "/p/api/endpoints/..", status: 404},
-		{name: "an escaped way up", method: "GET", target: "/p/api/endpoints/%2e%2e/config", status: 404},
+		{name: "a way up", method: "GET", target: "/p/api/endpoints/..", status: 400},
+		{name: "an escaped way up", method: "GET", target: "/p/api/endpoints/%2e%2e/config", status: 400},
 		{name: "an empty name", method: "GET", target: "/p/api/endpoints/", status: 404},
 		{name: "outside the base", method: "GET", target: "/api/status", status: 404},
 	} {
@@ -156,12 +158,42 @@ func TestAssets(t *testing.T) {
 			t.Errorf("POST %s: %d", path, w.Code)
 		}
 	}
-	for _, path := range []string{"/p/index.html", "/p/nothing.js", "/p/vendor/", "/p/../p/", "/other/"} {
+	for _, path := range []string{"/p/index.html", "/p/nothing.js", "/p/vendor/", "/other/"} {
 		if w := get("GET", path, ""); w.Code != 404 {
 			t.Errorf("%s: %d", path, w.Code)
 		}
 	}
 	if w := get("GET", "/p", ""); w.Code != 308 || w.Header().Get("Location") != "/p/" {
 		t.Errorf("without the slash: %d to %s", w.Code, w.Header().Get("Location"))
+	}
+}
+
+// TestPlainPath: a path that can be read in two ways is refused before anything else, so
+// before the reader is looked up.
+func TestPlainPath(t *testing.T) {
+	page := &Page{Base: "/p", API: new(asked).serve, Session: func(*http.Request) (Session, error) {
+		t.Error("the reader was looked up")
+		return Session{}, nil
+	}}
+	for _, path := range []string{
+		"/p/../p/", "/p//", "/p/./", "/p/api/endpoints/a%2fb", "/p/api/endpoints/a%5Cb", "/p/%2e%2e/x", "/p/a%00b", "/p/a%0ab", "/p/a%7fb", "/p/a%c2%85b",
+		"/p/%ff", "/p/..%20/x", "/p/%20", "/p/..", "/p/.", "//", "/..",
+	} {
+		w := httptest.NewRecorder()
+		page.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		if w.Code != 400 || strings.Contains(w.Body.String(), path) {
+			t.Errorf("%s: %d %q", path, w.Code, w.Body)
+		}
+		checkHeaders(t, w.Header())
+	}
+	for _, path := range []string{"/", "/p", "/p/", "/p/app.js", "/p/a..b/", "/p/.a", "/p/%C3%BC", "/p/a%25%3B;"} {
+		if u := httptest.NewRequest("GET", path, nil).URL; !PlainPath(u) {
+			t.Errorf("%s is not plain", path)
+		}
+	}
+	for _, u := range []*url.URL{{Path: ""}, {Path: "*"}, {Opaque: "x"}} {
+		if PlainPath(u) {
+			t.Errorf("%+v is plain", u)
+		}
 	}
 }
