@@ -60,6 +60,10 @@ func messageID(ctx context.Context, c *adminapi.Client, given string) (string, e
 	case len(found) > 1:
 		return "", fmt.Errorf("%q is the event ID of several messages: %s; give the ID of one of them", given, strings.Join(found, ", "))
 	}
+	if endpoint, forward, ok := strings.Cut(given, "/"); ok {
+		return "", fmt.Errorf("there is no message with the ID or the event ID %q; those of a forward are selected by --endpoint %s --forward %s",
+			given, terminal.Word(endpoint), terminal.Word(forward))
+	}
 	return "", fmt.Errorf("there is no message with the ID or the event ID %q; `caddy webhook events` lists them", given)
 }
 

@@ -224,6 +224,20 @@ func TestClusterNames(t *testing.T) {
 	}
 }
 
+// TestClusterGone: a node that was killed, started again and stopped is missing nowhere.
+func TestClusterGone(t *testing.T) {
+	schema := pgtest.Schema(t)
+	watch := node(t, schema, "watch", nil)
+	node(t, schema, "gw", nil).Abandon()
+	until(t, "the killed one is silent", func() bool { return nodesOf(watch) == "gw  silent, watch  this" })
+	again := node(t, schema, "gw", nil)
+	until(t, "it is back", func() bool { return nodesOf(watch) == "gw , watch  this" })
+	if err := again.Close(); err != nil {
+		t.Fatal(err)
+	}
+	until(t, "it has left", func() bool { return nodesOf(watch) == "watch  this" })
+}
+
 // TestScrape: what the metrics read costs the database nothing, and goes on while it hangs.
 func TestScrape(t *testing.T) {
 	schema := pgtest.Schema(t)

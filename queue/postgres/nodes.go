@@ -408,7 +408,9 @@ func (s *Store) leave(ctx context.Context) {
 			}
 		}
 	}
-	_, _ = s.pool.Exec(ctx, s.sql("delete from {s}.node where id = $1"), s.node)
+	// An earlier process of this name that was killed is not missing either, once this one goes.
+	_, _ = s.pool.Exec(ctx, s.sql("delete from {s}.node where id = $1 or name = $2 and seen < clock_timestamp() - $3 * interval '1 microsecond'"),
+		s.node, text(s.options.Node), s.options.Lease.Microseconds())
 	_, _ = s.pool.Exec(ctx, "select pg_notify($1, 'node')", s.options.Schema)
 }
 
