@@ -37,7 +37,10 @@ func TestClusterFrozen(t *testing.T) {
 	u.awaitAll(t, []string{"evt_000000"})
 	owner := -1
 	hold := make(chan struct{})
-	u.behave(func(w http.ResponseWriter, r *http.Request) { <-hold; http.Error(w, "not yet", http.StatusServiceUnavailable) })
+	u.behave(func(w http.ResponseWriter, r *http.Request) {
+		<-hold
+		http.Error(w, "not yet", http.StatusServiceUnavailable)
+	})
 	mustPost(t, all[0].url("/hook"), genericBody("evt_000001"))
 	until(t, "one gateway delivers", func() bool { owner = ownerOf(t, schema); return owner >= 0 })
 	frozen, other := all[owner], all[1-owner]
