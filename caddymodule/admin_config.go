@@ -36,7 +36,7 @@ func (o *opened) circuit(destination queue.Destination) *adminapi.Circuit {
 	return &adminapi.Circuit{
 		State: health.Circuit, Since: utc(health.Since), Probe: utc(health.Probe),
 		InFlight: health.InFlight, Allowed: health.Allowed,
-		Error: o.redactor(context.Background(), destination.Endpoint).answer(health.Last),
+		Error: o.redactor(destination.Endpoint).answer(health.Last),
 	}
 }
 
@@ -61,33 +61,33 @@ func (o *opened) describeConfigured(e *adminapi.Endpoint, h *Handler) {
 	}
 }
 
-// redactor returns the redactor of an endpoint's messages. For an endpoint that the
-// configuration does not have, it hides only the values that are always hidden.
-func (o *opened) redactor(ctx context.Context, endpoint string) *redactor {
-	if r := o.redactors[endpoint]; r != nil {
-		return r
+// redactor returns the redactor of an endpoint's requests and events for people. See
+// [App.showing].
+func (o *opened) redactor(endpoint string) *redactor {
+	r := o.redactors[endpoint]
+	if r == nil {
+		if o.redactors == nil {
+			o.redactors = make(map[string]*redactor)
+		}
+		r = o.app.showing(endpoint)
+		o.redactors[endpoint] = r
 	}
-	var r *redactor
-	if h := o.app.endpoints[endpoint]; h != nil {
-		r = h.redactor(ctx, o.shared)
-	} else {
-		r = newRedactor(nil)
-		r.hide(o.app.Redact)
-	}
-	if o.redactors == nil {
-		o.redactors = make(map[string]*redactor)
-	}
-	o.redactors[endpoint] = r
 	return r
 }
 
 // redactor returns the redactor of this endpoint's messages and of the answers to
-// them, which may quote their request: in the admin API and in the log alike.
+// them, which may quote their request. It hides the endpoint's own secrets.
 func (h *Handler) redactor(ctx context.Context, s *shared) *redactor {
-	r := newRedactor(h.row.Scheme)
+	r := h.places()
 	for _, secret := range h.secrets(ctx, s) {
 		r.hideSecret(secret)
 	}
+	return r
+}
+
+// places returns a redactor of the places in this endpoint's messages, without secrets.
+func (h *Handler) places() *redactor {
+	r := newRedactor(h.row.Scheme)
 	r.hide(h.Redact)
 	r.hide(h.app.Redact)
 	return r

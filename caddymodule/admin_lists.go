@@ -37,7 +37,7 @@ func (a *adminAPI) messages(w http.ResponseWriter, r *http.Request) error {
 	stats, now := o.shared.store.Stats().Destinations, time.Now()
 	answer := adminapi.Messages{Messages: make([]adminapi.MessageEntry, len(page.Messages)), Next: page.Next}
 	for i, m := range page.Messages {
-		red := o.redactor(r.Context(), m.Endpoint)
+		red := o.redactor(m.Endpoint)
 		answer.Messages[i] = adminapi.MessageEntry{Summary: summaryOf(m.Summary, red), Deliveries: make([]adminapi.DeliveryState, len(m.Deliveries))}
 		for j, d := range m.Deliveries {
 			answer.Messages[i].Deliveries[j] = stateOf(d, red)
@@ -66,7 +66,7 @@ func (a *adminAPI) deliveries(w http.ResponseWriter, r *http.Request) error {
 	stats, now := o.shared.store.Stats().Destinations, time.Now()
 	answer := adminapi.Deliveries{Deliveries: make([]adminapi.Delivery, len(page.Entries)), Next: page.Next}
 	for i, e := range page.Entries {
-		red := o.redactor(r.Context(), e.Endpoint)
+		red := o.redactor(e.Endpoint)
 		answer.Deliveries[i] = adminapi.Delivery{Summary: summaryOf(e.Summary, red), DeliveryState: stateOf(e.DeliveryState, red)}
 		answer.Deliveries[i].Why = o.whyWaits(stats[e.Destination], e.DeliveryState, now)
 	}

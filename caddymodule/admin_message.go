@@ -85,7 +85,7 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	defer o.release()
-	red := o.redactor(r.Context(), found.Endpoint)
+	red := o.redactor(found.Endpoint)
 	answer := adminapi.Message{Summary: summaryOf(found.Summary, red), Deliveries: make([]adminapi.History, len(found.Deliveries))}
 	if found.Err != nil {
 		answer.Damaged = found.Err.Error()
@@ -112,7 +112,7 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 // body. It is redacted before it is cut: half a secret is still too much of it.
 func requestOf(m *queue.Message, red *redactor, limit int) *adminapi.Request {
 	q := &adminapi.Request{
-		Method: m.Method, URI: red.uri(m.URI), Host: m.Host, Proto: m.Proto,
+		Method: red.plain(m.Method), URI: red.uri(m.URI), Host: red.plain(m.Host), Proto: m.Proto,
 		RemoteAddr: m.RemoteAddr, ClientIP: m.ClientIP, TLS: m.TLS, TrustedProxy: m.TrustedProxy,
 		Header: red.header(m.Header), BodyBytes: int64(len(m.Body)),
 	}
@@ -142,7 +142,7 @@ func (a *adminAPI) body(w http.ResponseWriter, r *http.Request) error {
 	if found.Message == nil {
 		return apiFailure(http.StatusUnprocessableEntity, "message %s is damaged: %v", found.ID, found.Err)
 	}
-	body := o.redactor(r.Context(), found.Endpoint).body(found.Message.Body, found.Message.Header)
+	body := o.redactor(found.Endpoint).body(found.Message.Body, found.Message.Header)
 	// Whatever it is, a browser is not to run it.
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

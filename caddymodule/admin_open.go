@@ -19,8 +19,7 @@ type opened struct {
 	release func()
 	only    []string // the endpoints that are shown; empty: all
 
-	redactors        map[string]*redactor // by endpoint, made as they are needed
-	refusedRedactors map[string]*redactor // the same for refused requests
+	redactors map[string]*redactor // by endpoint, made as they are needed
 }
 
 // open finds the running app. The caller calls release in the end.

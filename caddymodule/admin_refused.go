@@ -21,26 +21,6 @@ import (
 // longestLook limits the time in which one refused request is explained.
 const longestLook = 10 * time.Second
 
-// refusedRedactor returns the redactor of refused requests to an endpoint. It hides the secrets
-// of all endpoints, because the request may be meant for another one.
-func (o *opened) refusedRedactor(ctx context.Context, endpoint string) *redactor {
-	if r := o.refusedRedactors[endpoint]; r != nil {
-		return r
-	}
-	r := *o.redactor(ctx, endpoint)
-	r.secrets = slices.Clone(r.secrets)
-	for _, h := range o.app.endpoints {
-		for _, secret := range h.secrets(ctx, o.shared) {
-			r.hideSecret(secret)
-		}
-	}
-	if o.refusedRedactors == nil {
-		o.refusedRedactors = make(map[string]*redactor)
-	}
-	o.refusedRedactors[endpoint] = &r
-	return &r
-}
-
 // refusedList returns the refused requests that a filter selects and the caller may see.
 func (o *opened) refusedList(q refused.Filter, now time.Time) []refused.Entry {
 	return slices.DeleteFunc(o.shared.refused.List(q, now), func(e refused.Entry) bool { return !o.shows(e.Message.Endpoint) })
@@ -167,7 +147,7 @@ func fetches(h *Handler) bool {
 
 // entryOf is an entry as people may see it.
 func (o *opened) entryOf(ctx context.Context, e *refused.Entry) adminapi.RefusedEntry {
-	m, red := &e.Message, o.refusedRedactor(ctx, e.Message.Endpoint)
+	m, red := &e.Message, o.redactor(e.Message.Endpoint)
 	shown := adminapi.RefusedEntry{
 		ID: m.ID, ReceivedAt: m.ReceivedAt.UTC(), LastAt: e.Last.UTC(), Times: e.Times, Endpoint: m.Endpoint, Provider: m.Provider,
 		Reason: e.Reason, Detail: red.plain(e.Detail), Status: e.Status, Observed: e.Observed,
@@ -182,7 +162,7 @@ func (o *opened) entryOf(ctx context.Context, e *refused.Entry) adminapi.Refused
 // judgement judges an entry again. The request is nil if that is impossible.
 func (o *opened) judgement(ctx context.Context, e *refused.Entry) (*request, *adminapi.Judgement) {
 	q, fault, err := o.judgeRefused(ctx, e)
-	red := o.refusedRedactor(ctx, e.Message.Endpoint)
+	red := o.redactor(e.Message.Endpoint)
 	switch {
 	case err != nil:
 		return q, &adminapi.Judgement{Impossible: red.plain(err.Error())}
@@ -243,7 +223,7 @@ func (a *adminAPI) refusedRequest(w http.ResponseWriter, r *http.Request) error 
 		return err
 	}
 	defer done()
-	red := o.refusedRedactor(ctx, e.Message.Endpoint)
+	red := o.redactor(e.Message.Endpoint)
 	answer := adminapi.RefusedRequest{RefusedEntry: o.entryOf(ctx, e), Request: shownRequest(e, red, limit), Causes: []string{}, Steps: []adminapi.Step{}}
 	if e.Digest != [32]byte{} {
 		answer.Digest = hex.EncodeToString(e.Digest[:])
@@ -274,7 +254,6 @@ func shownRequest(e *refused.Entry, red *redactor, limit int) *adminapi.Request 
 		m.Body = red.trimEnd(m.Body)
 	}
 	shown := requestOf(&m, red, limit)
-	shown.Method, shown.Host = red.plain(m.Method), red.plain(m.Host)
 	if shown.BodyBytes = e.Size; e.Cut&refused.CutBody != 0 {
 		shown.Truncated = true
 	}
@@ -293,7 +272,7 @@ func (a *adminAPI) refusedWire(w http.ResponseWriter, r *http.Request) error {
 	case e.Cut&refused.CutHeader != 0:
 		return apiFailure(http.StatusUnprocessableEntity, "%w", errCutHeader)
 	}
-	b := wireOf(e, o.refusedRedactor(r.Context(), e.Message.Endpoint))
+	b := wireOf(e, o.redactor(e.Message.Endpoint))
 	w.Header().Set("Content-Type", "application/octet-stream")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.Header().Set("Cache-Control", "no-store")

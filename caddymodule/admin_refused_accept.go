@@ -83,7 +83,7 @@ func (a *adminAPI) acceptRefused(w http.ResponseWriter, r *http.Request) error {
 	case gatewayAtFault(err):
 		return apiFailure(http.StatusServiceUnavailable, "%w", err)
 	case err != nil:
-		return apiFailure(http.StatusUnprocessableEntity, "%s", o.refusedRedactor(r.Context(), e.Message.Endpoint).plain(err.Error()))
+		return apiFailure(http.StatusUnprocessableEntity, "%s", o.redactor(e.Message.Endpoint).plain(err.Error()))
 	}
 	return writeJSON(w, answer)
 }

@@ -122,11 +122,11 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 	if gap != nil && stream.event("gap", gap) != nil {
 		return nil
 	}
-	red := o.redactor
+	red := o.app.showing // for each event anew: a secret may be learnt meanwhile
 	// A reader may stay for days, and the store has to close before that.
 	o.release()
 	o = nil
-	stream.run(l, node, func(endpoint string) *redactor { return red(r.Context(), endpoint) })
+	stream.run(l, node, red)
 	return nil
 }
 

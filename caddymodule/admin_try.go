@@ -47,7 +47,7 @@ func (a *adminAPI) testEvent(w http.ResponseWriter, r *http.Request) error {
 	case gatewayAtFault(err):
 		return apiFailure(http.StatusServiceUnavailable, "%w", err)
 	case err != nil:
-		return apiFailure(http.StatusUnprocessableEntity, "%s", o.redactor(r.Context(), name).plain(err.Error()))
+		return apiFailure(http.StatusUnprocessableEntity, "%s", o.redactor(name).plain(err.Error()))
 	}
 	o.app.logger.Info("a person has made a test event", zap.String("endpoint", name), zap.String("outcome", answer.Outcome),
 		zap.String("reason", answer.Reason), zap.String("message_id", answer.MessageID))
@@ -96,7 +96,7 @@ func (o *opened) try(ctx context.Context, name string, ask adminapi.TestAsk) (an
 	case fault != nil && (reason == "" || reason == verifiers.UnavailableKey):
 		return answer, errors.Join(queue.ErrUnavailable, fault)
 	case fault != nil:
-		answer.Outcome, answer.Reason, answer.Detail = "refused", string(reason), o.redactor(ctx, name).plain(detail(fault))
+		answer.Outcome, answer.Reason, answer.Detail = "refused", string(reason), o.redactor(name).plain(detail(fault))
 		return answer, nil
 	}
 	if err := q.acceptAgain(testHeader, "1"); err != nil {

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
@@ -111,6 +112,7 @@ type App struct {
 
 	mu        sync.Mutex
 	endpoints map[string]*Handler
+	secrets   atomic.Pointer[allSecrets]
 	changed   map[any]bool // servers and subroutes; see throughTransports
 	running   *running
 }

@@ -163,9 +163,7 @@ func (t *teller) tell(live liveEvent) {
 	}
 	e := live.Event
 	if name := eventOf[e.Outcome]; t.app.events[name] && t.events.ShouldEmit(name) {
-		if h := t.app.endpoints[e.Endpoint]; h != nil {
-			h.redacting().event(&e)
-		}
+		t.app.showing(e.Endpoint).event(&e)
 		t.events.Emit(t.ctx, name, dataOf(e))
 	}
 	if t.app.events[eventBacklogHigh] && (e.Outcome == "accepted" || e.Outcome == "unavailable") {

@@ -1,15 +1,10 @@
 package caddymodule
 
 import (
-	"encoding/base64"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"html"
 	"net"
 	"net/http"
 	"net/url"
-	"regexp"
 	"slices"
 	"strings"
 
@@ -35,7 +30,7 @@ type redactor struct {
 	query   map[string]bool
 	form    map[string]bool
 	paths   [][]string // into JSON bodies
-	secrets []string   // in all their spellings
+	secrets []string   // the texts for which views are searched; see redact_secrets.go
 
 	seen func(value []byte) // is called with each value that a path hides; may be nil
 }
@@ -45,59 +40,6 @@ func (r *redactor) hideHeader(name string) { r.headers[http.CanonicalHeaderKey(n
 
 // hideJSON adds a path into JSON bodies.
 func (r *redactor) hideJSON(path string) { r.paths = append(r.paths, splitPath(path)) }
-
-// hideSecret adds a text that is hidden anywhere, in all spellings in which an upstream
-// may quote it.
-func (r *redactor) hideSecret(secret string) {
-	secret = strings.TrimSpace(secret)
-	if secret == "" {
-		return
-	}
-	for _, written := range spellings(secret) {
-		if !slices.Contains(r.secrets, written) {
-			r.secrets = append(r.secrets, written)
-		}
-	}
-	// The longest first: a secret may contain another one, and must be hidden whole.
-	slices.SortFunc(r.secrets, func(a, b string) int { return len(b) - len(a) })
-}
-
-// shortestEncoded is the least length of an encoded piece of a secret that is hidden. A
-// shorter one would be found by chance in other texts.
-const shortestEncoded = 8
-
-// spellings returns a secret as it is, and as programs escape and encode it.
-func spellings(secret string) (all []string) {
-	quoted, _ := json.Marshal(secret) // a string can always be
-	slashed := strings.ReplaceAll(strings.Trim(string(quoted), `"`), "/", `\/`)
-	all = []string{
-		secret, url.QueryEscape(secret), url.PathEscape(secret), strings.Trim(string(quoted), `"`), slashed,
-		html.EscapeString(secret), lowerEscapes(url.QueryEscape(secret)), lowerEscapes(url.PathEscape(secret)),
-	}
-	if coded := hex.EncodeToString([]byte(secret)); len(coded) >= shortestEncoded {
-		all = append(all, coded, strings.ToUpper(coded))
-	}
-	// The base64 of a secret depends on the number of bytes before it, such as the user
-	// name in Basic. Its first and last letters depend on the neighbours too, so they
-	// are left out.
-	for before := range 3 {
-		from := (before*8 + 5) / 6
-		to := (before + len(secret)) * 8 / 6
-		for _, e := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-			if coded := e.EncodeToString(append(make([]byte, before), secret...)); to-from >= shortestEncoded {
-				all = append(all, coded[from:to])
-			}
-		}
-	}
-	return all
-}
-
-// lowerEscapes writes %2F as %2f.
-func lowerEscapes(s string) string {
-	return escapes.ReplaceAllStringFunc(s, strings.ToLower)
-}
-
-var escapes = regexp.MustCompile(`%[0-9A-F]{2}`)
 
 // newRedactor returns a redactor for the headers that are never shown, and for the
 // places of a scheme's credentials.
@@ -133,7 +75,8 @@ func (r *redactor) header(h http.Header) map[string][]string {
 				values[i] = r.text(v)
 			}
 		}
-		shown[name] = values
+		name = r.text(name)
+		shown[name] = append(shown[name], values...)
 	}
 	return shown
 }
@@ -233,14 +176,6 @@ func hideFields(s string, names map[string]bool) string {
 		}
 	}
 	return strings.Join(fields, "&")
-}
-
-// text hides the secrets in any text.
-func (r *redactor) text(s string) string {
-	for _, secret := range r.secrets {
-		s = strings.ReplaceAll(s, secret, redacted)
-	}
-	return s
 }
 
 // plain returns a value of the event, which may contain any bytes, as valid text.

@@ -31,12 +31,7 @@ func (r *redactor) body(b []byte, header http.Header) []byte {
 	case len(r.form) > 0 && !looksLikeJSON(b) && utf8.Valid(b):
 		b = []byte(hideFields(string(b), r.form))
 	}
-	for _, secret := range r.secrets {
-		if bytes.Contains(b, []byte(secret)) {
-			b = bytes.ReplaceAll(b, []byte(secret), []byte(redacted))
-		}
-	}
-	return b
+	return r.bytes(b)
 }
 
 // document hides the values of the paths in a body of JSON or a form. Any other body is
@@ -203,6 +198,7 @@ func (r *redactor) quoting(m *queue.Message) *redactor {
 	}
 	with := *r
 	with.secrets = slices.Clone(r.secrets)
+	known := make(map[string]bool)
 	looking := *r
 	looking.seen = func(value []byte) {
 		var v any
@@ -212,7 +208,8 @@ func (r *redactor) quoting(m *queue.Message) *redactor {
 			return
 		}
 		for _, text := range texts(v) {
-			if len(text) >= shortestQuoted && len(text) <= queue.MaxExcerpt {
+			if len(text) >= shortestQuoted && len(text) <= queue.MaxExcerpt && !known[text] {
+				known[text] = true
 				with.hideSecret(text)
 			}
 		}
@@ -245,18 +242,4 @@ func texts(v any) (all []string) {
 func looksLikeJSON(b []byte) bool {
 	b = bytes.TrimLeft(bytes.TrimPrefix(b, []byte("\uFEFF")), " \t\r\n")
 	return len(b) > 0 && (b[0] == '{' || b[0] == '[')
-}
-
-// trimEnd cuts off the beginning of a secret at the end of a body that is not whole.
-func (r *redactor) trimEnd(b []byte) []byte {
-	end := len(b)
-	for _, secret := range r.secrets {
-		for n := min(len(secret)-1, len(b)); n > len(b)-end; n-- {
-			if bytes.HasSuffix(b, []byte(secret[:n])) {
-				end = len(b) - n
-				break
-			}
-		}
-	}
-	return b[:end]
 }

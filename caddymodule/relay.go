@@ -66,15 +66,15 @@ func (s *shared) relayWhileFollowed(to queue.Clustered, done <-chan struct{}) {
 // the texts that it would seal.
 func forRelay(e *adminapi.Event) {
 	app := runningApp()
-	var h *Handler
-	if app != nil {
-		h = app.endpoints[e.Endpoint]
+	if app == nil { // no secret is known
+		e.EventID, e.EventType, e.Method = "", "", ""
+	} else {
+		app.showing(e.Endpoint).event(e)
 	}
-	if h == nil || len(app.Encrypt) > 0 {
+	if app == nil || app.endpoints[e.Endpoint] == nil || len(app.Encrypt) > 0 {
 		e.Error, e.Detail, e.URI, e.ClientIP = "", "", "", ""
 		return
 	}
-	h.redacting().event(e)
 	const most = 1 << 10
 	if len(e.Error) > most {
 		e.Error = "" // it has to fit into a message of the database
