@@ -70,7 +70,7 @@ func TestProxy(t *testing.T) {
 			w.(http.Flusher).Flush()
 			<-r.Context().Done()
 			close(ended)
-		case adminapi.Prefix + "/endpoints/a%2Fb":
+		case adminapi.Prefix + "/endpoints/a%3Fb":
 			w.Header().Set("Content-Type", "application/json")
 			w.WriteHeader(http.StatusNotFound)
 			io.WriteString(w, `{"error":"there is no such endpoint"}`)
@@ -98,7 +98,7 @@ func TestProxy(t *testing.T) {
 		return resp
 	}
 
-	resp := ask(t.Context(), "/api/endpoints/a%2Fb")
+	resp := ask(t.Context(), "/api/endpoints/a%3Fb")
 	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != 404 || string(b) != `{"error":"there is no such endpoint"}` {
 		t.Errorf("%d %s", resp.StatusCode, b)
 	}
@@ -123,7 +123,7 @@ func TestProxy(t *testing.T) {
 	<-ended
 
 	admin.Close()
-	resp = ask(t.Context(), "/api/endpoints/a%2Fb")
+	resp = ask(t.Context(), "/api/endpoints/a%3Fb")
 	if b, _ := io.ReadAll(resp.Body); resp.StatusCode != 502 || !strings.Contains(string(b), "no Caddy answers at here") {
 		t.Errorf("without a gateway: %d %s", resp.StatusCode, b)
 	}
