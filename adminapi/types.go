@@ -25,7 +25,7 @@ type Status struct {
 
 // Store is the state of the open store.
 type Store struct {
-	Location      string `json:"location" doc:"The open store, such as pebble:/var/lib/caddy/webhook_gateway."`
+	Location      string `json:"location" doc:"The open store, such as pebble:/var/lib/caddy/webhook_gateway. Empty on a page of some endpoints, whose answer has what is theirs alone; the rest is absent or 0."`
 	Available     bool   `json:"available" doc:"False while the disk is full or faulty, or files of the store are damaged; senders get 503 then."`
 	Cause         string `json:"cause,omitempty" doc:"Why the store is not available, and the next step, if known."`
 	DiskFull      bool   `json:"disk_full" doc:"The disk or its quota is full; senders get 503, deliveries go on as far as they can."`

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -25,6 +26,7 @@ type chunk struct {
 	mu     sync.Mutex
 
 	reached []queue.Destination // by redelivered deliveries
+	states  map[queue.State]int // of the deliveries of the one message that the filter names
 }
 
 // begin reads and checks the request for a chunk of at most so many. The caller
@@ -67,7 +69,11 @@ func (c *chunk) finish(ctx context.Context, w http.ResponseWriter, err error) er
 		return err
 	}
 	c.done.Held = c.heldOf(c.reached)
-	c.done.Note = c.noteOf(ctx, c.filter, pageOf{c.done.Matched, c.done.Next, c.ask.After})
+	if c.ask.Filter.ID == "" {
+		c.done.Note = c.noteOf(ctx, c.filter, pageOf{c.done.Matched, c.done.Next, c.ask.After})
+	} else if c.done.Matched == 0 {
+		c.done.Note = cmp.Or(noteOfStates(c.filter.States, c.states, false), noMatch)
+	}
 	return writeJSON(w, c.done)
 }
 
@@ -202,9 +208,12 @@ func (c *chunk) byID(ctx context.Context) (entries []queue.Entry, err error) {
 	if f.Endpoint != "" && f.Endpoint != found.Endpoint {
 		return nil, apiFailure(http.StatusNotFound, "message %s is of endpoint %s, not of %s", id, found.Endpoint, f.Endpoint)
 	}
+	c.states = make(map[queue.State]int)
 	for _, d := range found.Deliveries {
-		if c.filter.Destination != (queue.Destination{}) && d.Destination != c.filter.Destination ||
-			len(c.filter.States) > 0 && !slices.Contains(c.filter.States, d.State) {
+		if c.filter.Destination != (queue.Destination{}) && d.Destination != c.filter.Destination {
+			continue
+		}
+		if c.states[d.State]++; len(c.filter.States) > 0 && !slices.Contains(c.filter.States, d.State) {
 			continue
 		}
 		entries = append(entries, queue.Entry{Summary: found.Summary, DeliveryState: d.DeliveryState})

@@ -32,16 +32,15 @@ func (o *opened) noteOf(ctx context.Context, f queue.Filter, page pageOf) string
 			return note
 		}
 	}
-	return "nothing matches"
+	return noMatch
 }
+
+const noMatch = "nothing matches"
 
 // otherStates counts the deliveries that match a filter but for its states, on one page;
 // empty: there are none.
 func (o *opened) otherStates(ctx context.Context, f queue.Filter) string {
-	none := "nothing is in one of these states"
-	if len(f.States) == 1 {
-		none = noneInState[f.States[0]]
-	}
+	asked := f.States
 	f.States = nil
 	page, err := o.store.Walk(ctx, f, "", adminapi.MaxPage)
 	if err != nil { // the list itself was read
@@ -50,6 +49,16 @@ func (o *opened) otherStates(ctx context.Context, f queue.Filter) string {
 	counts := make(map[queue.State]int)
 	for _, e := range page.Entries {
 		counts[e.State]++
+	}
+	return noteOfStates(asked, counts, page.Next != "")
+}
+
+// noteOfStates says that nothing is in the states that were asked for, and which states
+// there are instead; empty: there are none. With more, the counts are not all.
+func noteOfStates(asked []queue.State, counts map[queue.State]int, more bool) string {
+	none := "nothing is in one of these states"
+	if len(asked) == 1 {
+		none = noneInState[asked[0]]
 	}
 	var words, names []string
 	for _, state := range adminapi.States {
@@ -61,7 +70,7 @@ func (o *opened) otherStates(ctx context.Context, f queue.Filter) string {
 	if len(words) == 0 {
 		return ""
 	}
-	if page.Next != "" {
+	if more {
 		words = slices.Insert(words, 0, "of those looked at")
 	}
 	return fmt.Sprintf("%s; %s: --state %s", none, strings.Join(words, ", "), strings.Join(names, ","))

@@ -16,6 +16,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/refused"
 	"github.com/hookwicket/hookwicket/verifiers"
+	"github.com/hookwicket/hookwicket/verifiers/explain"
 )
 
 // longestLook limits the time in which one refused request is explained.
@@ -235,6 +236,7 @@ func (a *adminAPI) refusedRequest(w http.ResponseWriter, r *http.Request) error 
 		answer.EventID, answer.EventType = headerValue(red.plain(id)), headerValue(red.plain(kind))
 		about := q.endpoint.caseOf(q.checker, &q.received, e.Message.ReceivedAt)
 		about.Err, about.Received = verifiers.Reason(e.Reason), receivedURL(q.r)
+		about.Endpoints = slices.DeleteFunc(about.Endpoints, func(other explain.Endpoint) bool { return !o.shows(other.Name) })
 		why := about.Diagnose(ctx)
 		for _, cause := range why.Causes {
 			answer.Causes = append(answer.Causes, red.plain(cause))

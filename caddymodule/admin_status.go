@@ -8,6 +8,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/adminapi"
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/refused"
 )
 
 // processBegan is when the counters did.
@@ -37,10 +38,16 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 		l := &answer.Limits
 		l.RefusedEntries, l.RefusedBytes, l.RefusedLimit = kept.Entries, kept.Bytes, kept.Size
 	}
+	if len(o.only) > 0 {
+		o.restrict(&answer)
+	}
 	t := &answer.Totals
 	for _, e := range o.describe(stats, "") {
 		if e.Kind != "orphaned" {
 			t.Endpoints++
+		}
+		if len(o.only) > 0 {
+			answer.Store.BacklogBytes += e.Bytes
 		}
 		t.Waiting, t.Claimed, t.DeadLetters = t.Waiting+e.Waiting, t.Claimed+e.Claimed, t.DeadLetters+e.DeadLetters
 		t.AcceptedLately, t.RefusedLately = t.AcceptedLately+e.Recent.Accepted, t.RefusedLately+e.Recent.Refused
@@ -59,6 +66,17 @@ func (a *adminAPI) status(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	return writeJSON(w, answer)
+}
+
+// restrict leaves out what is not of the endpoints that the caller may see: where the store
+// is, its other gateways, and the figures of all endpoints together. The totals, which the
+// caller adds up, are theirs already.
+func (o *opened) restrict(s *adminapi.Status) {
+	s.Listeners = 0
+	s.Store = adminapi.Store{Available: s.Store.Available, DiskFull: s.Store.DiskFull, BacklogLimit: s.Store.BacklogLimit}
+	s.Limits = adminapi.Limits{
+		InFlightLimit: s.Limits.InFlightLimit, RefusedLimit: s.Limits.RefusedLimit, RefusedEntries: len(o.refusedList(refused.Filter{}, s.Now)),
+	}
 }
 
 // ifCounted is a count, or nil where the store says that it does not know it yet.

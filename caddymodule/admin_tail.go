@@ -123,10 +123,19 @@ func (a *adminAPI) tail(w http.ResponseWriter, r *http.Request) error {
 		return nil
 	}
 	red := o.app.showing // for each event anew: a secret may be learnt meanwhile
+	restricted := len(o.only) > 0
 	// A reader may stay for days, and the store has to close before that.
 	o.release()
 	o = nil
-	stream.run(l, node, red)
+	stream.run(l, func(e *liveEvent) {
+		red(e.Endpoint).event(&e.Event)
+		switch {
+		case restricted:
+			e.Node = "" // not this reader's concern
+		case e.number != fromElsewhere:
+			e.Node = node
+		}
+	})
 	return nil
 }
 
@@ -157,20 +166,19 @@ func (o *opened) tailFilter(r *http.Request) (func(*adminapi.Event) bool, error)
 	}, nil
 }
 
-// run writes the outcomes of a reader until the stream is over. node is this gateway's name, where
-// the outcomes of others are among them.
-func (s *eventStream) run(l *listener, node string, red func(endpoint string) *redactor) {
+// run writes the outcomes of a reader until the stream is over. prepare makes an outcome
+// what this reader may see.
+func (s *eventStream) run(l *listener, prepare func(*liveEvent)) {
 	tick := time.NewTicker(keepAlive)
 	defer tick.Stop()
 	for {
 		var err error
 		select {
 		case e := <-l.events:
-			red(e.Endpoint).event(&e.Event)
+			prepare(&e)
 			if e.number == fromElsewhere {
 				err = s.event(e.name, e.Event)
 			} else {
-				e.Node = node
 				err = s.eventWithID(e.name, l.id(&e), e.Event)
 			}
 			if lost := l.lost.Swap(0); lost > 0 && err == nil {

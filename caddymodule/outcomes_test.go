@@ -29,7 +29,7 @@ func TestTailLoses(t *testing.T) {
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		s, end := newEventStream(w, r.Context(), t.Context())
 		defer end()
-		s.run(l, "", func(string) *redactor { return newRedactor(nil) })
+		s.run(l, func(*liveEvent) {})
 	}))
 	defer server.Close()
 	a, err := http.Get(server.URL)
@@ -63,7 +63,7 @@ func TestTailKeepsAlive(t *testing.T) {
 		defer close(ended)
 		s, end := newEventStream(w, r.Context(), t.Context())
 		defer end()
-		s.run(l, "", nil)
+		s.run(l, nil)
 	}))
 	defer server.Close()
 	a, err := http.Get(server.URL)

@@ -94,5 +94,5 @@ export function Overview({ mayChange }) {
           ${mayChange && html`<td><${Pause} forward=${f} endpoint=${e.name} reload=${reload} /> <${Probe} forward=${f} endpoint=${e.name} reload=${reload} /></td>`}</tr>`;
       }))}</tbody>
     </table>
-    <p class="quiet">Store <${Foreign} text=${s.location} />: backlog ${bytes(s.backlog_bytes)}${s.backlog_limit_bytes ? " of " + bytes(s.backlog_limit_bytes) : ""}${s.retained_bytes != null ? ", " + bytes(s.retained_bytes) + " of ended events" : ""}${s.dedupe_keys != null ? ", " + plural(s.dedupe_keys, "dedupe key", "dedupe keys") : ""}. The process started <${When} at=${status.since} />. Half of the requests or attempts took at most p50, 95 % at most p95.</p>`;
+    <p class="quiet">${s.location ? html`Store <${Foreign} text=${s.location} />: backlog` : "Backlog"} ${bytes(s.backlog_bytes)}${s.backlog_limit_bytes ? " of " + bytes(s.backlog_limit_bytes) : ""}${s.retained_bytes != null ? ", " + bytes(s.retained_bytes) + " of ended events" : ""}${s.dedupe_keys != null ? ", " + plural(s.dedupe_keys, "dedupe key", "dedupe keys") : ""}. The process started <${When} at=${status.since} />. Half of the requests or attempts took at most p50, 95 % at most p95.</p>`;
 }
