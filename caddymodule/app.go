@@ -110,11 +110,12 @@ type App struct {
 	subscribed *caddyevents.App
 	telling    *teller
 
-	mu        sync.Mutex
-	endpoints map[string]*Handler
-	secrets   atomic.Pointer[allSecrets]
-	changed   map[any]bool // servers and subroutes; see throughTransports
-	running   *running
+	mu         sync.Mutex
+	endpoints  map[string]*Handler
+	inspectors []*Inspector
+	secrets    atomic.Pointer[allSecrets]
+	changed    map[any]bool // servers and subroutes; see throughTransports
+	running    *running
 }
 
 // CaddyModule returns the Caddy module information.
@@ -239,12 +240,27 @@ func (a *App) Start() error {
 	paceHeap(&shared.room)
 	run.warnOfOrphans(a.endpoints)
 	a.warnOfBehind()
+	a.warnOfInspectors(shared.store.Stats())
 	run.takeOver()
 	a.mu.Lock()
 	a.running = run
 	a.mu.Unlock()
 	a.startTelling()
 	return nil
+}
+
+// warnOfInspectors warns of names in the lines of the inspectors that mean nothing.
+func (a *App) warnOfInspectors(stats queue.Stats) {
+	known := make(map[string]bool)
+	for name := range a.endpoints {
+		known[name] = true
+	}
+	for d := range stats.Destinations {
+		known[d.Endpoint] = true
+	}
+	for _, i := range a.inspectors {
+		i.warnOfNames(known)
+	}
 }
 
 // Stop ends claiming. On a reload the running attempts finish in the background. When

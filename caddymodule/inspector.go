@@ -50,7 +50,8 @@ type Inspector struct {
 	// Readonly refuses changes by anybody.
 	Readonly bool `json:"readonly,omitempty"`
 
-	// Operators are the readers who may change something. Default: all.
+	// Operators are the readers who may change something. They may have placeholders,
+	// such as {env.OPERATOR}. Default: all.
 	Operators []string `json:"operators,omitempty"`
 
 	// Endpoints are the names of the endpoints that the page shows. Default: all.
@@ -59,6 +60,8 @@ type Inspector struct {
 	// Listen lets programs listen to endpoints with tokens of their own, at the path
 	// listen below the page. Default: nobody.
 	Listen []ListenGrant `json:"listen,omitempty"`
+
+	operators []string // without placeholders
 
 	holders []*holder
 	guesses guesses
@@ -97,9 +100,21 @@ func (i *Inspector) Provision(ctx caddy.Context) error {
 		i.logger.Warn("the inspector has `by off`: whoever reaches this site sees all events and can change them, unless it is readonly",
 			zap.String("prefix", i.Prefix), zap.Bool("readonly", i.Readonly))
 	}
+	for _, name := range i.Operators {
+		operator := strings.TrimSpace(caddy.NewReplacer().ReplaceAll(name, ""))
+		if operator == "" {
+			i.logger.Warn("an operator of the inspector has no name, so it is nobody: its placeholder is empty", zap.String("prefix", i.Prefix), zap.String("operator", name))
+		}
+		i.operators = append(i.operators, operator)
+	}
 	if err := i.provisionListen(); err != nil {
 		return err
 	}
+	app, err := ctx.App("webhook_gateway")
+	if err != nil {
+		return err
+	}
+	app.(*App).inspectors = append(app.(*App).inspectors, i)
 	i.ask = (&adminAPI{only: i.Endpoints}).dispatch()
 	i.page = &inspector.Page{Base: i.Prefix, API: i.serve, Session: i.session}
 	// An open tab's stream would hold up the end of the server, which waits for all
@@ -109,6 +124,23 @@ func (i *Inspector) Provision(ctx caddy.Context) error {
 		server.RegisterOnShutdown(i.end)
 	}
 	return nil
+}
+
+// warnOfNames warns of names that are no endpoints. known are those of the configuration
+// and of the store.
+func (i *Inspector) warnOfNames(known map[string]bool) {
+	warn := func(line string, endpoints []string) {
+		for _, name := range endpoints {
+			if !known[name] {
+				i.logger.Warn("the inspector names an endpoint that does not exist", zap.String("prefix", i.Prefix),
+					zap.String("line", line), zap.String("endpoint", name))
+			}
+		}
+	}
+	warn("endpoints", i.Endpoints)
+	for _, g := range i.Listen {
+		warn("listen", g.Endpoints)
+	}
 }
 
 // check refuses a configuration that says two things, or that lets in everybody
@@ -160,7 +192,7 @@ func (i *Inspector) session(r *http.Request) (inspector.Session, error) {
 	if s.By == "" {
 		return s, unknownReader(i.By)
 	}
-	if len(i.Operators) > 0 && !slices.Contains(i.Operators, s.By) {
+	if len(i.Operators) > 0 && !slices.Contains(i.operators, s.By) {
 		s.Readonly = true
 	}
 	return s, nil

@@ -12,6 +12,7 @@ import (
 	"strings"
 	"sync"
 	"time"
+	"unicode"
 
 	"github.com/caddyserver/caddy/v2"
 	"go.uber.org/zap"
@@ -116,6 +117,9 @@ func (i *Inspector) provisionListen() error {
 			if err != nil {
 				return fmt.Errorf("listen: %s: %w", h.name, err)
 			}
+			if token = strings.TrimSpace(token); strings.ContainsFunc(token, unicode.IsControl) { // as holderOf does
+				return fmt.Errorf("listen: %s: a token of several lines, or with another control character, cannot be sent", h.name)
+			}
 			if len(token) < shortestToken {
 				return fmt.Errorf("listen: %s: a token shorter than %d characters can be guessed; `openssl rand -hex 24` makes one", h.name, shortestToken)
 			}
@@ -173,10 +177,6 @@ func (i *Inspector) holderOf(r *http.Request) (*holder, int, error) {
 	if !strings.EqualFold(scheme, "Bearer") || token == "" {
 		return nil, http.StatusUnauthorized, errors.New("a token is needed: caddy webhook listen --gateway … --token …")
 	}
-	client := network(clientIP(r))
-	if !i.guesses.allowed(client) {
-		return nil, http.StatusTooManyRequests, errors.New("too many wrong tokens came from there; wait a little")
-	}
 	digest := sha256.Sum256([]byte(strings.TrimSpace(token)))
 	var found *holder
 	for _, h := range i.holders { // all of them, so that the time says nothing
@@ -185,9 +185,12 @@ func (i *Inspector) holderOf(r *http.Request) (*holder, int, error) {
 		}
 	}
 	if found != nil {
-		return found, 0, nil
+		return found, 0, nil // whatever strangers at the same address have sent
 	}
-	i.guesses.wrong(client)
+	client := network(clientIP(r))
+	if !i.guesses.wrong(client) {
+		return nil, http.StatusTooManyRequests, errors.New("too many wrong tokens came from there; wait a little")
+	}
 	const text = "a listener with an unknown token was refused"
 	logger := i.logger
 	if i.repeats.first(repeat{endpoint: i.Prefix, text: text}, client.String(), time.Now(), func(more int) { logger.Warn(text, zap.Int("repeated", more)) }) {
@@ -208,17 +211,9 @@ type guesses struct {
 	of map[netip.Addr]*rate.Limiter
 }
 
-// allowed reports whether a client may send another token.
-func (g *guesses) allowed(client netip.Addr) bool {
-	g.mu.Lock()
-	defer g.mu.Unlock()
-	l := g.of[client]
-	return l == nil || l.Tokens() >= 1
-}
-
-// wrong counts a wrong token. When too many clients are remembered, those that have
-// stopped guessing are forgotten, or else all.
-func (g *guesses) wrong(client netip.Addr) {
+// wrong counts a wrong token and reports whether the client is within the limit. When too
+// many clients are remembered, those that have stopped guessing are forgotten, or else all.
+func (g *guesses) wrong(client netip.Addr) bool {
 	g.mu.Lock()
 	defer g.mu.Unlock()
 	l := g.of[client]
@@ -236,7 +231,7 @@ func (g *guesses) wrong(client netip.Addr) {
 		l = rate.NewLimiter(rate.Every(guessEvery), guessBurst)
 		g.of[client] = l
 	}
-	l.Allow()
+	return l.Allow()
 }
 
 // refuse answers with the error of an operation.

@@ -8,6 +8,8 @@ import (
 	"net"
 	"net/http"
 	"net/netip"
+	"os"
+	"path/filepath"
 	"strings"
 	"testing"
 	"time"
@@ -260,8 +262,11 @@ func TestListenGuesses(t *testing.T) {
 	if statuses[401] < guessBurst || statuses[401] > guessBurst+3 || statuses[429] != 100-statuses[401] {
 		t.Error(statuses)
 	}
-	if a := g.program(429, bobToken, "GET", "/listen/about"); a.header.Get("Retry-After") != "10" {
+	if a := g.program(429, aliceToken, "GET", "/listen/about"); a.header.Get("Retry-After") != "10" {
 		t.Error(a.header)
+	}
+	for range 3 { // others at the same address lock nobody out
+		g.program(200, bobToken, "GET", "/listen/about")
 	}
 	if lines := g.logs.lines("unknown token"); len(lines) != 1 || strings.Contains(lines[0], "guess-") {
 		t.Errorf("%d lines: %q", len(lines), lines)
@@ -280,14 +285,18 @@ func TestListenGuesses(t *testing.T) {
 // TestListenMistakes: a grant that lets in nobody, or anybody, is refused.
 func TestListenMistakes(t *testing.T) {
 	t.Setenv("EMPTY_TOKEN", "")
+	t.Setenv("TWO_TOKENS", bobToken+"\n"+aliceToken)
 	s := by("github")
 	for lines, want := range map[string]string{
-		"listen":                               "a token is missing",
-		"listen github {\nraw\n}":              "a token is missing",
-		"listen {\ntoken short\n}":             "can be guessed",
-		"listen {\ntoken {env.EMPTY_TOKEN}\n}": "EMPTY_TOKEN",
-		"listen {\ntoken a b c\n}":             "token: write",
-		"listen {\ntokens x\n}":                "did you mean token?",
+		"listen":                                                                           "a token is missing",
+		"listen github {\nraw\n}":                                                          "a token is missing",
+		"listen {\ntoken short\n}":                                                         "can be guessed",
+		"listen {\ntoken {env.EMPTY_TOKEN}\n}":                                             "EMPTY_TOKEN",
+		"listen {\ntoken a b c\n}":                                                         "token: write",
+		"listen {\ntoken a \"                    \"\n}":                                    "can be guessed",
+		"listen {\ntoken \"" + bobToken[:10] + "          \"\n}":                           "can be guessed",
+		"listen {\ntoken {env.TWO_TOKENS}\n}":                                              "cannot be sent",
+		"listen {\ntokens x\n}":                                                            "did you mean token?",
 		"endpoints github\nlisten stripe {\ntoken " + bobToken + "\n}":                     "does not name it",
 		"listen {\ntoken a " + bobToken + "\ntoken a " + aliceToken + "\n}":                "two tokens have the name a",
 		"listen {\ntoken a " + bobToken + "\n}\nlisten raw {\ntoken b " + bobToken + "\n}": "the token of another line",
@@ -302,5 +311,42 @@ func TestListenMistakes(t *testing.T) {
 		if err != nil && strings.Contains(err.Error(), bobToken) {
 			t.Errorf("%q: the error has the token", lines)
 		}
+	}
+}
+
+// TestListenPadded: blanks and line ends around a token, as a file has them, are not part of it.
+func TestListenPadded(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "token")
+	if err := os.WriteFile(file, []byte(" "+aliceToken+"\r\n\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	g := start(t, setup{site: by("github").directive("keep") + "webhook_gateway_inspector /hooks/* {\nlisten {\ntoken {file." + file + "}\ntoken \" " + bobToken + "  \"\n}\n}\n"})
+	for _, token := range []string{aliceToken, bobToken} {
+		g.program(200, token, "GET", "/listen/about")
+	}
+}
+
+// TestInspectorNames: a load warns of names that mean nothing.
+func TestInspectorNames(t *testing.T) {
+	t.Setenv("NOBODY", "")
+	t.Setenv("SOMEBODY", "alice")
+	g := start(t, setup{site: by("github").directive("forward "+newUpstream(t).addr) + "webhook_gateway_inspector /hooks/* {\nby {http.request.header.X-By}\nendpoints github gitlab\n" +
+		"operators {env.NOBODY} {env.SOMEBODY}\nlisten gitlab github {\ntoken " + bobToken + "\n}\n}\n"})
+	g.logs.await(t, "names an endpoint that does not exist", `"line":"endpoints"`, `"endpoint":"gitlab"`)
+	g.logs.await(t, "names an endpoint that does not exist", `"line":"listen"`, `"endpoint":"gitlab"`)
+	g.logs.await(t, "it is nobody", `"operator":"{env.NOBODY}"`)
+	if lines := g.logs.lines("does not exist"); len(lines) != 2 {
+		t.Errorf("%q", lines)
+	}
+	if lines := g.logs.lines("it is nobody"); len(lines) != 1 {
+		t.Errorf("%q", lines)
+	}
+	g.inspect(200, "alice", "POST", "/api/pause", `{"endpoint":"github"}`)
+	for _, nobody := range []string{"bob", "{env.NOBODY}", "{env.SOMEBODY}"} {
+		g.inspect(403, nobody, "POST", "/api/resume", `{"endpoint":"github"}`)
+	}
+	g.inspect(403, " ", "POST", "/api/resume", `{"endpoint":"github"}`)
+	if !g.destination("github").Paused {
+		t.Error("somebody else has resumed it")
 	}
 }
