@@ -87,7 +87,7 @@ func (h *Handler) redactor(ctx context.Context, s *shared) *redactor {
 
 // places returns a redactor of the places in this endpoint's messages, without secrets.
 func (h *Handler) places() *redactor {
-	r := newRedactor(h.row.Scheme)
+	r := newRedactor(h.row.Scheme, h.row.Confidential...)
 	r.hide(h.Redact)
 	r.hide(h.app.Redact)
 	return r

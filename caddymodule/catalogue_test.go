@@ -28,11 +28,20 @@ type credential struct{ signs, secret string }
 
 // credentials are of every form that a provider has: each takes the first that
 // suits it.
-var credentials = sync.OnceValue(func() (all []credential) {
-	for _, s := range []string{
-		"whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "a plain secret", "cGxhaW4gc2VjcmV0IGluIGJhc2U2NA==",
-		strings.Repeat("0123456789abcdef", 4), "user:password", "user:cGFzc3dvcmQ=",
-	} {
+var credentials = sync.OnceValue(func() []credential {
+	return makeCredentials("whsec_MDEyMzQ1Njc4OWFiY2RlZjAxMjM0NTY3ODlhYmNkZWY=", "a plain secret", "cGxhaW4gc2VjcmV0IGluIGJhc2U2NA==",
+		strings.Repeat("0123456789abcdef", 4), "user:password", "user:cGFzc3dvcmQ=")
+})
+
+// otherCredentials are credentials of the same forms in the same order.
+var otherCredentials = sync.OnceValue(func() []credential {
+	return makeCredentials("whsec_ZmVkY2JhOTg3NjU0MzIxMGZlZGNiYTk4NzY1NDMyMTA=", "another secret", "YW5vdGhlciBzZWNyZXQ=",
+		strings.Repeat("fedcba9876543210", 4), "name:another-password", "name:YW5vdGhlcg==")
+})
+
+// makeCredentials makes keys of every kind besides the given secrets.
+func makeCredentials(secrets ...string) (all []credential) {
+	for _, s := range secrets {
 		all = append(all, credential{s, s})
 	}
 	_, ed, _ := ed25519.GenerateKey(rand.Reader)
@@ -51,7 +60,7 @@ var credentials = sync.OnceValue(func() (all []credential) {
 		})
 	}
 	return all
-})
+}
 
 // blanks are the lines that the rows need which say nothing of where to look.
 var blanks = map[string][]string{

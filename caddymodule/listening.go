@@ -263,11 +263,15 @@ func (a *adminAPI) heard(ctx context.Context, o *opened, found *queue.Inspection
 	if a.holder == nil || a.holder.raw {
 		return heardOf(found.Message, found.Summary, o.configuredRedactor(found.Endpoint))
 	}
-	red := o.redactor(found.Endpoint)
-	heard := heardOf(found.Message, found.Summary, red)
-	heard.Request.Header, heard.Request.URI, heard.Redacted = red.header(found.Message.Header), red.uri(found.Message.URI), true
-	heard.Request.Method, heard.Request.Host = red.plain(found.Message.Method), red.plain(found.Message.Host)
-	heard.Message.EventID, heard.Message.EventType = red.plain(found.Message.EventID), red.plain(found.Message.EventType)
+	return withoutCredentials(found.Message, found.Summary, o.redactor(found.Endpoint))
+}
+
+// withoutCredentials is a message for the holder of a token that is not raw.
+func withoutCredentials(m *queue.Message, s queue.Summary, red *redactor) *adminapi.Heard {
+	heard := heardOf(m, s, red)
+	heard.Request.Header, heard.Request.URI, heard.Redacted = red.header(m.Header), red.uri(m.URI), true
+	heard.Request.Method, heard.Request.Host = red.plain(m.Method), red.plain(m.Host)
+	heard.Message.EventID, heard.Message.EventType = red.plain(m.EventID), red.plain(m.EventType)
 	return heard
 }
 

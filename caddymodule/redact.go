@@ -41,14 +41,14 @@ func (r *redactor) hideHeader(name string) { r.headers[http.CanonicalHeaderKey(n
 // hideJSON adds a path into JSON bodies.
 func (r *redactor) hideJSON(path string) { r.paths = append(r.paths, splitPath(path)) }
 
-// newRedactor returns a redactor for the headers that are never shown, and for the
-// places of a scheme's credentials.
-func newRedactor(scheme verifiers.Scheme) *redactor {
+// newRedactor returns a redactor for the headers that are never shown, for the places of
+// a scheme's credentials, and for more places.
+func newRedactor(scheme verifiers.Scheme, more ...verifiers.Place) *redactor {
 	r := &redactor{headers: make(map[string]bool), query: make(map[string]bool), form: make(map[string]bool)}
 	for _, name := range always {
 		r.hideHeader(name)
 	}
-	for _, p := range verifiers.CredentialsOf(scheme) {
+	for _, p := range append(verifiers.CredentialsOf(scheme), more...) {
 		switch p.From {
 		case "header":
 			r.hideHeader(p.Name)

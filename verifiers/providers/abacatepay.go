@@ -44,6 +44,7 @@ func abacatepay() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The body is signed and has the payment with its state.",
 		},
+		Confidential: []verifiers.Place{{From: "query", Name: abacatepayQuery}},
 		Sample: verifiers.Sample{
 			Body: `{"event":"checkout.completed","apiVersion":2,"devMode":true,"data":{"id":"bill_{unix}","amount":10000,"status":"PAID"}}`,
 		},

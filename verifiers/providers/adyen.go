@@ -45,7 +45,8 @@ func adyen() verifiers.Provider {
 		Answers: verifiers.Answers{
 			Success: verifiers.Answer{Status: 200, Type: "text/plain", Body: "[accepted]"},
 		},
-		Retries: verifiers.Retries{Deadline: 10 * time.Second},
+		Retries:      verifiers.Retries{Deadline: 10 * time.Second},
+		Confidential: []verifiers.Place{{From: "json", Name: "notificationItems.#.NotificationRequestItem.additionalData.hmacSignature"}},
 		Sample: verifiers.Sample{
 			Body: `{"live":"false","notificationItems":[{"NotificationRequestItem":{"additionalData":{"hmacSignature":""},` +
 				`"amount":{"currency":"EUR","value":1000},"eventCode":"AUTHORISATION","eventDate":"{time}",` +

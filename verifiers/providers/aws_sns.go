@@ -68,8 +68,9 @@ func awsSNS() verifiers.Provider {
 			Why:          "MessageId is signed and the same on every attempt. No delivery policy may take longer than an hour.",
 		},
 		// A message has 256 KiB at most, and is a string in JSON.
-		Largest: escaped(256<<10) + 4<<10,
-		Retries: verifiers.Retries{Deadline: 15 * time.Second, Horizon: time.Hour},
+		Largest:      escaped(256<<10) + 4<<10,
+		Retries:      verifiers.Retries{Deadline: 15 * time.Second, Horizon: time.Hour},
+		Confidential: []verifiers.Place{{From: "json", Name: "Signature"}},
 		Sample: verifiers.Sample{
 			Type:   "text/plain; charset=UTF-8",
 			Header: map[string]string{"X-Amz-Sns-Message-Type": "Notification"},

@@ -64,6 +64,7 @@ func braintree() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "There is no ID. The signed payload has the kind, the time and the subject of the notification.",
 		},
+		Confidential: []verifiers.Place{{From: "form", Name: "bt_signature"}},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
 			Body: "<notification>\n  <timestamp type=\"datetime\">{time}</timestamp>\n  <kind>check</kind>\n" +

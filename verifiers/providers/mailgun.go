@@ -49,6 +49,7 @@ func mailgun() verifiers.Provider {
 			Attempts: 8,
 			Horizon:  8*time.Hour + 5*time.Minute,
 		},
+		Confidential: []verifiers.Place{{From: "json", Name: "signature.token"}},
 		Sample: verifiers.Sample{
 			Body: `{"signature":{"token":"{id}","timestamp":"{unix}","signature":""},"event-data":{"id":"CPgfbmQMTCKtHW6uIWtuVe",` +
 				`"timestamp":{unix},"event":"delivered","recipient":"alice@example.com","recipient-domain":"example.com","log-level":"info"}}`,

@@ -43,6 +43,7 @@ func novalnet() verifiers.Provider {
 			Why: "One transaction may have several updates of which everything that is signed is the same. So that none is lost, the whole " +
 				"body tells them apart, although most of it is not signed.",
 		},
+		Confidential: []verifiers.Place{{From: "json", Name: "event.checksum"}},
 		Sample: verifiers.Sample{
 			Body: `{"event":{"checksum":"","tid":14548000000000000,"type":"PAYMENT"},"result":{"status":"SUCCESS","status_code":100},` +
 				`"transaction":{"amount":1234,"currency":"EUR","order_no":"order-{unix}","status":"CONFIRMED","tid":14548000000000000}}`,

@@ -38,6 +38,7 @@ func nowpayments() verifiers.Provider {
 			Why: "A payment may be partially paid twice, so its ID and status do not name an event. All of the body's content is signed " +
 				"and tells them apart.",
 		},
+		Confidential: []verifiers.Place{{From: "header", Name: "X-Nowpayments-Sig"}},
 		Sample: verifiers.Sample{
 			Body: `{"payment_id":{unix},"payment_status":"finished","pay_address":"0x0000000000000000000000000000000000000000",` +
 				`"price_amount":1,"price_currency":"usd","pay_amount":0.00000215,"actually_paid":0.00000215,"pay_currency":"btc",` +

@@ -43,6 +43,7 @@ func paddleClassic() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The alert's ID is signed and is the same on every attempt.",
 		},
+		Confidential: []verifiers.Place{{From: "form", Name: "p_signature"}},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
 			Body: "alert_id={unix}&alert_name=payment_succeeded&currency=USD&customer_name=Zo%C3%AB&event_time={formtime}&sale_gross=12.50",

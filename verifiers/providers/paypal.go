@@ -55,7 +55,8 @@ func paypal() verifiers.Provider {
 			Why: "The ID of the event is the same on every attempt, but only the CRC-32 of the body it stands in is signed. So it is bound to the " +
 				"signed transmission: a captured one that returns with another body and ID is a replay.",
 		},
-		Retries: verifiers.Retries{Attempts: 25, Horizon: 72 * time.Hour},
+		Retries:      verifiers.Retries{Attempts: 25, Horizon: 72 * time.Hour},
+		Confidential: []verifiers.Place{{From: "header", Name: "Paypal-Transmission-Sig"}},
 		Sample: verifiers.Sample{
 			IDPrefix: "WH-",
 			Header: map[string]string{

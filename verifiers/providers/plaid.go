@@ -61,7 +61,8 @@ func plaid() verifiers.Provider {
 			Why: "Events have no ID, and two of them may be the same byte for byte, such as SYNC_UPDATES_AVAILABLE of one item. " +
 				"So the second and the body that the token is for are recognised. A captured request is a duplicate, a retry with a new token is not.",
 		},
-		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 24 * time.Hour},
+		Retries:      verifiers.Retries{Deadline: 10 * time.Second, Horizon: 24 * time.Hour},
+		Confidential: []verifiers.Place{{From: "header", Name: "Plaid-Verification"}},
 		Sample: verifiers.Sample{
 			Body: `{"webhook_type":"TRANSACTIONS","webhook_code":"SYNC_UPDATES_AVAILABLE","item_id":"wz666MBjYWTp2PDzzggYhM6oWWmBb",` +
 				`"initial_update_complete":true,"historical_update_complete":false,"environment":"production"}`,

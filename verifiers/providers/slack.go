@@ -66,6 +66,7 @@ func slack() verifiers.Provider {
 			Attempts: 4,
 			Horizon:  6 * time.Minute,
 		},
+		Confidential: []verifiers.Place{{From: "json", Name: "token"}, {From: "form", Name: "token"}},
 		Sample: verifiers.Sample{
 			IDPrefix: "Ev",
 			Body: `{"token":"unused","team_id":"T1DC2JH3J","api_app_id":"A0FFV41KK","event":{"type":"reaction_added","user":"U061F1EUR",` +

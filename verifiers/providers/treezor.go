@@ -39,7 +39,8 @@ func treezor() verifiers.Provider {
 			Why: "The ID is the same on every attempt, but not signed, so it is bound to a digest of the payload. Two events of one object " +
 				"may have the same payload.",
 		},
-		Retries: verifiers.Retries{Attempts: 30, Horizon: 30 * time.Minute},
+		Retries:      verifiers.Retries{Attempts: 30, Horizon: 30 * time.Minute},
+		Confidential: []verifiers.Place{{From: "json", Name: treezorSignature}},
 		Sample: verifiers.Sample{
 			Type: "text/plain",
 			Body: `{"webhook":"user.create","webhook_id":"{id}","webhook_created_at":"{time}","object":"user","object_id":"1099400",` +

@@ -40,6 +40,7 @@ func trustpay() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "There is no ID of the event. The values have the payment's reference and its state.",
 		},
+		Confidential: []verifiers.Place{{From: "json", Name: "Signature"}},
 		Sample: verifiers.Sample{
 			Body: `{"PaymentInformation":{"CreditDebitIndicator":"CRDT","References":{"MerchantReference":"order-{unix}","PaymentId":"{id}"},` +
 				`"Status":"Paid","Amount":{"Amount":1.5,"Currency":"EUR"}},"Signature":""}`,

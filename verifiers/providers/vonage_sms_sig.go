@@ -59,6 +59,7 @@ func vonageSMSSig() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The message's ID is signed, and so is the status of a receipt, of which a message may have several.",
 		},
+		Confidential: []verifiers.Place{{From: "query", Name: "sig"}, {From: "form", Name: "sig"}, {From: "json", Name: "sig"}},
 		Sample: verifiers.Sample{
 			IDPrefix: "0A00000001",
 			Type:     "application/x-www-form-urlencoded",
