@@ -295,7 +295,7 @@ func decodeBackslash(b []byte, to *[utf8.UTFMax]byte) (n, took int) {
 	case 'n', 'r', 't', 'b', 'f':
 		return oneByte(to, "\n\r\t\b\f"[strings.IndexByte("nrtbf", c)]), 2
 	default:
-		if c > ' ' && c < utf8.RuneSelf && (c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' || c > 'z') {
+		if c >= ' ' && c < utf8.RuneSelf && (c < '0' || c > '9' && c < 'A' || c > 'Z' && c < 'a' || c > 'z') {
 			return oneByte(to, c), 2
 		}
 	}

@@ -104,6 +104,7 @@ var secretDresses = map[string]func(secret string) string{
 
 // hardSecrets have every character that an encoding may leave or change.
 var hardSecrets = []string{
+	`whsec_xa\+2a\\ +ypu/abpy`,
 	"whsec_SuperSecretOne/12+xyz", "whsec_a%2Bb%41/c+d e&f", `whsec_(q)*u!o~t'e"s\n<&amp;>`, "whsec_\u00e9t\u00e9/\U0001F511+=key==", "whsec_%25%2525+%2B+100%%",
 }
 
