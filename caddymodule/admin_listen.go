@@ -152,7 +152,7 @@ func (s *eventStream) listen(l *listening, backlog []queue.ID, news *listener) e
 			if err := s.walk(l); err != nil {
 				return err
 			}
-			pause.Reset(max(listenPoll, 20*time.Since(began))) // a busy gateway spends at most 5 % on it
+			pause.Reset(max(time.Duration(listenPoll.Load()), 20*time.Since(began))) // a busy gateway spends at most 5 % on it
 		}
 	}
 }

@@ -48,7 +48,9 @@ const (
 // listenPoll is how often a listener looks into the store by itself. Outcomes do not name
 // events of an observing endpoint, nor those whose sender hung up during the commit. It is
 // a variable for the tests.
-var listenPoll = 5 * time.Second
+var listenPoll atomic.Int64
+
+func init() { listenPoll.Store(int64(5 * time.Second)) }
 
 // idAt returns the least ID of messages received in that millisecond.
 func idAt(t time.Time) (id queue.ID) {

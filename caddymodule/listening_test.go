@@ -196,9 +196,8 @@ func TestListenMost(t *testing.T) {
 // TestListenMany: events that arrive at once come each once, though the outcomes overflow
 // and the walks find them as well.
 func TestListenMany(t *testing.T) {
-	was := listenPoll
-	listenPoll = 20 * time.Millisecond
-	defer func() { listenPoll = was }()
+	was := listenPoll.Swap(int64(20 * time.Millisecond))
+	defer listenPoll.Store(was) // a listener may still be about to read it
 	up := newUpstream(t)
 	s := by("stripe")
 	g, c := startAdmin(t, setup{site: s.directive("forward " + up.addr)})
