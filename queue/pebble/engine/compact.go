@@ -93,9 +93,6 @@ func (e *Engine) compact(ctx context.Context, compact func(*Database) error) err
 }
 
 // begin starts a compaction, unless one is under way: then it returns that one and false.
-//
-// The goroutine is none of db.loops, which end before Pebble is closed: Pebble may never
-// come to a compaction that it has deferred.
 func (db *Database) begin(compact func(*Database) error) (c *request, begun bool) {
 	db.mu.Lock()
 	defer db.mu.Unlock()
@@ -110,9 +107,58 @@ func (db *Database) begin(compact func(*Database) error) (c *request, begun bool
 	db.compaction = c
 	go func() {
 		defer close(c.done)
-		c.err = folder.Guarded(func() error { return compact(db) })
+		c.err = db.stay.run(func() error { return compact(db) })
 	}()
 	return c, true
+}
+
+// A stay counts the goroutine of a compaction among db.loops while it is in Pebble, so that
+// Pebble is not closed meanwhile. It does not count while it waits for Pebble, which may
+// never come to a compaction that it has deferred. One goroutine at a time uses it.
+type stay struct {
+	db *Database
+	in bool
+}
+
+// run calls f during the stay.
+func (s *stay) run(f func() error) error {
+	if err := s.begin(); err != nil {
+		return err
+	}
+	defer s.end()
+	return folder.Guarded(f)
+}
+
+// begin fails if the database is about to be closed.
+func (s *stay) begin() error {
+	s.db.mu.Lock()
+	defer s.db.mu.Unlock()
+	if s.db.broken {
+		return Unavailable(ErrGivenUp)
+	}
+	s.db.loops.Add(1) // before loops.Wait, since broken is set before that
+	s.in = true
+	return nil
+}
+
+// end does nothing between stays.
+func (s *stay) end() {
+	if s.in {
+		s.in = false
+		s.db.loops.Done()
+	}
+}
+
+// departure is a context for Pebble's Compact. It ends the stay when Compact asks for Done,
+// that is before it waits. The little that Compact does afterwards takes no harm from a close.
+type departure struct {
+	context.Context
+	stay *stay
+}
+
+func (d departure) Done() <-chan struct{} {
+	d.stay.end()
+	return d.Context.Done()
 }
 
 // maxPieces bounds the pieces of a compaction. Pebble writes the memtable to a table for each.
@@ -121,25 +167,36 @@ const maxPieces = 16
 // Compact rewrites the tables with keys between from and to. It hides Pebble's method, whose
 // context and whose parallel parts take compactions back.
 //
-// It goes in pieces that share no table. Each needs space for its own tables only, and the
+// Only the function that [Engine.Compact] runs may call it. It goes in pieces that share no table. Each needs space for its own tables only, and the
 // space of one is free for the next.
 func (db *Database) Compact(from, to []byte) error {
 	flushed, err := db.AsyncFlush() // the tables that this makes are in the pieces, too
 	if err != nil {
 		return err
 	}
+	db.stay.end()
 	select {
 	case <-flushed:
 	case <-db.closed.Done():
-		return ErrGivenUp
+	}
+	if err := db.stay.begin(); err != nil {
+		return err
 	}
 	pieces, err := db.pieces(from, to)
 	for _, p := range pieces {
 		if err == nil {
-			err = db.DB.Compact(db.closed, p.first, append(p.last, 0), false)
+			err = db.compactPiece(p)
 		}
 	}
 	return err
+}
+
+func (db *Database) compactPiece(p piece) error {
+	if err := db.DB.Compact(departure{db.closed, &db.stay}, p.first, append(p.last, 0), false); err != nil {
+		return err
+	}
+	db.stay.end() // Compact need not have waited
+	return db.stay.begin()
 }
 
 // piece is a range of keys whose tables have no key outside of it.

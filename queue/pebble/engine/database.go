@@ -59,6 +59,7 @@ type Database struct {
 	idle   chan struct{} // closed when broken and the last user has left
 
 	compaction *request // the last one that was begun; see compact.go
+	stay       stay     // of the goroutine of compaction
 }
 
 // commit is a batch on its way through the pipeline.
@@ -84,6 +85,7 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*Dat
 		dead:    make(chan struct{}),
 		idle:    make(chan struct{}),
 	}
+	db.stay.db = db
 	db.closed, db.over = context.WithCancel(context.Background())
 	var failed atomic.Bool
 	db.fail = func(err error) {
