@@ -32,7 +32,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 		return 0, err
 	}
 	defer db.Leave()
-	verdict, _, err := s.decide(db, id, record.Nanos(now))
+	verdict, _, err := s.decide(db, id, window.Nanos(now))
 	if err != nil {
 		return 0, unavailable(err)
 	}
@@ -49,7 +49,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 		held.unlock()
 		return 0, unavailable(db.Failure())
 	}
-	verdict, expiry, err := s.decide(db, id, record.Nanos(now))
+	verdict, expiry, err := s.decide(db, id, window.Nanos(now))
 	if err != nil {
 		held.unlock()
 		return 0, unavailable(err)
@@ -87,7 +87,7 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 	}
 	verdict, expiry := queue.New, int64(0)
 	if a.m != nil {
-		verdict, expiry, err = s.decide(db, a.id, record.Nanos(a.now))
+		verdict, expiry, err = s.decide(db, a.id, window.Nanos(a.now))
 	}
 	if err == nil && !a.id.GoesOn(verdict) {
 		// The writer of the key has released the stripe, so the key is durable, unless the
@@ -238,7 +238,7 @@ func (w *write) message(m *queue.Message, to []queue.Route) error {
 		}
 		stored := s.encode(m)
 		p := part{destination: d, waiting: window.Entry{Waiting: window.Waiting{Position: window.Position{ID: m.ID}}}, touched: true}
-		p.stored = record.Delivery{Stage: record.StageUnrouted, Size: int64(stored.size()), Ended: record.Nanos(s.now())}
+		p.stored = record.Delivery{Stage: record.StageUnrouted, Size: int64(stored.size()), Ended: window.Nanos(s.now())}
 		w.parts = append(w.parts, p)
 		return w.records(m, &stored)
 	}

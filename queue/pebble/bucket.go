@@ -16,6 +16,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // buckets are the groups of dedupe keys by expiry; see [record.BucketOf]. A bucket that is
@@ -246,7 +247,7 @@ func (s *Store) eachKey(db *engine.Database, iter *pebble.Iterator, f func(end i
 // their keys. It locks nothing: a key that is recorded meanwhile expires later, so it is
 // in another bucket.
 func (s *Store) sweepKeys(ctx context.Context) (int, error) {
-	now := record.Nanos(s.now())
+	now := window.Nanos(s.now())
 	// Keys that are recorded from here on lower it again.
 	s.sweeper.next.Store(math.MaxInt64)
 	over := s.buckets.over(now)
@@ -305,7 +306,7 @@ func (s *Store) ForgetKey(ctx context.Context, key queue.Key) (bool, error) {
 		held.unlock()
 		return false, err
 	}
-	now := record.Nanos(s.now())
+	now := window.Nanos(s.now())
 	_, found, err := s.expiryOf(db, key, now)
 	if err == nil && !found && db.HasFailed() {
 		err = engine.ErrGivenUp // the missing key need not be durable
@@ -361,7 +362,7 @@ func (s *Store) deleteKey(db *engine.Database, batch *pebble.Batch, key queue.Ke
 
 // dedupe adds the dedupe keys of an acceptance to the batch.
 func (w *write) dedupe(a acceptance) error {
-	expiry := record.Nanos(a.now.Add(a.id.Window))
+	expiry := window.Nanos(a.now.Add(a.id.Window))
 	for _, key := range [...]queue.Key{a.id.Key, a.id.Digest} {
 		if key == (queue.Key{}) {
 			continue

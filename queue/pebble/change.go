@@ -40,7 +40,7 @@ type change struct {
 // ends sets the stage at the end of a delivery. Without a retention the delivery is
 // removed at once, except a dead letter.
 func (c *change) ends(st record.Stage, why record.Reason) {
-	c.to.Stage, c.to.Ended, c.why = st, record.Nanos(c.store.now()), why
+	c.to.Stage, c.to.Ended, c.why = st, window.Nanos(c.store.now()), why
 	if st != record.StageDead && c.store.retention(c.destination) == 0 {
 		c.to.Stage = record.StageGone
 	}
@@ -185,7 +185,7 @@ type removal struct {
 }
 
 func (s *Store) newRemoval(db *engine.Database, batch *pebble.Batch) *removal {
-	return &removal{store: s, db: db, batch: batch, now: record.Nanos(s.now())}
+	return &removal{store: s, db: db, batch: batch, now: window.Nanos(s.now())}
 }
 
 // delivery adds the removal of one delivery to the batch. The caller has removed it

@@ -2,16 +2,16 @@ package pebble
 
 import (
 	"sync"
-	"sync/atomic"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // flights are the messages in memory, each of them once: a message with ten
 // deliveries that are attempted at the same time is read and decoded for the
 // first and shared with the others, until the last of them is ended.
 type flights struct {
-	fresh  budget // for messages that nobody has claimed since their acceptance
+	fresh  *window.Budget // for messages that nobody has claimed since their acceptance
 	shards [64]flightShard
 }
 
@@ -35,7 +35,7 @@ func (s *flightShard) listLocked(x *flight) {
 // removes a message without users from the shard.
 func (s *flightShard) settleLocked(x *flight) {
 	if x.kept == 0 && x.size > 0 {
-		x.flights.fresh.give(int(x.size))
+		x.flights.fresh.Give(int(x.size))
 		x.size = 0
 	}
 	if x.kept == 0 && x.claims == 0 && x.listed {
@@ -64,7 +64,7 @@ type flight struct {
 // launch keeps a message from its acceptance on, for so many deliveries. The
 // record is in the plain form. nil: there is no room for it.
 func (f *flights) launch(id queue.ID, stored []byte, deliveries int) *flight {
-	if !f.fresh.take(len(stored)) {
+	if !f.fresh.Take(len(stored)) {
 		return nil
 	}
 	x := &flight{flights: f, id: id, size: int64(len(stored)), record: stored, kept: deliveries}
@@ -141,16 +141,3 @@ func (x *flight) unlist() {
 		x.listed = false
 	}
 }
-
-// budget bounds the memory of all fresh messages together.
-type budget struct{ left atomic.Int64 }
-
-func (b *budget) take(n int) bool {
-	if b.left.Add(-int64(n)) >= 0 {
-		return true
-	}
-	b.left.Add(int64(n))
-	return false
-}
-
-func (b *budget) give(n int) { b.left.Add(int64(n)) }

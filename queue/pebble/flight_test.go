@@ -76,7 +76,7 @@ func TestOneBody(t *testing.T) {
 				t.Fatal(err)
 			}
 			if name == "small" {
-				used := s.options.freshSize - s.flights.fresh.left.Load()
+				used := s.options.freshSize - s.flights.fresh.Left()
 				if used < int64(size) || used > int64(size)+4096 {
 					t.Errorf("a message of %d bytes takes %d of the budget", size, used)
 				}
@@ -90,7 +90,7 @@ func TestOneBody(t *testing.T) {
 			if got := after.TotalAlloc - before.TotalAlloc; got > 3*uint64(size)+8<<20 {
 				t.Errorf("ten claims of %d bytes took %d", size, got)
 			}
-			if free := s.flights.fresh.left.Load(); free != s.options.freshSize {
+			if free := s.flights.fresh.Left(); free != s.options.freshSize {
 				t.Errorf("claimed, the message still takes %d of the budget", s.options.freshSize-free)
 			}
 			first := claims[0].Delivery().Message
@@ -185,7 +185,7 @@ func TestBudgetReturns(t *testing.T) {
 	for _, name := range names {
 		drain(t, s, name)
 	}
-	if free := s.flights.fresh.left.Load(); free != s.options.freshSize {
+	if free := s.flights.fresh.Left(); free != s.options.freshSize {
 		t.Errorf("%d of %d bytes are free", free, s.options.freshSize)
 	}
 	if n := s.flights.count(); n != 0 {

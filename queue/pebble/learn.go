@@ -11,6 +11,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 var _ queue.Keeper = (*Store)(nil)
@@ -28,7 +29,7 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 		case len(known) >= queue.MaxLearnt:
 			return queue.ErrTooMany
 		}
-		at := uint64(record.Nanos(s.now()))
+		at := uint64(window.Nanos(s.now()))
 		if n := len(known); n > 0 && known[n-1].At >= at {
 			at = known[n-1].At + 1 // whatever the clock does, they stay in order
 		}

@@ -233,6 +233,6 @@ func (s *Store) adopt(counts map[record.Digest]*tally) error {
 		d.Unlock()
 	}
 	s.bytes.Store(bytes)
-	s.steady.reached(newest, record.Nanos(s.now()))
+	s.steady.reached(newest, window.Nanos(s.now()))
 	return nil
 }

@@ -11,6 +11,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
 	"github.com/hookwicket/hookwicket/queue/seal"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // mendPiece is how many deliveries are put back in one commit.
@@ -54,7 +55,7 @@ func (s *Store) mend(db *engine.Database, gaps []folder.Gap) error {
 			if !lost {
 				continue
 			}
-			st.Due, st.Order, st.Size = record.Nanos(s.now()), nil, sum.Size/int64(len(sum.Destinations))
+			st.Due, st.Order, st.Size = window.Nanos(s.now()), nil, sum.Size/int64(len(sum.Destinations))
 			var b record.KeyBuffer
 			if err := errors.Join(batch.Set(st.Entry(digest, id).Key(&b), st.AppendEntry(nil), nil), s.setDelivery(batch, id, digest, &st)); err != nil {
 				return err

@@ -270,7 +270,7 @@ var errUnrouted = errors.New("the message is unrouted")
 
 func (s *Store) redeliver(ctx context.Context, id queue.ID, to queue.Route, only []queue.State) error {
 	return s.operate(ctx, target{id, to.Destination, only}, func(o *operation) (err error) {
-		now := record.Nanos(s.now())
+		now := window.Nanos(s.now())
 		if !o.found {
 			unrouted, err := s.unrouted(o.db, o.id, &o.sum)
 			if err != nil {

@@ -7,6 +7,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // Pause keeps deliveries to a destination waiting until it is resumed. Attempts
@@ -30,7 +31,7 @@ func (s *Store) Pause(ctx context.Context, destination queue.Destination, paused
 	batch := db.NewBatch()
 	var k record.KeyBuffer
 	if paused {
-		since := binary.BigEndian.AppendUint64(nil, uint64(record.Nanos(s.now())))
+		since := binary.BigEndian.AppendUint64(nil, uint64(window.Nanos(s.now())))
 		err = batch.Set(pausedKey(&k, d.id), since, nil)
 	} else {
 		err = batch.Delete(pausedKey(&k, d.id), nil)

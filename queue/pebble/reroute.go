@@ -10,6 +10,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // rerouting gives an unrouted message its deliveries, all in one commit. Otherwise a crash
@@ -97,7 +98,7 @@ func (r *rerouting) deliveries(id queue.ID, size int64, to []queue.Route) error 
 	for i := range r.parts {
 		p := &r.parts[i]
 		p.hold, p.touched = false, true
-		p.stored.Size, p.stored.Due, p.stored.Redelivered = share(size, i, len(r.parts)), s.due(), record.Nanos(s.now())
+		p.stored.Size, p.stored.Due, p.stored.Redelivered = share(size, i, len(r.parts)), s.due(), window.Nanos(s.now())
 		p.waiting.Waiting = p.stored.Waiting(id)
 		p.destination.Begin(id)
 	}

@@ -144,7 +144,7 @@ func (s *Store) retire(ctx context.Context) (int, error) {
 	case <-s.engine.Running().Done():
 		return 0, unavailable(errors.New("it is closed"))
 	}
-	now := record.Nanos(s.now())
+	now := window.Nanos(s.now())
 	// Deliveries that end from here on lower it again.
 	s.history.next.Store(math.MaxInt64)
 	r := retiring{store: s}

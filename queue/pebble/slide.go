@@ -6,7 +6,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
-	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // known is a decision about an identity that is recorded already.
@@ -23,7 +23,7 @@ type known struct {
 // most two writes in each window, however often it is repeated. An error is not
 // reported: the event is durable, and its key still has the rest of its window.
 func (s *Store) slide(ctx context.Context, held held, id queue.Identity, k known) {
-	left := time.Duration(k.expiry - record.Nanos(k.now))
+	left := time.Duration(k.expiry - window.Nanos(k.now))
 	if k.verdict == queue.New || left >= id.Window/2 || s.engine.Full() {
 		held.unlock()
 		return
@@ -54,7 +54,7 @@ func (s *Store) recorded(db *engine.Database, key queue.Key, now time.Time) queu
 	if key == (queue.Key{}) || !s.filter.mayHave(key) {
 		return queue.Key{}
 	}
-	if _, found, err := s.expiryOf(db, key, record.Nanos(now)); err != nil || !found {
+	if _, found, err := s.expiryOf(db, key, window.Nanos(now)); err != nil || !found {
 		return queue.Key{}
 	}
 	return key

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // steady is the due clock: the wall clock plus ahead. When the wall clock is set back,
@@ -89,17 +90,17 @@ func (c *steady) reached(t, wall int64) {
 }
 
 // due is now as the deliveries' due times go.
-func (s *Store) due() int64 { return s.steady.now(record.Nanos(s.now())) }
+func (s *Store) due() int64 { return s.steady.now(window.Nanos(s.now())) }
 
 // dueAt is when a delivery is due that has to wait until a time by the clock on
 // the wall.
 func (s *Store) dueAt(t time.Time) int64 {
 	wall := s.now()
-	return record.Nanos(time.Unix(0, s.steady.now(record.Nanos(wall))).Add(t.Sub(wall)))
+	return window.Nanos(time.Unix(0, s.steady.now(window.Nanos(wall))).Add(t.Sub(wall)))
 }
 
 // wallAt is the reverse of dueAt.
 func (s *Store) wallAt(due int64) time.Time {
-	wall := record.Nanos(s.now())
+	wall := window.Nanos(s.now())
 	return record.Time(due - (s.steady.now(wall) - wall))
 }

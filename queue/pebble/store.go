@@ -10,6 +10,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/engine"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
 	"github.com/hookwicket/hookwicket/queue/seal"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // Store is a [queue.Store] in a folder. Its engine opens databases on the folder, one
@@ -69,7 +70,7 @@ func Open(o Options) (*Store, error) {
 	}
 	s.sweeper.early, s.history.early = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.history.turn = make(chan struct{}, 1)
-	s.flights.fresh.left.Store(o.freshSize)
+	s.flights.fresh = window.NewBudget(o.freshSize)
 	s.setLimits(o.Settings)
 	var err error
 	if s.seal, err = seal.New(o.Settings.Keys); err != nil {

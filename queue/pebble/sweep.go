@@ -8,7 +8,7 @@ import (
 	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
-	"github.com/hookwicket/hookwicket/queue/pebble/record"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // sweepPause is at least between two sweeps of dedupe keys.
@@ -63,7 +63,7 @@ func (s *Store) sweepLoop(w *sweeper, pause time.Duration, sweep func(context.Co
 			timer.Stop()
 			continue
 		}
-		timer.Reset(max(pause, time.Duration(next-record.Nanos(s.now()))))
+		timer.Reset(max(pause, time.Duration(next-window.Nanos(s.now()))))
 	}
 }
 

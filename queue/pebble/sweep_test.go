@@ -94,18 +94,18 @@ func TestSweep(t *testing.T) {
 // TestBuckets: a bucket is over at its keys' expiry or soon after, and few buckets have
 // keys at a time, for every window.
 func TestBuckets(t *testing.T) {
-	for _, window := range []time.Duration{1, time.Second, 10 * time.Second, time.Minute, time.Hour, 24 * time.Hour, 72 * time.Hour, 30 * 24 * time.Hour, math.MaxInt64} {
+	for _, span := range []time.Duration{1, time.Second, 10 * time.Second, time.Minute, time.Hour, 24 * time.Hour, 72 * time.Hour, 30 * 24 * time.Hour, math.MaxInt64} {
 		ends := make(map[int64]bool)
 		for step := range int64(1000) {
-			expiry := record.Nanos(time.Unix(1_800_000_000, 0).Add(window / 1000 * time.Duration(step)))
-			end := record.BucketOf(expiry, window)
+			expiry := window.Nanos(time.Unix(1_800_000_000, 0).Add(span / 1000 * time.Duration(step)))
+			end := record.BucketOf(expiry, span)
 			ends[end] = true
-			if late := time.Duration(end - expiry); late < 0 || late > max(window/4, time.Second) {
-				t.Errorf("window %v: the bucket of %d is over %v later", window, expiry, late)
+			if late := time.Duration(end - expiry); late < 0 || late > max(span/4, time.Second) {
+				t.Errorf("window %v: the bucket of %d is over %v later", span, expiry, late)
 			}
 		}
 		if len(ends) > 12 {
-			t.Errorf("window %v: %d buckets", window, len(ends))
+			t.Errorf("window %v: %d buckets", span, len(ends))
 		}
 	}
 }
@@ -232,7 +232,7 @@ func TestNothingIsLeft(t *testing.T) {
 			t.Errorf("%d records of kind %c are left", n, kind)
 		}
 	}
-	if free := s.flights.fresh.left.Load(); free != s.options.freshSize {
+	if free := s.flights.fresh.Left(); free != s.options.freshSize {
 		t.Errorf("%d of %d bytes for fresh messages are free", free, s.options.freshSize)
 	}
 }

@@ -122,7 +122,7 @@ func (s *Store) finish(a *acceptance) settled {
 // for the retention of its endpoint, and not at all without one.
 func (s *Store) route(ctx context.Context, a *acceptance, to []queue.Route) error {
 	m, now := a.m, s.now()
-	plain := row{message: m.ID, due: min(nanos(m.ReceivedAt), now)}
+	plain := row{message: m.ID, due: min(window.Nanos(m.ReceivedAt), now)}
 	if len(to) == 0 {
 		name := queue.Destination{Endpoint: m.Endpoint}
 		if s.retention(name) <= 0 {
@@ -236,7 +236,7 @@ func (a *acceptance) acceptedLocked(p *part, hold bool) *claim {
 		}
 		return nil
 	}
-	if a.plain != nil && len(a.plain) < largeMessage && s.fresh.take(len(a.plain)) {
+	if a.plain != nil && len(a.plain) < largeMessage && s.fresh.Take(len(a.plain)) {
 		e.Fresh = &freshMessage{store: s, record: a.plain, row: p.row}
 	}
 	t.AcceptedLocked(e, nil, nil)
@@ -292,7 +292,7 @@ func (s *Store) writeAccepts(batch []*acceptance) {
 	)
 	for i, a := range batch {
 		keys[i], digests[i], refuse[i] = column(a.id.Key), column(a.id.Digest), a.id.RefuseReplays
-		at[i], span[i] = nanos(a.m.ReceivedAt), int64(a.id.Window)
+		at[i], span[i] = window.Nanos(a.m.ReceivedAt), int64(a.id.Window)
 		ids[i], endpoints[i], events[i], types[i] = uuid.UUID(a.m.ID), text(a.m.Endpoint), text(a.m.EventID), text(a.m.EventType)
 		size[i], records[i] = a.size, a.record
 		now = min(now, at[i])

@@ -88,7 +88,7 @@ func (c *claim) Done(a queue.Attempt) error {
 
 // Retry implements [queue.Claim].
 func (c *claim) Retry(at time.Time, a queue.Attempt) error {
-	return c.mark("retry", &a, func(r *row) (why int16) { r.due = nanos(at); return 0 })
+	return c.mark("retry", &a, func(r *row) (why int16) { r.due = window.Nanos(at); return 0 })
 }
 
 // Bury implements [queue.Claim].

@@ -377,20 +377,7 @@ type freshMessage struct {
 }
 
 // Drop implements [window.Fresh].
-func (f *freshMessage) Drop() { f.once.Do(func() { f.store.fresh.give(len(f.record)) }) }
-
-// budget bounds the memory of all fresh messages together.
-type budget struct{ left atomic.Int64 }
-
-func (b *budget) take(n int) bool {
-	if b.left.Add(-int64(n)) >= 0 {
-		return true
-	}
-	b.left.Add(int64(n))
-	return false
-}
-
-func (b *budget) give(n int) { b.left.Add(int64(n)) }
+func (f *freshMessage) Drop() { f.once.Do(func() { f.store.fresh.Give(len(f.record)) }) }
 
 // fill completes a claim with its message. ok is false for a delivery that cannot be
 // delivered now: it has changed since the window learnt of it, its message is damaged, which

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/seal"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // querier is a connection or a transaction.
@@ -62,7 +63,7 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (ver
 		return q.QueryRow(ctx, s.sql(`with known as (
 			update {s}.key set expires = case when expires < $2 + $3::bigint / 2 then $2 + $3 else expires end
 			where key = any(array(select key from {s}.key where key in ($1, $4) and expires > $2 order by key for update)) returning key)
-			select coalesce(array_agg(key), '{}') from known`), column(id.Key), nanos(now), int64(id.Window), column(id.Digest)).Scan(&known)
+			select coalesce(array_agg(key), '{}') from known`), column(id.Key), window.Nanos(now), int64(id.Window), column(id.Digest)).Scan(&known)
 	})
 	if err != nil {
 		return 0, unavailable(err)

@@ -14,6 +14,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // place is where a page of a list ends.
@@ -64,7 +65,7 @@ func (q *query) String() string {
 
 // firstID is before the ID of every message received at t or later, and behind the others.
 func firstID(t time.Time) uuid.UUID {
-	id := queue.NewID(time.Unix(0, nanos(t)))
+	id := queue.NewID(time.Unix(0, window.Nanos(t)))
 	clear(id[8:])
 	return uuid.UUID(id)
 }

@@ -9,6 +9,7 @@ import (
 	"github.com/google/uuid"
 
 	"github.com/hookwicket/hookwicket/queue"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // reserved are the reservations of this node.
@@ -108,7 +109,7 @@ func (r *reservation) try() (all bool, err error) {
 			select k, 0, clock_timestamp() + $3 * interval '1 microsecond', $4 from quick, unnest($1::uuid[]) k order by k
 			on conflict (key) do update set expires = 0, until = excluded.until, holder = excluded.holder
 			where t.expires <= $2 and (t.until is null or t.until < clock_timestamp()) returning t.key)
-		select coalesce(array_agg(key), '{}') from made`), r.keys, nanos(r.now), s.options.Lease.Microseconds(), r.holder).Scan(&got)
+		select coalesce(array_agg(key), '{}') from made`), r.keys, window.Nanos(r.now), s.options.Lease.Microseconds(), r.holder).Scan(&got)
 	if err != nil || len(got) == len(r.keys) {
 		return err == nil, err
 	}
@@ -132,7 +133,7 @@ func (r *reservation) await(ctx context.Context) error {
 		}
 		var busy bool
 		err := s.pool.QueryRow(s.running, s.sql(`select exists (select from {s}.key where key = any($1) and expires <= $2 and until > clock_timestamp())`),
-			r.keys, nanos(r.now)).Scan(&busy)
+			r.keys, window.Nanos(r.now)).Scan(&busy)
 		if err != nil {
 			return unavailable(err)
 		}
@@ -179,7 +180,7 @@ func (r *reservation) record() error {
 		var n int
 		return q.QueryRow(ctx, s.sql(`with made as (insert into {s}.key as t (key, expires) select k, $2 from unnest($1::uuid[]) k order by k
 			on conflict (key) do update set expires = greatest(t.expires, excluded.expires), until = null, holder = null returning 1) select count(*) from made`),
-			keys, nanos(r.now.Add(r.id.Window))).Scan(&n)
+			keys, window.Nanos(r.now.Add(r.id.Window))).Scan(&n)
 	})
 	if err != nil {
 		return unavailable(err)

@@ -3,7 +3,6 @@ package postgres
 import (
 	"context"
 	"fmt"
-	"math"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/seal"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // Store is a [queue.Store] in a PostgreSQL database that several nodes share.
@@ -37,7 +37,7 @@ type Store struct {
 
 	limit, maxRetained, keeping atomic.Int64 // Settings
 	keys                        atomic.Int64 // of dedupe; -1: unknown
-	fresh                       budget
+	fresh                       *window.Budget
 	started                     atomic.Bool
 	copies                      atomic.Int64          // that a commit has when it returns; see countCopies
 	trouble                     atomic.Pointer[error] // of the last exchange with the database; nil: none
@@ -107,14 +107,13 @@ func Open(o Options) (*Store, error) {
 		options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema), pool: pool,
 		accepts: make(chan *acceptance, 1024), marks: make(chan *marking, 1024),
 		poke: make(chan struct{}, 1), tell: make(chan struct{}, 1), look: make(chan struct{}, 1), keyed: make(chan struct{}, 1), seal: sealed,
-		speech: make(chan string, speechQueue),
+		speech: make(chan string, speechQueue), fresh: window.NewBudget(freshSize),
 		byName: make(map[queue.Destination]*destination), byID: make(map[int32]*destination),
 		serves: make(map[queue.Destination]bool), retains: make(map[queue.Destination]time.Duration),
 		admitted: make(map[int64]*tenure),
 		reserved: reserved{open: make(map[*reservation]bool), dropping: make(chan struct{}, 1)},
 	}
 	s.running, s.stop = context.WithCancel(context.Background())
-	s.fresh.left.Store(freshSize)
 	s.keys.Store(-1)
 	s.rings.Store(1)
 	s.setLimits(o.Settings)
@@ -260,7 +259,7 @@ func (s *Store) wakeAll() {
 	}
 }
 
-func (s *Store) now() int64 { return nanos(s.options.Now()) }
+func (s *Store) now() int64 { return window.Nanos(s.options.Now()) }
 
 func (s *Store) all() (list []*destination) {
 	s.mu.RLock()
@@ -269,18 +268,6 @@ func (s *Store) all() (list []*destination) {
 		list = append(list, d)
 	}
 	return list
-}
-
-// nanos returns t in the form of a column. A time that a column cannot express becomes the
-// nearest one that it can.
-func nanos(t time.Time) int64 {
-	switch s := t.Unix(); {
-	case s < 0:
-		return 0
-	case s >= math.MaxInt64/int64(time.Second):
-		return math.MaxInt64 - 1
-	}
-	return t.UnixNano()
 }
 
 func fromNanos(n int64) time.Time {

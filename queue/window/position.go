@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"math"
+	"time"
 
 	"github.com/hookwicket/hookwicket/queue"
 )
@@ -20,6 +21,18 @@ var (
 	First = Position{}
 	Last  = Position{Due: math.MaxInt64, ID: queue.ID(bytes.Repeat([]byte{0xff}, 16))}
 )
+
+// Nanos returns t in nanoseconds since 1970, as the stores keep times. A time that it cannot
+// express becomes the nearest one that it can.
+func Nanos(t time.Time) int64 {
+	switch s := t.Unix(); {
+	case s < 0:
+		return 0
+	case s >= math.MaxInt64/int64(time.Second):
+		return math.MaxInt64 - 1
+	}
+	return t.UnixNano()
+}
 
 // Before reports whether p comes before q.
 func (p Position) Before(q Position) bool { return p.Compare(q) < 0 }

@@ -22,6 +22,7 @@ import (
 	"github.com/hookwicket/hookwicket/queue/pebble/folder"
 	"github.com/hookwicket/hookwicket/queue/pebble/record"
 	"github.com/hookwicket/hookwicket/queue/seal"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // Report is the result of [Run].
@@ -113,7 +114,7 @@ func Run(o Options) (report Report, err error) {
 		return fail(err)
 	}
 	defer lock.Close()
-	c := &checker{report: &report, seal: seal, progress: o.Progress, now: record.Nanos(o.Now), destinations: make(map[record.Digest]*DestinationReport), problems: make(map[string]*Problem), matched: make(map[byte]int64)}
+	c := &checker{report: &report, seal: seal, progress: o.Progress, now: window.Nanos(o.Now), destinations: make(map[record.Digest]*DestinationReport), problems: make(map[string]*Problem), matched: make(map[byte]int64)}
 	cache := pebble.NewCache(256 << 20)
 	defer cache.Unref()
 	f, err := folder.Read(files, dir)

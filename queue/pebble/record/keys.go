@@ -9,6 +9,7 @@ import (
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/seal"
+	"github.com/hookwicket/hookwicket/queue/window"
 )
 
 // The kinds of records. The kind is the first byte of a key, so each kind is one range
@@ -46,18 +47,6 @@ func DigestOf(destination string) (id Digest) {
 	sum := sha256.Sum256([]byte(destination))
 	copy(id[:], sum[:])
 	return id
-}
-
-// Nanos returns t in the form of a key. A time that a key cannot express becomes the
-// nearest one that it can.
-func Nanos(t time.Time) int64 {
-	switch s := t.Unix(); {
-	case s < 0:
-		return 0
-	case s >= math.MaxInt64/int64(time.Second):
-		return math.MaxInt64 - 1
-	}
-	return t.UnixNano()
 }
 
 // KeyBuffer is the caller's array for a key, which keeps the key off the heap.
@@ -166,7 +155,7 @@ const maxNanos = 1<<63 - 1
 // FirstID is before the ID of every message received at t or later, and behind
 // those of the ones before.
 func FirstID(t time.Time) queue.ID {
-	id := queue.NewID(time.Unix(0, Nanos(t)))
+	id := queue.NewID(time.Unix(0, window.Nanos(t)))
 	return queue.ID(append(id[:8:8], make([]byte, 8)...))
 }
 

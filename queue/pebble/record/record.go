@@ -181,7 +181,7 @@ func DecodeGone(id queue.ID, b []byte) (*queue.GoneError, error) {
 // AppendAttempt appends an attempt, which ends the value. Its texts can quote the
 // upstream's answer, so they are sealed like messages.
 func AppendAttempt(b []byte, a *queue.Attempt, box seal.Box) []byte {
-	for _, n := range [...]int64{int64(a.Number), Nanos(a.At), max(0, int64(a.Duration)), int64(a.Status)} {
+	for _, n := range [...]int64{int64(a.Number), window.Nanos(a.At), max(0, int64(a.Duration)), int64(a.Status)} {
 		b = binary.AppendUvarint(b, uint64(n))
 	}
 	b = appendText(b, string(a.Failure), 32)
