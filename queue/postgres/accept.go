@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/window"
@@ -363,4 +364,33 @@ func (s *Store) resolve(a *acceptance) {
 		case <-time.After(pause):
 		}
 	}
+}
+
+// find looks whether the message of an acceptance was written, once its transaction is over.
+func (s *Store) find(a *acceptance) (found bool, err error) {
+	ids := make([]int32, 0, len(a.parts))
+	for i := range a.parts {
+		ids = append(ids, a.parts[i].destination.id)
+	}
+	slices.Sort(ids)
+	err = pgx.BeginFunc(s.running, s.pool, func(tx pgx.Tx) error {
+		for _, id := range ids {
+			if _, err := tx.Exec(s.running, "select pg_advisory_xact_lock($1, $2)", s.class, id); err != nil {
+				return err
+			}
+		}
+		if err := tx.QueryRow(s.running, s.sql("select exists (select from {s}.message where id = $1)"), uuid.UUID(a.m.ID)).Scan(&found); err != nil || !found {
+			return err
+		}
+		for i := range a.parts {
+			p := &a.parts[i]
+			err := tx.QueryRow(s.running, s.sql(`select case when owner = $2 and not exists (select from {s}.inbox where destination = $1 and message = $3) then epoch else 0 end
+				from {s}.destination where id = $1`), p.destination.id, s.node, uuid.UUID(a.m.ID)).Scan(&p.epoch)
+			if err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+	return found, err
 }

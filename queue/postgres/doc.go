@@ -14,7 +14,7 @@
 //
 // Memory. If this node owns the destination, it adds the delivery to the window. Otherwise the
 // delivery is in the table inbox, which the owner reads when it is notified and every 250 ms
-// (nodes.go). An ordered delivery goes through the inbox too while there is anything in it.
+// (inbox.go). An ordered delivery goes through the inbox too while there is anything in it.
 //
 // Claim. The owner claims in memory and writes nothing (destination.go). The message is in memory
 // since the acceptance, or read now.
@@ -24,7 +24,7 @@
 // [queue.ErrLost]. Marks are not waited for (synchronous_commit off): a crash repeats the attempt.
 //
 // Operations of a person are carried out by the owner, which knows what is under way. Other nodes
-// ask for it by a row of the table command (operate.go). Lists read the tables (list.go).
+// ask for it by a row of the table command (command.go). Lists read the tables (list.go).
 //
 // # Events under way
 //
@@ -46,9 +46,9 @@
 //
 // # Owners
 //
-// Each node renews its row four times in a lease, by the clock of the database. It takes the
-// destinations that fall to it by rendezvous hashing, if their owner is silent for the lease or
-// has given them back. It ends its tenures itself when it could not renew for three quarters of
+// Each node renews its row four times in a lease, by the clock of the database (nodes.go). It
+// takes the destinations that fall to it by rendezvous hashing, if their owner is silent for the
+// lease or has given them back (owning.go). It ends its tenures itself when it could not renew for three quarters of
 // the lease, and with them the contexts of its claims, so that workers cut their attempts off. An
 // upstream may get such a delivery twice nevertheless; the fence lets one mark count.
 //

@@ -295,7 +295,7 @@ func (s *Store) Look(ctx context.Context, id queue.ID) (in *queue.Inspection, er
 		return nil, err
 	}
 	err = pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
-		in, err = s.look1(ctx, tx, id)
+		in, err = s.inspection(ctx, tx, id)
 		return err
 	})
 	switch {
@@ -307,7 +307,7 @@ func (s *Store) Look(ctx context.Context, id queue.ID) (in *queue.Inspection, er
 	return in, nil
 }
 
-func (s *Store) look1(ctx context.Context, tx pgx.Tx, id queue.ID) (*queue.Inspection, error) {
+func (s *Store) inspection(ctx context.Context, tx pgx.Tx, id queue.ID) (*queue.Inspection, error) {
 	in := new(queue.Inspection)
 	in.ID, in.ReceivedAt = id, receivedAt(id)
 	var record []byte
