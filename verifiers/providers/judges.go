@@ -18,7 +18,7 @@ type Judge struct {
 	Weakness string `json:"weakness,omitempty"` // a known gap in its own check
 }
 
-// judgesJSON is written, together with docs/providers.md, by
+// judgesJSON is written, together with docs/providers.md and its pages, by
 // go test ./verifiers/providers -run TestTable -update.
 //
 //go:embed judges.json

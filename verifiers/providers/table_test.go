@@ -18,7 +18,7 @@ import (
 	"github.com/hookwicket/hookwicket/verifiers/providers"
 )
 
-var update = flag.Bool("update", false, "write docs/providers.md and judges.json anew, and the number in README.md")
+var update = flag.Bool("update", false, "write docs/providers.md, its pages and judges.json anew, and the number in README.md")
 
 // TestTable makes the table of the catalogue from the rows, the vectors and the
 // lists of judges in oracles, and wants it to be the one that is there.
@@ -40,6 +40,7 @@ func TestTable(t *testing.T) {
 	}
 	golden(t, "judges.json", append(list, '\n'))
 	golden(t, "../../docs/providers.md", []byte(table(rows)))
+	goldenPages(t, rows)
 	readme, err := os.ReadFile("../../README.md")
 	if err != nil {
 		t.Fatal(err)
@@ -48,6 +49,29 @@ func TestTable(t *testing.T) {
 		t.Fatalf("README.md does not tell how many providers there are: %v", counted)
 	}
 	golden(t, "../../README.md", counted.ReplaceAll(readme, []byte(countOf(rows).String())))
+}
+
+// goldenPages compares the pages of the providers. A page of a row that is gone is stale, too.
+func goldenPages(t *testing.T, rows []tableRow) {
+	const docs = "../../docs/"
+	old, err := filepath.Glob(docs + pages + "/*.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, r := range rows {
+		if !blank(r.Provider) {
+			file := docs + r.file()
+			golden(t, file, []byte(r.page()))
+			old = slices.DeleteFunc(old, func(path string) bool { return path == file })
+		}
+	}
+	for _, path := range old {
+		if !*update {
+			t.Errorf("%s is of no provider", path)
+		} else if err := os.Remove(path); err != nil {
+			t.Error(err)
+		}
+	}
 }
 
 // counted is where README.md has the number of providers.

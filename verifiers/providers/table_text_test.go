@@ -24,6 +24,8 @@ const tableIntro = `# Providers
 %s, and %d schemes for any other sender. The same, of the version that you run, is printed by
 ` + "`caddy webhook providers --json`" + `.
 
+Each provider has a page of its own, with the lines of a Caddyfile and where the secret is found.
+
 - **Confirmed** rows rest on the provider's own documents, source or example. The others rest on reports of its customers. Try them with real requests first;
   the gateway's log says at its start which ones are in use.
 - **Judged by** names the judges that the tests ask: for %d providers an SDK signs requests that we verify, or verifies requests that we sign,
@@ -58,9 +60,11 @@ func table(rows []tableRow) string {
 		}
 		b.WriteString("\n")
 	}
-	b.WriteString("## One by one\n")
+	b.WriteString("## The schemes one by one\n")
 	for _, r := range rows {
-		b.WriteString(r.section())
+		if !senders(r) {
+			fmt.Fprintf(&b, "\n### %s\n\n%s\n\n%s", r.Name, strings.TrimSpace(plain(r.Title)+". "+plain(r.Why)), r.facts())
+		}
 	}
 	return b.String()
 }
@@ -72,7 +76,7 @@ func (r tableRow) line() string {
 		handshakes = append(handshakes, plain(h.Name))
 	}
 	cells := []string{
-		fmt.Sprintf("[`%s`](#%s) %s", r.Name, r.Name, plain(r.Title)),
+		fmt.Sprintf("[`%s`](%s) %s", r.Name, when(blank(r.Provider), "#")+r.file(), plain(r.Title)),
 		r.scheme(), r.signed(), r.time(), r.id(), r.duplicates(),
 		cmp.Or(strings.Join(handshakes, ", "), "–"), yesNo(r.Confirmed), r.judgedByShort(),
 	}
@@ -82,45 +86,50 @@ func (r tableRow) line() string {
 	return "| " + strings.Join(cells, " | ") + " |\n"
 }
 
-// section is all that the table tells of a provider.
-func (r tableRow) section() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "\n### %s\n\n%s\n\n", r.Name, strings.TrimSpace(plain(r.Title)+". "+plain(r.Why)))
-	item := func(name string, parts ...string) {
-		parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
-		if len(parts) > 0 {
-			fmt.Fprintf(&b, "- **%s**: %s\n", name, strings.Join(parts, "; "))
-		}
-	}
-	item("Scheme", r.scheme(), r.place())
-	item("Signed", r.signed(), when(strings.Contains(r.template(), "{"), "under the signature, where present: "+r.fields()))
-	item("Secret", plain(r.Secret.Name), plain(r.Secret.Where), when(r.Secret.Optional, "optional"),
+// facts are the lines of everything that the gateway does with a request.
+func (r tableRow) facts() string {
+	var b items
+	b.add("Scheme", r.scheme(), r.place())
+	b.add("Signed", r.signed(), when(strings.Contains(r.template(), "{"), "under the signature, where present: "+r.fields()))
+	b.add("Secret", plain(r.Secret.Name), plain(r.Secret.Where), when(r.Secret.Optional, "optional"),
 		when(r.Secret.Learnt, "learnt from the provider while the endpoint says `enrol`"), r.keys())
 	for _, o := range r.Options {
-		item("Option `"+o.Name+"`", when(o.Required, "required"), when(o.Many, "one or several"), when(o.Paired, "one for each secret"), plain(o.What))
+		b.add("Option `"+o.Name+"`", when(o.Required, "required"), when(o.Many, "one or several"), when(o.Paired, "one for each secret"), plain(o.What))
 	}
-	item("Time", because(r.time()+when(r.facts().Timestamp.From != "", ", "+r.places(r.facts().Timestamp.From)), r.Freshness.Why))
-	item("Event", when(r.id() != "–", "ID "+r.id()), when(len(r.facts().EventType) > 0, "type "+r.places(r.facts().EventType...)))
-	item("Duplicates", because(r.duplicates()+when(r.Dedupe.UniqueBodies, "; a known body under a fresh ID is refused"), r.Dedupe.Why))
+	b.add("Time", because(r.time()+when(r.finds().Timestamp.From != "", ", "+r.places(r.finds().Timestamp.From)), r.Freshness.Why))
+	b.add("Event", when(r.id() != "–", "ID "+r.id()), when(len(r.finds().EventType) > 0, "type "+r.places(r.finds().EventType...)))
+	b.add("Duplicates", because(r.duplicates()+when(r.Dedupe.UniqueBodies, "; a known body under a fresh ID is refused"), r.Dedupe.Why))
 	for _, h := range r.Handshakes {
-		item("Handshake", plain(h.Name), cmp.Or(h.Method, http.MethodPost), when(h.Verified, "signed"),
+		b.add("Handshake", plain(h.Name), cmp.Or(h.Method, http.MethodPost), when(h.Verified, "signed"),
 			when(h.Enrols != "", "hands the secret over"), when(h.Confirm != "", "asks for a call in return"))
 	}
-	item("Methods", strings.Join(r.Methods, ", "))
-	item("Answers", answer("success", r.Answers.Success, http.StatusOK), answer("refused", r.Answers.Refused, http.StatusUnauthorized))
-	item("Retries", when(r.Retries.Attempts > 0, fmt.Sprintf("%d attempts", r.Retries.Attempts)),
+	b.add("Methods", strings.Join(r.Methods, ", "))
+	b.add("Answers", answer("success", r.Answers.Success, http.StatusOK), answer("refused", r.Answers.Refused, http.StatusUnauthorized))
+	b.add("Retries", when(r.Retries.Attempts == 1, "1 attempt"), when(r.Retries.Attempts > 1, fmt.Sprintf("%d attempts", r.Retries.Attempts)),
 		when(r.Retries.Horizon > 0, "within "+span(r.Retries.Horizon)), when(r.Retries.Deadline > 0, "each waits "+span(r.Retries.Deadline)))
-	item("Needs the app's own answer", plain(r.Synchronous))
-	item("Confirmed", yesNo(r.Confirmed))
+	b.add("Largest body", when(r.Largest > 0, bytesText(r.Largest)+", as the provider documents"))
+	b.add("Needs the app's own answer", plain(r.Synchronous))
+	b.add("Confirmed", yesNo(r.Confirmed))
 	for _, j := range r.judges {
-		item("Judged by", judgeText(j.Kind, j.By), j.Does, plain(j.Weakness))
+		b.add("Judged by", judgeText(j.Kind, j.By), j.Does, plain(j.Weakness))
 	}
 	for i, url := range r.Docs {
 		if !slices.Contains(r.Docs[:i], url) {
-			item("Source", url)
+			b.add("Source", url)
 		}
 	}
 	return b.String()
+}
+
+// items is a list in Markdown.
+type items struct{ strings.Builder }
+
+// add adds a line, unless all of its parts are empty.
+func (b *items) add(name string, parts ...string) {
+	parts = slices.DeleteFunc(parts, func(s string) bool { return s == "" })
+	if len(parts) > 0 {
+		fmt.Fprintf(b, "- **%s**: %s\n", name, strings.Join(parts, "; "))
+	}
 }
 
 // scheme names the way of signing.
@@ -182,10 +191,10 @@ func (r tableRow) fields() string {
 
 // id tells where the event's ID stands.
 func (r tableRow) id() string {
-	if r.template() == "" && r.identified && len(r.facts().EventID) == 0 {
+	if r.template() == "" && r.identified && len(r.finds().EventID) == 0 {
 		return "of several fields"
 	}
-	return cmp.Or(r.places(r.facts().EventID...), "–")
+	return cmp.Or(r.places(r.finds().EventID...), "–")
 }
 
 // place tells where the signature or the secret stands.
@@ -240,7 +249,8 @@ func (r tableRow) keys() string {
 	return ""
 }
 
-func (r tableRow) facts() verifiers.Facts {
+// finds tells where the scheme finds the time, the ID and the type.
+func (r tableRow) finds() verifiers.Facts {
 	return reflect.ValueOf(r.Scheme).FieldByName("Facts").Interface().(verifiers.Facts)
 }
 

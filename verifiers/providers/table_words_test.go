@@ -49,6 +49,19 @@ func span(d time.Duration) string {
 	return s
 }
 
+// bytesText writes a size in the largest unit that divides it.
+func bytesText(n int64) string {
+	for _, u := range []struct {
+		size int64
+		name string
+	}{{1 << 20, "MiB"}, {1 << 10, "KiB"}} {
+		if n%u.size == 0 {
+			return fmt.Sprintf("%d %s", n/u.size, u.name)
+		}
+	}
+	return fmt.Sprintf("%d bytes", n)
+}
+
 // because adds the reason for something.
 func because(what, why string) string {
 	if why == "" {
