@@ -7,11 +7,9 @@ import (
 	"io"
 	"os"
 	"os/signal"
-	"path/filepath"
 	"strings"
 	"time"
 
-	"github.com/caddyserver/caddy/v2"
 	caddycmd "github.com/caddyserver/caddy/v2/cmd"
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -71,7 +69,7 @@ func storeFlags(cmd *cobra.Command) {
 // keys that were given.
 func storeOf(fl caddycmd.Flags) (dir string, keys [][]byte, err error) {
 	if dir = fl.String("store"); dir == "" {
-		dir = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
+		dir = defaultFolder()
 	}
 	if !check.IsStore(dir) { // opening it would make one
 		return "", nil, fmt.Errorf("there is no store in %s; --store is the folder that the gateway's configuration names", dir)

@@ -62,13 +62,16 @@ func (a *App) refusedDisk() *refused.Disk {
 	if a.Refused == nil || !a.Refused.Disk {
 		return nil
 	}
+	if _, ok := a.store.(interface{ Folder() string }); !ok {
+		warnOfWorkingDirectory(a.logger, a.refusedDir())
+	}
 	return &refused.Disk{Dir: a.refusedDir(), Keys: a.settings.Keys, Log: slog.New(zapslog.NewHandler(a.logger.Core()))}
 }
 
 // refusedDir is where refused requests are on the disk: in the folder of the store, if it
 // has one.
 func (a *App) refusedDir() string {
-	folder := filepath.Join(caddy.AppDataDir(), "webhook_gateway")
+	folder := defaultFolder()
 	if s, ok := a.store.(interface{ Folder() string }); ok {
 		folder = s.Folder()
 	}

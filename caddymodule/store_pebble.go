@@ -34,16 +34,34 @@ func (*PebbleStore) CaddyModule() caddy.ModuleInfo {
 }
 
 // Provision resolves placeholders in the path.
-func (s *PebbleStore) Provision(caddy.Context) error {
+func (s *PebbleStore) Provision(ctx caddy.Context) error {
 	path, err := resolve(s.Path)
 	if err != nil {
 		return err
 	}
 	if path == "" {
-		path = filepath.Join(caddy.AppDataDir(), "webhook_gateway")
+		path = defaultFolder()
+		warnOfWorkingDirectory(ctx.Logger(), path)
 	}
 	s.Path, err = filepath.Abs(path)
 	return err
+}
+
+// defaultFolder is where the store is without `store pebble <folder>`. It is relative to the
+// working directory where the environment names no data directory: Caddy takes that from
+// XDG_DATA_HOME, else from HOME (on Windows from AppData).
+func defaultFolder() string { return filepath.Join(caddy.AppDataDir(), "webhook_gateway") }
+
+// warnOfWorkingDirectory warns of a default folder that a start from elsewhere would not find.
+func warnOfWorkingDirectory(logger *zap.Logger, folder string) {
+	if filepath.IsAbs(folder) {
+		return
+	}
+	if full, err := filepath.Abs(folder); err == nil {
+		folder = full
+	}
+	logger.Warn("neither HOME nor XDG_DATA_HOME is set to an absolute path, so this folder is in the working directory, and Caddy "+
+		"started in another directory does not find it: set one of them, or name the folder with `store pebble <folder>`", zap.String("folder", folder))
 }
 
 // Folder is where the files are.
