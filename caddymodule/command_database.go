@@ -70,6 +70,9 @@ func checkDatabase(fl caddycmd.Flags, o postgres.Options, place string) error {
 
 func printDatabase(w io.Writer, r *postgres.Report) error {
 	fmt.Fprintf(w, "%s: format %d, on %s\n", terminal.Printable(r.Database), r.Format, terminal.Printable(r.Server))
+	if r.PoolMode != "" {
+		fmt.Fprintf(w, "through a pooler: %s mode\n", r.PoolMode)
+	}
 	fmt.Fprintf(w, "%s of %s; %s\n", terminal.Plural(r.Messages, "event", "events"), terminal.InBytes(r.Bytes), terminal.Plural(r.Keys, "dedupe key", "dedupe keys"))
 	of := func(s queue.State) string { return humanize.Comma(r.Deliveries[string(s)]) }
 	fmt.Fprintf(w, "deliveries: %s waiting, %s dead letters, %s delivered, %s cancelled, %s unrouted\n",

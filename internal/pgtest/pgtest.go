@@ -26,6 +26,7 @@ type cluster struct {
 	dsn string // of its socket
 	err error
 	dir string
+	as  *syscall.Credential // nil: this process's
 	cmd *exec.Cmd
 }
 
@@ -101,27 +102,22 @@ func (c *cluster) start() error {
 	if c.dir, err = os.MkdirTemp("", "hookwicket-pg"); err != nil {
 		return err
 	}
-	attr := &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL}
 	if os.Getuid() == 0 { // initdb refuses root
-		u, err := user.Lookup("postgres")
-		if err != nil {
-			return fmt.Errorf("initdb does not run as root: %w", err)
-		}
-		uid, _ := strconv.Atoi(u.Uid)
-		gid, _ := strconv.Atoi(u.Gid)
-		attr.Credential = &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}
-		if err := os.Chown(c.dir, uid, gid); err != nil {
+		if c.as, err = postgresUser(); err != nil {
 			return err
 		}
 	}
+	if err := c.own(c.dir); err != nil {
+		return err
+	}
 	data := filepath.Join(c.dir, "data")
 	initdb := exec.Command(filepath.Join(bin, "initdb"), "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--no-locale", "-N")
-	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: attr.Credential}, c.dir
+	initdb.SysProcAttr, initdb.Dir = &syscall.SysProcAttr{Credential: c.as}, c.dir
 	if out, err := initdb.CombinedOutput(); err != nil {
 		return fmt.Errorf("initdb: %w\n%s", err, out)
 	}
 	c.cmd = exec.Command(filepath.Join(bin, "postgres"), "-D", data, "-k", c.dir, "-c", "listen_addresses=", "-c", "fsync=off", "-c", "max_connections=300", "-c", "full_page_writes=off")
-	c.cmd.SysProcAttr, c.cmd.Dir = attr, c.dir
+	c.cmd.SysProcAttr, c.cmd.Dir = c.attributes(), c.dir
 	log, err := os.Create(filepath.Join(c.dir, "log"))
 	if err != nil {
 		return err
@@ -131,14 +127,43 @@ func (c *cluster) start() error {
 		return err
 	}
 	c.dsn = "host=" + c.dir + " user=postgres dbname=postgres"
+	return await(c.dsn, log.Name())
+}
+
+// postgresUser is the user that Debian's package makes.
+func postgresUser() (*syscall.Credential, error) {
+	u, err := user.Lookup("postgres")
+	if err != nil {
+		return nil, fmt.Errorf("initdb does not run as root: %w", err)
+	}
+	uid, _ := strconv.Atoi(u.Uid)
+	gid, _ := strconv.Atoi(u.Gid)
+	return &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}, nil
+}
+
+// own gives a file to the user of the cluster.
+func (c *cluster) own(name string) error {
+	if c.as == nil {
+		return nil
+	}
+	return os.Chown(name, int(c.as.Uid), int(c.as.Gid))
+}
+
+// attributes are those of a server: it ends with this process.
+func (c *cluster) attributes() *syscall.SysProcAttr {
+	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: c.as}
+}
+
+// await waits until a server takes connections.
+func await(dsn, log string) error {
 	for deadline := time.Now().Add(30 * time.Second); ; time.Sleep(20 * time.Millisecond) {
-		conn, err := pgx.Connect(context.Background(), c.dsn)
+		conn, err := pgx.Connect(context.Background(), dsn)
 		if err == nil {
 			return conn.Close(context.Background())
 		}
 		if time.Now().After(deadline) {
-			text, _ := os.ReadFile(log.Name())
-			return fmt.Errorf("the database does not start: %w\n%s", err, text)
+			text, _ := os.ReadFile(log)
+			return fmt.Errorf("the server does not start: %w\n%s", err, text)
 		}
 	}
 }

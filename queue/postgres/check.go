@@ -29,7 +29,7 @@ type Report struct {
 	Snapshot     float64          `json:"oldest_transaction_seconds"` // -1: hidden from this role
 	SnapshotBy   string           `json:"oldest_transaction_by,omitempty"`
 	Skew         float64          `json:"clock_skew_seconds"` // this machine's clock minus the database's
-	Pooled       bool             `json:"pooled"`             // a pooler is in between
+	PoolMode     string           `json:"pool_mode"`          // session, transaction, statement or unknown; empty: there is no pooler
 	Warnings     []string         `json:"warnings"`
 	Inconsistent []Inconsistency  `json:"problems"`
 }
@@ -134,18 +134,25 @@ func (s *Store) checkServer(ctx context.Context, r *Report) error {
 		r.Warnings = append(r.Warnings, "a 2xx stands for no copy on a disk: set fsync and synchronous_commit to on")
 	}
 	sent := time.Now()
-	var pid uint32
 	var clock time.Time
 	var recovering bool
-	if err := conn.QueryRow(ctx, "select pg_backend_pid(), clock_timestamp(), pg_is_in_recovery()").Scan(&pid, &clock, &recovering); err != nil {
+	if err := conn.QueryRow(ctx, "select clock_timestamp(), pg_is_in_recovery()").Scan(&clock, &recovering); err != nil {
 		return err
 	}
 	r.Skew = sent.Add(time.Since(sent) / 2).Sub(clock).Seconds()
 	if max(r.Skew, -r.Skew) > s.options.Lease.Seconds() {
 		r.Warnings = append(r.Warnings, fmt.Sprintf("the clock of this machine is off by %.1f s from the database's: use NTP", r.Skew))
 	}
-	if r.Pooled = pid != conn.Conn().PgConn().PID(); r.Pooled {
-		r.Warnings = append(r.Warnings, "there is a pooler before the database: write listen off if it works in transaction mode")
+	mode, err := s.poolMode(ctx)
+	if err == nil && mode == poolStatement {
+		err = errStatements // the tables are read in a transaction
+	}
+	if err != nil {
+		return err
+	}
+	r.PoolMode = string(mode)
+	if text := mode.warning(); text != "" {
+		r.Warnings = append(r.Warnings, text)
 	}
 	if recovering {
 		r.Warnings = append(r.Warnings, "this server is a standby that cannot be written to: name the other hosts in the DSN as well")

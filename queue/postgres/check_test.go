@@ -42,7 +42,7 @@ func TestCheck(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !r.Sound() || r.Messages == 0 || r.Deliveries["waiting"] != 4 || r.Deliveries["dead_letter"] != 1 || len(r.Nodes) != 1 || r.Nodes[0].Name != "gw" || r.Pooled {
+	if !r.Sound() || r.Messages == 0 || r.Deliveries["waiting"] != 4 || r.Deliveries["dead_letter"] != 1 || len(r.Nodes) != 1 || r.Nodes[0].Name != "gw" || r.PoolMode != "" {
 		t.Errorf("at work: %+v", r)
 	}
 	if r.Copies != 0 || !slices.ContainsFunc(r.Warnings, func(w string) bool { return strings.HasPrefix(w, "fsync is off: ") }) {

@@ -30,6 +30,9 @@ func (o *Options) config() (*pgxpool.Config, error) {
 		return nil, errors.New("the DSN cannot be read: write postgres://user@host:5432/database?sslmode=verify-full, or a list such as host=… dbname=…")
 	}
 	c.MaxConns = int32(o.Pool)
+	if o.NoListen {
+		sharePrepared(c)
+	}
 	if c.ConnConfig.ConnectTimeout == 0 {
 		c.ConnConfig.ConnectTimeout = 3 * time.Second
 	}
@@ -106,10 +109,10 @@ func permanent(err error) bool {
 	if errors.As(err, &pg) {
 		switch pg.Code[:2] {
 		case "28", "3D", "3F", "42":
-			return true
+			return !misprepared(pg)
 		}
 	}
-	return errors.Is(err, errFormat) || errors.Is(err, errNoTables) || errors.Is(err, errWrongKey)
+	return errors.Is(err, errPooler) || errors.Is(err, errStatements) || errors.Is(err, errFormat) || errors.Is(err, errNoTables) || errors.Is(err, errWrongKey)
 }
 
 // plain makes the error of a connection fit for logs: without addresses of the DSN's form, and
@@ -118,6 +121,8 @@ func plain(err error) error {
 	var connect *pgconn.ConnectError
 	var pg *pgconn.PgError
 	switch {
+	case errors.As(err, &pg) && misprepared(pg):
+		return fmt.Errorf("the database says: %s (SQLSTATE %s); a pooler in transaction mode needs `listen off` in `store postgres`", pg.Message, pg.Code)
 	case errors.As(err, &pg):
 		return fmt.Errorf("the database says: %s (SQLSTATE %s)", pg.Message, pg.Code)
 	case errors.As(err, &connect):

@@ -30,6 +30,7 @@ func Statements(o Options) string {
 // there already. Tables of another format are an error.
 func Migrate(ctx context.Context, o Options) (made bool, err error) {
 	o = o.withDefaults()
+	o.NoListen = true // a pooler may be in between
 	config, err := o.config()
 	if err != nil {
 		return false, err

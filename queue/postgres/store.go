@@ -148,6 +148,9 @@ func (s *Store) start() error {
 	defer s.keying.Unlock()
 	ctx, cancel := context.WithTimeout(s.running, 10*time.Second)
 	defer cancel()
+	if err := s.checkPooler(ctx); err != nil {
+		return err
+	}
 	if _, err := s.migrate(ctx); err != nil {
 		return err
 	}

@@ -17,6 +17,7 @@ import (
 // nobody waits for it. It makes no tables.
 func (o Options) visitor(ctx context.Context) (s *Store, close func(), err error) {
 	o = o.withDefaults()
+	o.NoListen = true // a pooler may be in between
 	sealed, err := seal.New(o.Settings.Keys)
 	if err != nil {
 		return nil, nil, err
