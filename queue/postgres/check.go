@@ -97,9 +97,11 @@ func Check(ctx context.Context, o Options) (*Report, error) {
 		return nil, err
 	}
 	r := &Report{Database: about.Place, Deliveries: make(map[string]int64), Standbys: []StandbyRow{}, Nodes: []NodeRow{}, Warnings: []string{}, Inconsistent: []Inconsistency{}}
-	if err := s.checkFormat(ctx, s.pool, &r.Format); err != nil {
+	found, err := s.checkFormat(ctx, s.pool)
+	if err != nil {
 		return nil, plain(err)
 	}
+	r.Format = found.format
 	if err := s.checkServer(ctx, r); err != nil {
 		return nil, plain(err)
 	}

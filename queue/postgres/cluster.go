@@ -228,7 +228,7 @@ func (d *destination) owner() (node int32, here bool) {
 // cluster describes the nodes and the database, from memory.
 func (s *Store) cluster() *queue.Cluster {
 	c := &queue.Cluster{
-		Format: format, Lease: s.options.Lease, LeaseAge: -1, Skew: time.Duration(s.skew.Load()), Commit: time.Duration(s.commit.Load()),
+		Format: s.options.format(), Lease: s.options.Lease, LeaseAge: -1, Skew: time.Duration(s.skew.Load()), Commit: time.Duration(s.commit.Load()),
 		Copies: -1, Durability: int64(s.options.Durability), TakeOvers: s.takeOvers.Load(), LostMarks: s.lostMarks.Load(),
 		DeadRows: -1, Snapshot: -1, Nodes: s.nodes(), Keyless: s.lacksKey(),
 	}

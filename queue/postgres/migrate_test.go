@@ -66,8 +66,8 @@ func TestMigrate(t *testing.T) {
 			if err := claim.Done(queue.Attempt{}); err != nil {
 				t.Error(err)
 			}
-			exec("update " + schema + ".meta set format = 99")
-			if _, err := postgres.Migrate(t.Context(), owner); err == nil || !strings.Contains(err.Error(), "format 99") {
+			exec("update " + schema + ".meta set format = 99, oldest = 98")
+			if _, err := postgres.Migrate(t.Context(), owner); err == nil || !strings.Contains(err.Error(), "format 99") || !strings.Contains(err.Error(), "update this gateway") {
 				t.Errorf("tables of another format: %v", err)
 			}
 		})

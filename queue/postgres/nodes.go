@@ -9,7 +9,7 @@ import (
 // register makes this process a node. The database's clock counts the lease.
 func (s *Store) register(ctx context.Context) error {
 	var id int32
-	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name, keys) values ($1, $2) returning id"), text(s.options.Node), keyNames(s.seal.Ring())).Scan(&id); err != nil {
+	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name, keys, format) values ($1, $2, $3) returning id"), text(s.options.Node), keyNames(s.seal.Ring()), s.options.format()).Scan(&id); err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -32,6 +32,8 @@ type Options struct {
 	// Default: nobody is told.
 	Committed func(events int, took time.Duration)
 
+	steps []step // default: those of this program
+
 	Settings queue.Settings
 	Now      func() time.Time // default: time.Now
 	Logger   *slog.Logger     // default: none
@@ -54,6 +56,9 @@ func (o Options) withDefaults() Options {
 		o.Pool = 12
 	}
 	o.Pool = max(o.Pool, 4)
+	if o.steps == nil {
+		o.steps = steps
+	}
 	if o.Now == nil {
 		o.Now = time.Now
 	}
@@ -62,6 +67,9 @@ func (o Options) withDefaults() Options {
 	}
 	return o
 }
+
+// format is the version of the tables and functions that this program uses.
+func (o *Options) format() int { return firstFormat + len(o.steps) }
 
 // beatEvery is the pause between two renewals of the lease.
 func (o *Options) beatEvery() time.Duration { return o.Lease / 4 }

@@ -5,9 +5,10 @@ end $hookwicket$;
 create table {s}.meta (
   one boolean primary key default true check (one),
   format int not null,
+  oldest int not null,                -- format of the oldest programs that can use these tables
   keys bigint not null default 0      -- dedupe keys, counted about once a minute
 );
-insert into {s}.meta (format) values (1);
+insert into {s}.meta (format, oldest) values (1, 1);
 create table {s}.node (
   id int generated always as identity primary key,
   name text not null,
@@ -17,6 +18,7 @@ create table {s}.node (
   skew bigint not null default 0,     -- its clock minus the database's
   follows boolean not null default false, -- it wants to be told what the others do
   version text not null default '',
+  format int not null default 1,      -- of its program
   keys bytea[] not null default '{}', -- short names of its encryption keys; the first seals
   digest bytea not null default '',   -- of configuration; empty: not announced yet
   configuration jsonb not null default '{}'

@@ -2,8 +2,6 @@ package postgres
 
 import (
 	"context"
-	"errors"
-	"fmt"
 	"io"
 
 	"github.com/jackc/pgx/v5"
@@ -61,31 +59,9 @@ func OpenSecrets(ctx context.Context, o Options) (Secrets, error) {
 	if err != nil {
 		return nil, err
 	}
-	var found int
-	if err := s.checkFormat(ctx, s.pool, &found); err != nil {
+	if _, err := s.checkFormat(ctx, s.pool); err != nil {
 		close()
 		return nil, plain(err)
 	}
 	return secrets{s, close}, nil
 }
-
-// checkFormat returns an error unless the tables are of this program's format.
-func (s *Store) checkFormat(ctx context.Context, q querier, found *int) error {
-	var there bool
-	if err := q.QueryRow(ctx, "select exists (select from pg_tables where schemaname = $1 and tablename = 'meta')", s.options.Schema).Scan(&there); err != nil {
-		return err
-	}
-	if !there {
-		return fmt.Errorf("%w: schema %q", errNoTables, s.options.Schema)
-	}
-	if err := q.QueryRow(ctx, s.sql("select format from {s}.meta")).Scan(found); err != nil {
-		return err
-	}
-	if *found != format {
-		return fmt.Errorf("%w: schema %q has format %d, this version reads format %d", errFormat, s.options.Schema, *found, format)
-	}
-	return nil
-}
-
-// errNoTables: nobody has made the tables of the queue.
-var errNoTables = errors.New("there are no tables of the gateway")
