@@ -20,6 +20,7 @@ import (
 var (
 	errClosed = errors.New("the store is closed")
 	errAway   = errors.New("the database has not been reached yet")
+	errRead   = errors.New("the database cannot be written to: it is a standby, or read-only. Name the primary, or all hosts, in the DSN")
 	errLocal  = errors.New("the database committed without waiting for its standbys")
 )
 
@@ -37,7 +38,7 @@ func (o *Options) config() (*pgxpool.Config, error) {
 		c.ConnConfig.ConnectTimeout = 3 * time.Second
 	}
 	if c.ConnConfig.ValidateConnect == nil {
-		c.ConnConfig.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+		c.ConnConfig.ValidateConnect = writable
 	}
 	d := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3},
@@ -56,6 +57,18 @@ func (o *Options) config() (*pgxpool.Config, error) {
 		}
 	}
 	return c, nil
+}
+
+// writable refuses a server that cannot be written to, so that the next host of the DSN is tried.
+func writable(ctx context.Context, c *pgconn.PgConn) error {
+	results, err := c.Exec(ctx, "show transaction_read_only").ReadAll()
+	if err != nil {
+		return err
+	}
+	if len(results) == 1 && len(results[0].Rows) == 1 && string(results[0].Rows[0][0]) == "on" {
+		return errRead
+	}
+	return nil
 }
 
 // Description is what a DSN says.
