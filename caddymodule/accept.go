@@ -95,7 +95,7 @@ func (q *request) commit(ctx context.Context) (err error) {
 // countUnrouted counts and logs an event that is kept and matches no forward.
 func (q *request) countUnrouted() {
 	if q.facts.messageID != "" && len(q.routes) == 0 && !q.endpoint.Keep {
-		q.endpoint.metrics.unrouted.Inc()
+		q.endpoint.metrics.unrouted.WithLabelValues().Inc()
 		q.noteUnrouted()
 	}
 }
@@ -116,7 +116,7 @@ func (q *request) took() {
 	if replay && !h.refuse {
 		verdict = queue.New
 	}
-	h.metrics.outcome(verdict).Inc()
+	h.metrics.taken(verdict)
 	if verdict == queue.New {
 		handedOut.accepted(q.facts.messageID, q.facts.endpoint, q.facts.eventType)
 	}

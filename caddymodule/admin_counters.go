@@ -46,8 +46,12 @@ func countersByEndpoint() *counterValues {
 	return c
 }
 
+// newRequests has the outcomes that count nothing yet, which the metrics leave out.
 func newRequests() *adminapi.Requests {
-	return &adminapi.Requests{Outcomes: map[string]int64{}, Refused: map[string]int64{}, Observed: map[string]int64{}, RefusedLately: map[string]int64{}}
+	none := map[string]int64{
+		"accepted": 0, "duplicate": 0, "replayed": 0, "refused": 0, "limited": 0, "unavailable": 0, "failed": 0, "aborted": 0,
+	}
+	return &adminapi.Requests{Outcomes: none, Refused: map[string]int64{}, Observed: map[string]int64{}, RefusedLately: map[string]int64{}}
 }
 
 func (c *counterValues) requests(endpoint string) adminapi.Requests {

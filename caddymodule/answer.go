@@ -40,7 +40,7 @@ func (q *request) answer(a verifiers.Answer, status int) error {
 func (q *request) refused(err error) error {
 	h := q.endpoint
 	if errors.Is(err, errReading) {
-		h.metrics.aborted.Inc()
+		h.metrics.count("aborted", "")
 		q.facts.tell("aborted")
 		return caddyhttp.Error(http.StatusBadRequest, err)
 	}
@@ -49,7 +49,7 @@ func (q *request) refused(err error) error {
 		return q.unavailable(err)
 	}
 	q.facts.reason = string(reason)
-	h.metrics.refused(reason).Inc()
+	h.metrics.count("refused", string(reason))
 	status, demanded := h.refusal(reason, err)
 	q.capture(refusal{string(reason), detail(err), status})
 	q.tellRefused("refused", err)
@@ -153,7 +153,7 @@ func detail(err error) string {
 
 // unavailable answers when the gateway or its storage is at fault.
 func (q *request) unavailable(err error) error {
-	q.endpoint.metrics.unavailable.Inc()
+	q.endpoint.metrics.count("unavailable", "")
 	q.facts.tell("unavailable")
 	line := remark{zapcore.ErrorLevel, "event not accepted; the sender was asked to try again", causeOf(err)}
 	q.endpoint.note(line, q.facts, func() []zap.Field {

@@ -26,12 +26,12 @@ func (q *request) guarded() error {
 	}
 	var he caddyhttp.HandlerError
 	if watch.status == http.StatusTooManyRequests || errors.As(err, &he) && he.StatusCode == http.StatusTooManyRequests {
-		h.metrics.limited.Inc()
+		h.metrics.count("limited", "")
 		q.facts.tell("limited")
 		return err
 	}
 	q.facts.reason = reasonBefore
-	h.metrics.turnedAway.Inc()
+	h.metrics.count("refused", reasonBefore)
 	q.tellRefused("refused", nil)
 	return err
 }

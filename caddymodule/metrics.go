@@ -19,7 +19,7 @@ type metrics struct {
 	requests   *prometheus.CounterVec
 	greeted    *prometheus.CounterVec
 	denied     *prometheus.CounterVec
-	accepting  *prometheus.HistogramVec
+	accepting  prometheus.Histogram
 	attempts   *prometheus.CounterVec
 	attempt    *prometheus.HistogramVec
 	delivery   *prometheus.HistogramVec
@@ -29,6 +29,14 @@ type metrics struct {
 	batch      *prometheus.HistogramVec
 	stores     storesCollector
 }
+
+// The buckets of the histograms that each forward has, in seconds. There can be hundreds of
+// forwards, so the buckets are few. An attempt ends after 30 seconds unless `retry` gives it longer,
+// and a delivery can take days. Its buckets are minutes and hours where people think in these.
+var (
+	attemptBuckets  = []float64{0.01, 0.03, 0.1, 0.3, 1, 3, 10, 30}
+	deliveryBuckets = []float64{0.03, 0.1, 0.3, 1, 10, 60, 600, 3600, 6 * 3600, 24 * 3600}
+)
 
 var collectors = sync.OnceValue(func() *metrics {
 	counter := func(name, help string, labels ...string) *prometheus.CounterVec {
@@ -49,16 +57,18 @@ var collectors = sync.OnceValue(func() *metrics {
 			"Handshakes that were answered as the provider expects.", "endpoint", "handshake"),
 		denied: counter("handshakes_denied_total",
 			"Handshakes that were refused: a wrong token, or a secret while the endpoint does not enrol.", "endpoint", "handshake"),
-		accepting: histogram("accept_duration_seconds",
-			"Time from the request to the moment its event is durable, or was passed on.",
-			prometheus.ExponentialBuckets(0.0005, 2, 15), "endpoint"),
+		accepting: prometheus.NewHistogram(prometheus.HistogramOpts{
+			Namespace: metricsNamespace, Subsystem: metricsSubsystem, Name: "accept_duration_seconds",
+			Help:    "Time from the request to the moment its event is durable, or was passed on. Of all endpoints.",
+			Buckets: prometheus.ExponentialBuckets(0.0005, 2, 15),
+		}),
 		attempts: counter("attempts_total",
 			"Delivery attempts by outcome (delivered, retry, dead_letter, released).",
 			"endpoint", "forward", "outcome"),
 		attempt: histogram("attempt_duration_seconds",
-			"Duration of single delivery attempts.", prometheus.ExponentialBuckets(0.001, 2, 15), "endpoint", "forward"),
+			"Duration of single delivery attempts.", attemptBuckets, "endpoint", "forward"),
 		delivery: histogram("delivery_duration_seconds",
-			"Time from the receipt of an event to its delivery.", prometheus.ExponentialBuckets(0.001, 3, 18), "endpoint", "forward"),
+			"Time from the receipt of an event to its delivery.", deliveryBuckets, "endpoint", "forward"),
 		unrouted: counter("unrouted_total",
 			"Events that matched no forward; they are kept for the retention.", "endpoint"),
 		uncaptured: counter("refused_uncaptured_total",
@@ -95,72 +105,71 @@ func (m *metrics) committed(events int, took time.Duration) {
 	m.batch.WithLabelValues().Observe(float64(events))
 }
 
-// endpointMetrics are one endpoint's counters, looked up once.
+// endpointMetrics are one endpoint's counters. Those that an alert rule compares with their
+// past exist from the start, because Prometheus sees no increase in a counter that appears with
+// 1. The others exist once they count something: most endpoints never have most of them.
 type endpointMetrics struct {
-	accepted, duplicate, replayed prometheus.Counter
-	unavailable, failed, aborted  prometheus.Counter
-	refusals                      map[verifiers.Reason]prometheus.Counter
-	accepting                     prometheus.Observer
-	unrouted                      prometheus.Counter
-	uncaptured                    prometheus.Counter
-	greeted, denied               *prometheus.CounterVec // by handshake
-	observed                      *prometheus.CounterVec // by reason
-	limited, turnedAway           prometheus.Counter     // by handlers before the endpoint
+	requests             *prometheus.CounterVec // by outcome and reason
+	accepted             prometheus.Counter
+	accepting            prometheus.Observer
+	unrouted, uncaptured *prometheus.CounterVec
+	greeted, denied      *prometheus.CounterVec // by handshake
 }
 
 func (m *metrics) endpoint(name string) endpointMetrics {
-	outcome := func(o string) prometheus.Counter { return m.requests.WithLabelValues(name, o, "") }
+	of := prometheus.Labels{"endpoint": name}
 	e := endpointMetrics{
-		accepted: outcome("accepted"), duplicate: outcome("duplicate"), replayed: outcome("replayed"),
-		unavailable: outcome("unavailable"), failed: outcome("failed"), aborted: outcome("aborted"),
-		refusals:  make(map[verifiers.Reason]prometheus.Counter),
-		accepting: m.accepting.WithLabelValues(name),
-		unrouted:  m.unrouted.WithLabelValues(name), uncaptured: m.uncaptured.WithLabelValues(name),
-		greeted: m.greeted.MustCurryWith(prometheus.Labels{"endpoint": name}),
-		denied:  m.denied.MustCurryWith(prometheus.Labels{"endpoint": name}),
-		limited: outcome("limited"), turnedAway: m.requests.WithLabelValues(name, "refused", reasonBefore),
-		observed: m.requests.MustCurryWith(prometheus.Labels{"endpoint": name, "outcome": "observed"}),
+		requests: m.requests.MustCurryWith(of), accepting: m.accepting,
+		unrouted: m.unrouted.MustCurryWith(of), uncaptured: m.uncaptured.MustCurryWith(of),
+		greeted: m.greeted.MustCurryWith(of), denied: m.denied.MustCurryWith(of),
 	}
-	for _, r := range verifiers.Reasons {
-		e.refusals[r] = m.requests.WithLabelValues(name, "refused", string(r))
+	e.accepted = e.requests.WithLabelValues("accepted", "")
+	for _, outcome := range []string{"duplicate", "unavailable"} {
+		e.requests.WithLabelValues(outcome, "")
 	}
+	e.requests.WithLabelValues("refused", string(verifiers.WrongSignature))
 	return e
 }
 
-// forwardMetrics are one forward's counters, looked up once.
+// count counts a request; reason is empty unless it is refused or observed.
+func (e *endpointMetrics) count(outcome, reason string) {
+	e.requests.WithLabelValues(outcome, reason).Inc()
+}
+
+// taken counts an event that is new, or a repetition of one.
+func (e *endpointMetrics) taken(v queue.Verdict) {
+	switch v {
+	case queue.Duplicate:
+		e.count("duplicate", "")
+	case queue.Replayed:
+		e.count("replayed", "")
+	default:
+		e.accepted.Inc()
+	}
+}
+
+// forwardMetrics are one forward's counters. Its histograms exist from the first attempt on.
 type forwardMetrics struct {
 	outcomes               [queue.Released + 1]prometheus.Counter
-	attempting, delivering prometheus.Observer
+	attempting, delivering func() prometheus.Observer
 }
 
 func (m *metrics) forward(endpoint, forward string) forwardMetrics {
-	f := forwardMetrics{
-		attempting: m.attempt.WithLabelValues(endpoint, forward),
-		delivering: m.delivery.WithLabelValues(endpoint, forward),
+	once := func(of *prometheus.HistogramVec) func() prometheus.Observer {
+		return sync.OnceValue(func() prometheus.Observer { return of.WithLabelValues(endpoint, forward) })
 	}
+	f := forwardMetrics{attempting: once(m.attempt), delivering: once(m.delivery)}
 	for _, o := range []queue.Outcome{queue.Delivered, queue.Retrying, queue.DeadLetter, queue.Released} {
 		f.outcomes[o] = m.attempts.WithLabelValues(endpoint, forward, o.String())
 	}
 	return f
 }
 
-func (e *endpointMetrics) outcome(v queue.Verdict) prometheus.Counter {
-	switch v {
-	case queue.Duplicate:
-		return e.duplicate
-	case queue.Replayed:
-		return e.replayed
-	}
-	return e.accepted
-}
-
-func (e *endpointMetrics) refused(r verifiers.Reason) prometheus.Counter { return e.refusals[r] }
-
 func (e *forwardMetrics) attempt(a queue.Attempted) {
 	e.outcomes[a.Outcome].Inc()
-	e.attempting.Observe(a.Attempt.Duration.Seconds())
+	e.attempting().Observe(a.Attempt.Duration.Seconds())
 	if a.Outcome == queue.Delivered {
-		e.delivering.Observe(time.Since(a.Delivery.Message.ReceivedAt).Seconds())
+		e.delivering().Observe(time.Since(a.Delivery.Message.ReceivedAt).Seconds())
 	}
 }
 

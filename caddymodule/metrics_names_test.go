@@ -66,6 +66,15 @@ func TestRules(t *testing.T) {
 			t.Errorf("there is no metric %s", f[1])
 		}
 	}
+	tests, err := os.ReadFile(filepath.Join(dir, "rules_test.yml"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, alert := range regexp.MustCompile(`alert: (\w+)`).FindAllSubmatch(rules, -1) {
+		if !strings.Contains(string(tests), `{alertname="`+string(alert[1])+`"}`) {
+			t.Errorf("no test has %s fire", alert[1])
+		}
+	}
 	tool, err := exec.LookPath("promtool")
 	if err != nil {
 		t.Skip("no promtool in PATH (Debian: prometheus): the rules are not evaluated")

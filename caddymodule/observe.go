@@ -74,7 +74,7 @@ func (q *request) wouldDrop() {
 // countObserved counts a request with a reason that was let through. The fault is nil if
 // it is genuine.
 func (q *request) countObserved(fault error) {
-	q.endpoint.metrics.observed.WithLabelValues(q.facts.reason).Inc()
+	q.endpoint.metrics.count("observed", q.facts.reason)
 	q.tellRefused("observed", fault)
 }
 

@@ -158,7 +158,7 @@ func (q *request) twin(err error) error {
 
 // countFailed counts an event for which the next handler gave no success.
 func (q *request) countFailed() {
-	q.endpoint.metrics.failed.Inc()
+	q.endpoint.metrics.count("failed", "")
 	q.facts.tell("failed")
 }
 

@@ -108,7 +108,7 @@ func (q *request) capture(why refusal) {
 		Known: q.in.client != nil && q.in.client.known(),
 	}
 	if !ring.Admit(arrival, f.receivedAt) {
-		h.metrics.uncaptured.Inc()
+		h.metrics.uncaptured.WithLabelValues().Inc()
 		return
 	}
 	complete := why.reason != string(verifiers.BodyTooLarge) // only then the rest was not read
@@ -122,7 +122,7 @@ func (q *request) capture(why refusal) {
 	e.Trim(complete)
 	id, kept := ring.Put(e)
 	if !kept {
-		h.metrics.uncaptured.Inc()
+		h.metrics.uncaptured.WithLabelValues().Inc()
 		return
 	}
 	f.refusedID = id.String()
