@@ -8,6 +8,7 @@ const Prefix = "/webhook_gateway"
 // Paths of the operations. Those of [Bulk] are / and their name, such as /purge.
 const (
 	PathStatus     = "/status"
+	PathHealth     = "/health"
 	PathEndpoints  = "/endpoints"
 	PathMessages   = "/messages"
 	PathDeliveries = "/deliveries"

@@ -23,6 +23,12 @@ type Status struct {
 	Listeners int       `json:"listeners" doc:"Readers of tail and listen, Caddy's events app included where somebody subscribes to it."`
 }
 
+// Health is the answer of health, and of the handler webhook_gateway_health.
+type Health struct {
+	Ready  bool   `json:"ready" doc:"It can accept webhooks."`
+	Reason string `json:"reason,omitempty" doc:"Why it is not ready: shutting_down, starting, no_endpoint, disk_full, lease_expired or store_unavailable."`
+}
+
 // Store is the state of the open store.
 type Store struct {
 	Location      string `json:"location" doc:"The open store, such as pebble:/var/lib/caddy/webhook_gateway. Empty on a page of some endpoints, whose answer has what is theirs alone; the rest is absent or 0."`

@@ -65,6 +65,8 @@ func apiRoutes() []apiRoute {
 	return []apiRoute{
 		{method: "GET", path: adminapi.PathStatus, id: "status", summary: "The store, the limits and the totals.",
 			answer: adminapi.Status{}, errors: []int{503}, serve: (*adminAPI).status},
+		{method: "GET", path: adminapi.PathHealth, id: "health", summary: "Whether this gateway can accept webhooks now. The status is 200 either way: for 503 as well, write the handler webhook_gateway_health into a site.",
+			answer: adminapi.Health{}, serve: (*adminAPI).health},
 		{method: "GET", path: adminapi.PathEndpoints, id: "endpoints", summary: "All endpoints with their forwards, counters and health, those included that are only in the store.",
 			answer: adminapi.Endpoints{}, errors: []int{503}, serve: (*adminAPI).endpoints},
 		{method: "GET", path: adminapi.PathEndpoints + "/{endpoint}", id: "endpoint", summary: "One endpoint.",

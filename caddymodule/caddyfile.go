@@ -15,6 +15,8 @@ import (
 
 func init() {
 	httpcaddyfile.RegisterHandlerDirective("webhook_gateway", parseDirective)
+	// In this order: an endpoint without a matcher must not take the health checks.
+	httpcaddyfile.RegisterDirectiveOrder("webhook_gateway_health", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterDirectiveOrder("webhook_gateway", httpcaddyfile.Before, "respond")
 	httpcaddyfile.RegisterGlobalOption("webhook_gateway", parseGlobalOption)
 }

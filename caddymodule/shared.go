@@ -40,6 +40,7 @@ type shared struct {
 	marksUnderWay sync.WaitGroup          // of keys whose senders have the answer already
 	latest        atomic.Pointer[running] // the active configuration
 	closed        chan struct{}           // closed with the store; nil: no other gateway shares it
+	vitals        vitals                  // of the store, for health checks
 
 	settling sync.Mutex // guards the store's settings and the change of latest
 }
@@ -81,6 +82,7 @@ func newShared(module StoreModule, key string, settings queue.Settings, logger *
 		go s.relay(c, s.closed)
 	}
 	openStores.Store(s, struct{}{})
+	s.ailment(time.Now()) // the first reading, which later ones fall back on
 	return s, nil
 }
 

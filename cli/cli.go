@@ -1,4 +1,4 @@
-// Package cli has the commands that operate a running gateway: status, events,
+// Package cli has the commands that operate a running gateway: status, health, events,
 // show, tail, listen, replay, ui, redeliver, pause, resume, probe, cancel, bury, purge,
 // forget and refused.
 //
@@ -13,7 +13,7 @@ import "github.com/spf13/cobra"
 // requests takes the catalogue of providers, so the caller gives the function for it.
 func Commands(sign NewSigner) []*cobra.Command {
 	return []*cobra.Command{
-		statusCommand(), eventsCommand(), showCommand(), tailCommand(), listenCommand(sign), replayCommand(sign), uiCommand(), redeliverCommand(),
+		statusCommand(), healthCommand(), eventsCommand(), showCommand(), tailCommand(), listenCommand(sign), replayCommand(sign), uiCommand(), redeliverCommand(),
 		pauseCommand(), resumeCommand(), probeCommand(), cancelCommand(), buryCommand(), purgeCommand(), forgetCommand(),
 		refusedCommand(),
 	}
