@@ -34,6 +34,7 @@ test: check ## check, then run all tests with the race detector (needs a C compi
 	go test ./verifiers/providers -run TestHostile
 	go test ./verifiers/explain -run TestNothingLeaks
 	$(MAKE) oracles
+	$(MAKE) package
 
 # How the SDKs in JavaScript are installed: none of their scripts is run, and peer
 # dependencies are those of the lock file.
@@ -49,8 +50,31 @@ oracles: ## let the providers' own SDKs judge (those in JavaScript after npm ci 
 		cd oracles && node --test independent/vectors.test.mjs; \
 	else cd oracles && npm test; fi
 
+.PHONY: package
+package: ## build, install and run a package for this machine (root and dpkg; else a part of it)
+	cd packaging && go test -timeout 20m ./...
+
+# What makes the archives and packages, and their SBOMs.
+GORELEASER = github.com/goreleaser/goreleaser/v2@v2.15.1
+CYCLONEDX  = github.com/CycloneDX/cyclonedx-gomod/cmd/cyclonedx-gomod@v1.10.0
+RELEASE    = PATH="$(CURDIR)/build/tools:$$PATH" go run $(GORELEASER)
+
+.PHONY: release-check
+release-check: release-tools ## make a release in dist without publishing it, and install its deb; takes long
+	$(RELEASE) check
+	$(RELEASE) release --snapshot --clean
+	cd packaging && go test -run TestDeb -v ./... -deb "$$(ls $(CURDIR)/dist/*_$$(go env GOARCH).deb)"
+
+.PHONY: release
+release: release-tools ## make the release of the tag at HEAD as a draft (needs GITHUB_TOKEN)
+	$(RELEASE) release --clean
+
+.PHONY: release-tools
+release-tools:
+	GOBIN="$(CURDIR)/build/tools" go install $(CYCLONEDX)
+
 # Modules of their own, which ./... does not reach.
-NESTED = oracles examples/provider
+NESTED = oracles examples/provider packaging
 
 # Modules that read what strangers send, besides those that go.mod asks for itself.
 WATCHED = github.com/quic-go/quic-go golang.org/x/net github.com/klauspost/compress github.com/fxamacker/cbor/v2
