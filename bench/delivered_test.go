@@ -48,6 +48,12 @@ func (r run) measureDelivered(b *testing.B) figures {
 // last one arrived.
 func awaitAll(b *testing.B, s *session, events int) time.Time {
 	b.Helper()
+	return awaitEvents(b, s.process, events)
+}
+
+// awaitEvents is awaitAll for the events of a gateway.
+func awaitEvents(b *testing.B, gateway *process, events int) time.Time {
+	b.Helper()
 	const patience = 10 * time.Second // without any arrival
 	progress, before := time.Now(), int64(0)
 	for {
@@ -60,7 +66,7 @@ func awaitAll(b *testing.B, s *session, events int) time.Time {
 		case r.Distinct > before:
 			progress, before = time.Now(), r.Distinct
 		case time.Since(progress) > patience:
-			b.Fatalf("of %d events the upstream has got only %d\nlog: %s", events, r.Distinct, s.process.lastWords())
+			b.Fatalf("of %d events the upstream has got only %d\nlog: %s", events, r.Distinct, gateway.lastWords())
 		}
 		time.Sleep(20 * time.Millisecond)
 	}

@@ -18,6 +18,7 @@ import (
 	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/reverseproxy"
 	_ "github.com/caddyserver/caddy/v2/modules/caddytls"
 	_ "github.com/caddyserver/caddy/v2/modules/filestorage"
+	_ "github.com/caddyserver/caddy/v2/modules/metrics"
 
 	_ "github.com/hookwicket/hookwicket/caddymodule"
 )
@@ -26,16 +27,19 @@ import (
 var gatewayCaddyfile []byte
 
 // sites are those of the Caddyfile, by the names of their ports.
-var sites = []string{"respond", "reverse_proxy", "ceiling", "github", "generic", "stripe", "passthrough"}
+var sites = []string{"respond", "reverse_proxy", "ceiling", "github", "generic", "stripe", "passthrough", "metrics"}
+
+// storeVariable has the store, as in the Caddyfile.
+const storeVariable = "BENCH_STORE"
 
 // startGateway runs Caddy with this Caddyfile, before the upstream and with its
-// store in the folder.
-func startGateway(b *testing.B, folder, upstream, silent string, endpoints int) *process {
+// store in the folder, unless the environment names another one.
+func startGateway(b *testing.B, folder, upstream, silent string, endpoints int, env ...string) *process {
 	b.Helper()
-	return start(b, "gateway",
-		endpointsVariable+"="+strconv.Itoa(endpoints), "BENCH_SILENT="+silent,
-		"BENCH_FOLDER="+folder, "BENCH_UPSTREAM="+upstream, "BENCH_SECRET="+secret,
-		"XDG_DATA_HOME="+folder, "XDG_CONFIG_HOME="+folder)
+	return start(b, "gateway", append([]string{
+		endpointsVariable + "=" + strconv.Itoa(endpoints), "BENCH_SILENT=" + silent,
+		"BENCH_FOLDER=" + folder, storeVariable + "=pebble " + storeFolder(folder), "BENCH_UPSTREAM=" + upstream, "BENCH_SECRET=" + secret,
+		"XDG_DATA_HOME=" + folder, "XDG_CONFIG_HOME=" + folder}, env...)...)
 }
 
 func gatewayMain() error {

@@ -22,14 +22,15 @@ const (
 
 // run is one measurement: a process of its own, a warm-up, and then the clock.
 type run struct {
-	site     string // of the Caddyfile; empty: straight to the upstream
-	provider string // default: github
-	silent   bool   // the upstream never answers
-	again    bool   // one event over and over
-	folder   string // of the gateway; default: a fresh one
-	extra    int    // endpoints besides, whose upstream never answers
-	load     load   // default: 64 connections, as fast as they are answered
-	body     int    // bytes; default: bodySize
+	site     string                  // of the Caddyfile; empty: straight to the upstream
+	provider string                  // default: github
+	silent   bool                    // the upstream never answers
+	again    bool                    // one event over and over
+	folder   string                  // of the gateway; default: a fresh one
+	store    func(*testing.B) string // the store, as in the Caddyfile; default: in the folder
+	extra    int                     // endpoints besides, whose upstream never answers
+	load     load                    // default: 64 connections, as fast as they are answered
+	body     int                     // bytes; default: bodySize
 }
 
 // measure offers events to a fresh gateway for the configured time.
@@ -80,7 +81,11 @@ func (r run) begin(b *testing.B) *session {
 	if s.silent {
 		to = upstream.addresses["silent"]
 	}
-	s.process = startGateway(b, s.folder, to, upstream.addresses["silent"], s.extra)
+	var env []string
+	if s.store != nil {
+		env = append(env, storeVariable+"="+s.store(b))
+	}
+	s.process = startGateway(b, s.folder, to, upstream.addresses["silent"], s.extra, env...)
 	s.address = s.process.addresses[s.site]
 	if s.temporary == "" {
 		s.process.settle() // of what it had to tidy up

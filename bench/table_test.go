@@ -36,7 +36,7 @@ func addRow(r row) {
 }
 
 // tableOrder is that of the groups of rows.
-var tableOrder = []string{"Accept", "Passthrough", "Duplicates", "Delivered", "Backlog", "Rate", "Connections", "Bodies", "Configured", "Verify", "Scheme", "Dedupe", "Startup"}
+var tableOrder = []string{"Accept", "Passthrough", "Duplicates", "Delivered", "Backlog", "Rate", "Connections", "Bodies", "Configured", "Postgres", "TakeOver", "Scrape", "Verify", "Scheme", "Dedupe", "Startup"}
 
 func printTable() {
 	if len(rows) == 0 {
