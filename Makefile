@@ -99,13 +99,14 @@ check: behind ## go vet, gofmt and staticcheck
 bench: ## compare with Caddy itself and print a table (bench/README.md); BENCH=regexp for some of it
 	go test -run '^$$' -bench '$(BENCH)' -timeout 60m ./bench
 
-# How long the soak takes, and how often the process is killed, when asked for by name.
+# How long the soak takes, how long the network of a cluster is cut beside it, and how often the process is killed, when asked for by name.
 SOAK  ?= 30m
+PARTITION ?= 5m
 KILLS ?= 1000
 
 .PHONY: soak
 soak: ## keep the gateway under load for SOAK=30m while one thing after another goes wrong
-	CGO_ENABLED=1 go test -race -timeout 0 -v ./cmd/caddy -run '^TestSoak$$' -soak $(SOAK)
+	CGO_ENABLED=1 go test -race -timeout 0 -v ./cmd/caddy -run '^Test(Soak|Partition)$$' -soak $(SOAK) -partition $(PARTITION)
 
 .PHONY: kill
 kill: ## kill -9 the gateway under load KILLS=1000 times and account for every event

@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -44,6 +45,9 @@ type gateway struct {
 	globals string // further global options
 	limits  string // further lines of the global option webhook_gateway
 	store   string // the line store and its block; empty: a pebble store in the home
+
+	within   []string // the command that runs a program where the gateway is; nil: here
+	callback string   // an address of this host that the gateway can reach; empty: 127.0.0.1
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed at the end of the process; nil: none was started
@@ -85,8 +89,10 @@ func newGatewayWith(t testing.TB, globals, limits, sites string) *gateway {
 }
 
 // freeAddr returns an address that nobody listens on.
-func freeAddr(t testing.TB) string {
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+func freeAddr(t testing.TB) string { return freeAddrAt(t, "127.0.0.1") }
+
+func freeAddrAt(t testing.TB, host string) string {
+	l, err := net.Listen("tcp", host+":0")
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -126,7 +132,11 @@ func (g *gateway) caddyfile() string { return filepath.Join(g.dir, "Caddyfile") 
 // start runs caddy and returns once it serves, which it tells by calling back.
 func (g *gateway) start() {
 	g.t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
+	callback := g.callback
+	if callback == "" {
+		callback = "127.0.0.1"
+	}
+	l, err := net.Listen("tcp", callback+":0")
 	if err != nil {
 		g.t.Fatal(err)
 	}
@@ -157,7 +167,8 @@ func (g *gateway) start() {
 
 // command is caddy with this gateway's home.
 func (g *gateway) command(args ...string) *exec.Cmd {
-	cmd := exec.Command("caddy", args...)
+	words := append(append(slices.Clone(g.within), "caddy"), args...)
+	cmd := exec.Command(words[0], words[1:]...)
 	cmd.Dir = g.dir
 	cmd.Env = append(os.Environ(), "HOME="+g.dir, "XDG_DATA_HOME="+g.dir, "XDG_CONFIG_HOME="+g.dir)
 	cmd.Env = append(cmd.Env, g.env...)

@@ -22,8 +22,11 @@ type receiver struct {
 	order []string // of the first takes
 }
 
-func newReceiver(t *testing.T) *receiver {
-	r := &receiver{addr: freeAddr(t), taken: make(map[string][]time.Time)}
+func newReceiver(t *testing.T) *receiver { return newReceiverAt(t, "127.0.0.1") }
+
+// newReceiverAt makes a receiver at an address of this host.
+func newReceiverAt(t *testing.T, host string) *receiver {
+	r := &receiver{addr: freeAddrAt(t, host), taken: make(map[string][]time.Time)}
 	r.up(t)
 	t.Cleanup(r.down)
 	return r

@@ -27,7 +27,7 @@ import (
 var (
 	soakTime = flag.Duration("soak", 2*time.Minute, "how long TestSoak keeps up its load and its faults")
 	soakSeed = flag.Uint64("seed", 0, "the seed of TestSoak's faults (0: by the time)")
-	soakOnly = flag.String("faults", ".", "a regular expression that picks TestSoak's faults")
+	soakOnly = flag.String("faults", ".", "a regular expression that picks the faults of TestSoak, or the cuts of TestPartition")
 )
 
 // TestSoak keeps a gateway under load for minutes while one thing after another
