@@ -62,7 +62,7 @@ func (q *request) keep(ctx context.Context) error {
 	if f.reason != "" { // of an observing endpoint: the request would be refused
 		q.r.Header.Set(headerPrefix+"Reason", f.reason)
 	}
-	q.verdict, q.held = queue.New, nil
+	q.verdict, q.held, q.elsewhere = queue.New, nil, nil
 	who := waiter{f.network, f.reason == ""} // only an observing endpoint keeps forged requests
 	err := q.shared.forDisk.wait(who, f.receivedAt.Add(q.endpoint.patience), func() error { return q.commit(ctx) })
 	if err != nil || q.dropped() {
@@ -88,7 +88,7 @@ func (q *request) commit(ctx context.Context) (err error) {
 	m := q.message()
 	q.facts.messageID = m.ID.String()
 	accepted, err := q.shared.store.Accept(ctx, m, q.id, q.routes...)
-	q.verdict, q.held = accepted.Verdict, accepted.Held
+	q.verdict, q.held, q.elsewhere = accepted.Verdict, accepted.Held, accepted.Answer
 	return err
 }
 
@@ -103,7 +103,8 @@ func (q *request) countUnrouted() {
 // acknowledge answers the sender of an event that is durable or known. A forward with
 // `wait` may give the upstream's answer; otherwise it is the provider's success.
 func (q *request) acknowledge() error {
-	if q.held != nil && q.relay() {
+	switch {
+	case q.held != nil && q.relay(), q.elsewhere != nil && q.relayFrom(q.elsewhere):
 		return nil
 	}
 	return q.succeeded()

@@ -1,6 +1,7 @@
 package caddymodule
 
 import (
+	"context"
 	"fmt"
 	"net/http"
 	"time"
@@ -38,14 +39,15 @@ type request struct {
 	id    queue.Identity
 
 	// Set while the event is kept or passed on.
-	routes   []queue.Route     // its deliveries
-	oneRoute [1]queue.Route    // the memory of routes, unless there are several
-	verdict  queue.Verdict     // new, duplicate or replayed; or unasked
-	reserved queue.Reservation // of an event that was handed on; nil: none
-	held     queue.Claim       // the delivery whose answer the sender may get; nil: none
-	turn     *dedupe.Turn      // while the twins wait; nil: the event has no key
-	led      bool              // this request was passed on, not one of its twins
-	answered error             // the next handler's error
+	routes    []queue.Route                // its deliveries
+	oneRoute  [1]queue.Route               // the memory of routes, unless there are several
+	verdict   queue.Verdict                // new, duplicate or replayed; or unasked
+	reserved  queue.Reservation            // of an event that was handed on; nil: none
+	held      queue.Claim                  // the delivery whose answer the sender may get; nil: none
+	elsewhere func(context.Context) []byte // that of the gateway which attempts it instead; nil: none
+	turn      *dedupe.Turn                 // while the twins wait; nil: the event has no key
+	led       bool                         // this request was passed on, not one of its twins
+	answered  error                        // the next handler's error
 
 	again bool // a person accepts a request that was refused: nobody waits for the answer
 }

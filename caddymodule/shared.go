@@ -79,6 +79,7 @@ func newShared(module StoreModule, key string, settings queue.Settings, logger *
 	}
 	if c, ok := store.(queue.Clustered); ok {
 		s.closed = make(chan struct{})
+		c.AttemptFor(s.attemptFor)
 		go s.relay(c, s.closed)
 	}
 	openStores.Store(s, struct{}{})
@@ -123,7 +124,8 @@ type running struct {
 	retentions    map[queue.Destination]time.Duration // by destination
 	before        *running                            // the configuration that was active before; guarded by shared.settling
 
-	delivering map[queue.Destination]*queue.Worker // by destination; not changed after Start
+	delivering map[queue.Destination]*queue.Worker // by destination; not changed after Start, as is forwards
+	forwards   map[queue.Destination]*Forward
 	workers    sync.WaitGroup
 	claiming   context.Context
 	attempting context.Context
@@ -134,7 +136,7 @@ type running struct {
 // newRunning does not derive its contexts from Caddy's: their cancellation has a
 // cause, which reverse_proxy would report as a fault of the upstream.
 func newRunning(s *shared, logger *zap.Logger) *running {
-	r := &running{shared: s, logger: logger, delivering: make(map[queue.Destination]*queue.Worker), retentions: make(map[queue.Destination]time.Duration)}
+	r := &running{shared: s, logger: logger, delivering: make(map[queue.Destination]*queue.Worker), forwards: make(map[queue.Destination]*Forward), retentions: make(map[queue.Destination]time.Duration)}
 	r.users.Store(1)
 	r.leave = r.release
 	r.claiming, r.stopClaims = context.WithCancel(context.Background())
@@ -148,7 +150,7 @@ func (r *running) deliver(f *Forward) {
 	if before := r.shared.latest.Load(); before != nil && before.delivering[f.destination] != nil {
 		w.Follow(before.delivering[f.destination])
 	}
-	r.delivering[f.destination] = w
+	r.delivering[f.destination], r.forwards[f.destination] = w, f
 	r.workers.Go(func() { w.Run(r.claiming, r.attempting) })
 }
 

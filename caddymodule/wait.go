@@ -31,16 +31,11 @@ func (q *request) relay() (answered bool) {
 		}
 		return false
 	}
-	memory := h.memory(q.shared, time.Time{})
-	memory.verified = true
-	c := &captured{recorder: recorder{header: make(http.Header)}, memory: &memory}
-	defer c.drop()
-	done, ok := worker.Try(attempting, q.held, func(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
-		return f.run(ctx, d, c)
-	})
+	c, done, ok := f.try(q.shared, worker, attempting, q.held)
 	if !ok {
 		return false
 	}
+	defer c.drop()
 	patience := time.NewTimer(time.Duration(f.Wait))
 	defer patience.Stop()
 	select {
@@ -48,12 +43,28 @@ func (q *request) relay() (answered bool) {
 		if a.Outcome != queue.Delivered {
 			return false
 		}
-		return c.writeTo(q.w)
+		answer, ok := c.whole()
+		if ok {
+			answer.writeTo(q.w)
+		}
+		return ok
 	case <-patience.C:
 		return false
 	case <-q.r.Context().Done():
 		return true // the sender is gone
 	}
+}
+
+// try makes the first attempt of an event whose sender waits. c records the upstream's answer
+// until its drop.
+func (f *Forward) try(s *shared, worker *queue.Worker, attempting context.Context, claim queue.Claim) (c *captured, done <-chan queue.Attempted, ok bool) {
+	memory := f.endpoint.memory(s, time.Time{})
+	memory.verified = true
+	c = &captured{recorder: recorder{header: make(http.Header)}, memory: &memory}
+	done, ok = worker.Try(attempting, claim, func(ctx context.Context, d *queue.Delivery) (queue.Answer, error) {
+		return f.run(ctx, d, c)
+	})
+	return c, done, ok
 }
 
 // worker returns the worker of a destination and the context of its attempts. It
@@ -129,23 +140,33 @@ func (c *captured) forgetLocked() {
 	c.body, c.lost = nil, true
 }
 
-// writeTo gives the upstream's answer to the sender, unless it was lost.
-func (c *captured) writeTo(w http.ResponseWriter) bool {
+// whole returns the upstream's answer, unless it was lost. It is valid until drop.
+func (c *captured) whole() (answer senderAnswer, ok bool) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.lost || !success(c.status) {
-		return false
+		return senderAnswer{}, false
 	}
-	dropHop(c.head, keepsNone)
-	for name, values := range c.head {
+	return senderAnswer{c.status, c.head, c.body}, true
+}
+
+// senderAnswer is an upstream's answer that the sender gets.
+type senderAnswer struct {
+	status int
+	header http.Header
+	body   []byte
+}
+
+func (a senderAnswer) writeTo(w http.ResponseWriter) {
+	dropHop(a.header, keepsNone)
+	for name, values := range a.header {
 		w.Header()[name] = values
 	}
-	if c.status != http.StatusNoContent {
-		w.Header().Set("Content-Length", strconv.Itoa(len(c.body)))
+	if a.status != http.StatusNoContent {
+		w.Header().Set("Content-Length", strconv.Itoa(len(a.body)))
 	}
-	w.WriteHeader(c.status)
-	_, _ = w.Write(c.body) // the event is accepted even if the sender is gone
-	return true
+	w.WriteHeader(a.status)
+	_, _ = w.Write(a.body) // the event is accepted even if the sender is gone
 }
 
 // warnOfWait warns of a `wait` that is longer than the sender waits.

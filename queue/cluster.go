@@ -21,6 +21,12 @@ type Clustered interface {
 	// Follow calls f with what other nodes tell, one after another, until stop. They begin with
 	// their next sign of life.
 	Follow(f func(node string, text []byte)) (stop func(), err error)
+
+	// AttemptFor sets how this node makes the first attempt of a delivery that another node has
+	// accepted with [Route.Hold]. The claim is the one that Hold would return here. f ends it,
+	// and calls answer with what [Accepted].Answer is to return there; nil: no answer. f must
+	// not wait for the attempt.
+	AttemptFor(f func(c Claim, answer func([]byte)))
 }
 
 // Configuration is what a node runs, as digests that contain no secret. Nodes of one version

@@ -190,7 +190,8 @@ type Route struct {
 	// a change of the rule, their keys cannot be compared.
 	OrderRule string
 	// Hold returns the delivery to the caller of Accept as a claim, unless an earlier
-	// delivery of its order has not ended or the destination is paused.
+	// delivery of its order has not ended or the destination is paused. Where another node
+	// delivers to the destination, that node makes the attempt; see [Accepted].
 	Hold bool
 }
 
@@ -207,6 +208,10 @@ func To(destinations ...Destination) []Route {
 type Accepted struct {
 	Verdict Verdict
 	Held    Claim // of the first route with Hold; nil: none is held
+	// Answer, unless nil, waits until the node that delivers to the first route with Hold has
+	// made the first attempt, and returns the answer from there; see [Clustered]. nil: there is
+	// none, or ctx is done. It must be called once.
+	Answer func(ctx context.Context) []byte
 }
 
 // Errors of a [Store]. After ErrFull and ErrUnavailable the sender should try again

@@ -23,6 +23,7 @@ type acceptance struct {
 	size   int64
 	parts  []part
 	done   chan error
+	answer *answer // that a sender waits for; nil: none
 
 	verdict queue.Verdict
 }
@@ -65,18 +66,27 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 	for i := range a.parts {
 		a.parts[i].begin()
 	}
+	s.expect(a)
 	select {
 	case s.accepts <- a:
 	case <-s.running.Done():
 		a.settle(errClosed, nil)
+		a.answer.end()
 		return queue.Accepted{}, unavailable(errClosed)
 	}
 	result := make(chan settled, 1)
 	go func() { result <- s.finish(a) }()
 	select {
 	case r := <-result:
-		return queue.Accepted{Verdict: a.verdict, Held: r.held()}, r.err
+		accepted := queue.Accepted{Verdict: a.verdict, Held: r.held()}
+		if r.err == nil && r.claim == nil && a.asks() {
+			accepted.Answer = a.answer.wait
+		} else {
+			a.answer.end()
+		}
+		return accepted, r.err
 	case <-ctx.Done():
+		a.answer.end()
 		go func() { // a claim for somebody who has left goes back
 			if r := <-result; r.claim != nil {
 				_ = r.claim.Release()
@@ -208,7 +218,7 @@ func (a *acceptance) settle(err error, kept *bool) (held *claim) {
 		case p.row.state != waits:
 			t.countLocked(&p.row, 1)
 		case t != p.tenure:
-			t.admitLocked(&p.row)
+			t.admitLocked(&p.row, false)
 		default:
 			if c := a.acceptedLocked(p, held == nil); c != nil {
 				held = c
@@ -246,15 +256,22 @@ func (a *acceptance) acceptedLocked(p *part, hold bool) *claim {
 
 // admitLocked gives a delivery to the window that was visible before the window heard of it: a
 // scan may have found it already, and an attempt may be under way or over. A claim of one that
-// is over finds that out; see claim.fill.
-func (t *tenure) admitLocked(r *row) {
+// is over finds that out; see claim.fill. With hold it is claimed at once if it can be.
+func (t *tenure) admitLocked(r *row, hold bool) (held *claim) {
+	if hold {
+		held = newClaim(t)
+	}
 	t.countLocked(&row{message: r.message, size: r.size, due: r.due, ord: r.ord}, 1)
 	switch c, busy := t.HolderLocked(r.message); {
+	case !busy && hold && t.TakeLocked(&held.Claim, r.waiting()):
+		t.claims[held.ID] = held
+		return held
 	case !busy:
 		t.InsertLocked(window.Entry{Waiting: r.waiting()})
 	case c == nil: // this node's acceptance has not heard yet that it went through the inbox
 		t.passed[r.message] = window.Entry{Waiting: r.waiting()}
 	}
+	return nil
 }
 
 // abandonLocked ends what Begin began, for a delivery that the acceptance or operation does
@@ -289,6 +306,7 @@ func (s *Store) writeAccepts(batch []*acceptance) {
 		state                    []int16
 		due, sizes, endedAt      []int64
 		ord                      []*int64
+		asks                     []bool
 		now                      int64 = math.MaxInt64
 	)
 	for i, a := range batch {
@@ -297,10 +315,12 @@ func (s *Store) writeAccepts(batch []*acceptance) {
 		ids[i], endpoints[i], events[i], types[i] = uuid.UUID(a.m.ID), text(a.m.Endpoint), text(a.m.EventID), text(a.m.EventType)
 		size[i], records[i] = a.size, a.record
 		now = min(now, at[i])
+		awaited := a.awaited()
 		for j := range a.parts {
 			p := &a.parts[j]
 			of, destinations, state = append(of, int32(i+1)), append(destinations, p.destination.id), append(state, p.row.state)
 			due, sizes, endedAt, ord = append(due, p.row.due), append(sizes, p.row.size), append(endedAt, p.row.ended), append(ord, p.row.ord)
+			asks = append(asks, p == awaited)
 		}
 	}
 	s.mu.RLock()
@@ -310,9 +330,9 @@ func (s *Store) writeAccepts(batch []*acceptance) {
 	var mine []int64
 	began := time.Now()
 	err := s.durably(func(ctx context.Context, q querier) error {
-		return q.QueryRow(ctx, s.sql("select * from {s}.accept_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21)"),
+		return q.QueryRow(ctx, s.sql("select * from {s}.accept_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15,$16,$17,$18,$19,$20,$21,$22)"),
 			s.class, node, now, keys, digests, refuse, at, span, ids, endpoints, events, types, size, records,
-			of, destinations, state, due, sizes, ord, endedAt).Scan(&verdicts, &mine)
+			of, destinations, state, due, sizes, ord, endedAt, asks).Scan(&verdicts, &mine)
 	})
 	s.note(err)
 	if err == nil {

@@ -16,6 +16,12 @@
 // delivery is in the table inbox, which the owner reads when it is notified and every 250 ms
 // (inbox.go). An ordered delivery goes through the inbox too while there is anything in it.
 //
+// Answer. With Route.Hold the caller of Accept wants to make the first attempt, for a sender that
+// waits. The owner gives it the claim. Another node gives it nothing: the row of the inbox says that
+// it asks, and the owner makes the attempt as if it had accepted the delivery itself, if it is its
+// turn. So the limits of the destination hold, and no second node attempts. The answer, or that
+// there is none, goes back through the table answer (answer.go).
+//
 // Claim. The owner claims in memory and writes nothing (destination.go). The message is in memory
 // since the acceptance, or read now.
 //
@@ -35,7 +41,7 @@
 // # Encryption
 //
 // The record of a message, those of its attempts, the column last and learnt secrets are sealed by
-// package seal, each bound to its message or to its row of secret. Not sealed is what the store
+// package seal, each bound to its message or to its row of secret, as are answers. Not sealed is what the store
 // finds them by: names of endpoints and destinations, event IDs and types, sizes, times and states,
 // and digests of dedupe keys, order keys and secrets.
 //
@@ -64,9 +70,8 @@
 // window. Nobody holds a window's lock while the database answers. Nothing is locked under
 // reserved.mu.
 //
-// # What is not there yet
+// # Limits
 //
-// Deliveries held by a node that does not own the destination (Route.Hold is then ignored), and
-// check of the database. Order across nodes is by receipt: clocks that differ can swap events that
-// two nodes receive within that difference.
+// Order across nodes is by receipt: clocks that differ can swap events that two nodes receive
+// within that difference.
 package postgres

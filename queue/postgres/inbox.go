@@ -27,8 +27,11 @@ func (s *Store) attends() {
 	}
 }
 
-// attend reads the inbox and the commands of this node's destinations.
+// attend reads answers for this node, and the inbox and the commands of its destinations.
 func (s *Store) attend(ctx context.Context) error {
+	if err := s.readAnswers(ctx); err != nil {
+		return err
+	}
 	var ids []int32
 	for _, d := range s.all() {
 		if d.tenure.Load() != nil {
@@ -49,23 +52,25 @@ func (s *Store) attend(ctx context.Context) error {
 // accepts itself go through the inbox too, behind them.
 func (s *Store) readInbox(ctx context.Context, ids []int32) error {
 	for {
-		rows, err := s.pool.Query(ctx, s.sql(`select i.seq, x.id, x.epoch, `+rowColumns+` from {s}.inbox i join {s}.delivery d using (destination, message)
+		rows, err := s.pool.Query(ctx, s.sql(`select i.seq, i.asks, x.id, x.epoch, `+rowColumns+` from {s}.inbox i join {s}.delivery d using (destination, message)
 			join {s}.destination x on x.id = i.destination where x.id = any($1) and x.owner = $2 order by i.seq limit 1000`), ids, s.node)
 		if err != nil {
 			return err
 		}
 		type arrival struct {
 			seq, epoch  int64
+			asks        *int32
 			destination int32
 			row         row
 		}
 		found, err := pgx.CollectRows(rows, func(r pgx.CollectableRow) (a arrival, err error) {
-			return a, r.Scan(append([]any{&a.seq, &a.destination, &a.epoch}, a.row.fields()...)...)
+			return a, r.Scan(append([]any{&a.seq, &a.asks, &a.destination, &a.epoch}, a.row.fields()...)...)
 		})
 		if err != nil || len(found) == 0 {
 			return err
 		}
 		var read []int64
+		var refused []refusal // senders that get no answer
 		for i := range found {
 			a := &found[i]
 			s.mu.RLock()
@@ -80,22 +85,40 @@ func (s *Store) readInbox(ctx context.Context, ids []int32) error {
 				continue // an earlier removal has failed
 			}
 			s.admitted[a.seq] = t
-			t.Lock()
-			if a.row.state == unrouted {
-				t.countLocked(&a.row, 1)
-			} else {
-				t.admitLocked(&a.row)
+			if !s.admit(t, &a.row, a.asks) && a.asks != nil {
+				refused = append(refused, refusal{a.row.message, *a.asks})
 			}
-			t.Unlock()
 		}
 		if _, err := s.pool.Exec(ctx, s.sql("delete from {s}.inbox where seq = any($1)"), read); err != nil {
 			return err
 		}
 		clear(s.admitted)
+		s.refuse(ctx, refused)
 		if len(found) < 1000 {
 			return nil
 		}
 	}
+}
+
+// admit brings a delivery of the inbox into memory. asks is the node at which its sender waits;
+// held: the first attempt is made for that sender.
+func (s *Store) admit(t *tenure, r *row, asks *int32) (held bool) {
+	f := s.attemptFor.Load()
+	hold := asks != nil && f != nil && r.version == 0 && s.asked.enter()
+	t.Lock()
+	var c *claim
+	if r.state == unrouted {
+		t.countLocked(r, 1)
+	} else {
+		c = t.admitLocked(r, hold)
+	}
+	t.Unlock()
+	if c != nil {
+		s.tasks.Go(func() { s.attemptAsked(c, *asks, *f) })
+	} else if hold {
+		s.asked.leave()
+	}
+	return c != nil
 }
 
 // tells notifies the other nodes, a few times a second at most and never inside an acceptance.

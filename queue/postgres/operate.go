@@ -359,7 +359,7 @@ func (s *Store) reroute(ctx context.Context, t *tenure, q request) error {
 		p := &to[i]
 		if u := p.destination.tenure.Load(); u != nil && u.epoch == p.epoch {
 			u.Lock()
-			u.admitLocked(&p.row)
+			u.admitLocked(&p.row, false)
 			u.Unlock()
 		} else {
 			pokeIt(s.tell)

@@ -123,7 +123,8 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 	s.mu.RUnlock()
 	t := &tenure{Window: window.New(s.now), destination: d, claims: make(map[queue.ID]*claim), passed: make(map[queue.ID]window.Entry)}
 	t.context, t.end = context.WithCancel(s.running)
-	var silent *int32 // the owner before; nil: it has given the destination back, or there was none
+	var asked []refusal // senders whose events are in the backlog now
+	var silent *int32   // the owner before; nil: it has given the destination back, or there was none
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, d.id); err != nil {
 			return err
@@ -138,7 +139,12 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 		if err != nil {
 			return err
 		}
-		if _, err := tx.Exec(ctx, s.sql("delete from {s}.inbox where destination = $1"), d.id); err != nil {
+		rows, err := tx.Query(ctx, s.sql("with read as (delete from {s}.inbox where destination = $1 returning message, asks) select message, asks from read where asks is not null"), d.id)
+		if err != nil {
+			return err
+		}
+		asked, err = pgx.CollectRows(rows, func(r pgx.CollectableRow) (x refusal, err error) { return x, r.Scan((*uuid.UUID)(&x.message), &x.node) })
+		if err != nil {
 			return err
 		}
 		if err := s.load(ctx, tx, t, past, paused); err != nil {
@@ -161,6 +167,9 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 	}
 	if silent != nil && *silent != node {
 		s.takeOvers.Add(1)
+	}
+	if len(asked) > 0 {
+		go s.refuse(s.running, asked)
 	}
 	d.wake()
 	pokeIt(s.keyed) // the owner before may not have had the key of some

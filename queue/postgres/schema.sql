@@ -75,9 +75,18 @@ create table {s}.attempt (
 create table {s}.inbox (
   seq bigint generated always as identity primary key,
   destination int not null,
-  message uuid not null
+  message uuid not null,
+  asks int                            -- the node at which a sender waits for the answer of the first attempt
 );
 create index inbox_destination on {s}.inbox (destination);
+-- Answers of first attempts for the nodes that asked for them, until these have read them.
+create table {s}.answer (
+  node int,
+  message uuid,
+  at timestamptz not null default clock_timestamp(),
+  record bytea,                       -- sealed as attempt.record; null: there is no answer
+  primary key (node, message)
+);
 -- A key that is recorded, or, with expires = 0, a reservation of an event that is under way.
 create table {s}.key (
   key uuid primary key,
@@ -109,7 +118,7 @@ create table {s}.command (
 create function {s}.accept_1(p_class int, p_node int, p_now bigint,
   mkey uuid[], mdig uuid[], mrefuse boolean[], mat bigint[], mwindow bigint[],
   mid uuid[], mendpoint text[], mevent text[], mtype text[], msize bigint[], mrecord bytea[],
-  dmsg int[], ddest int[], dstate smallint[], ddue bigint[], dsize bigint[], dord bigint[], dended bigint[],
+  dmsg int[], ddest int[], dstate smallint[], ddue bigint[], dsize bigint[], dord bigint[], dended bigint[], dasks boolean[],
   out verdict smallint[], out mine bigint[]) language plpgsql as $$
 declare
   fresh uuid[];
@@ -171,8 +180,8 @@ begin
   select array_agg(case when o.owner = p_node and (x.ord is null or not exists (select from {s}.inbox b where b.destination = x.d)) then o.epoch else 0 end order by i) into mine
     from unnest(ddest, dord) with ordinality x(d, ord, i) join {s}.destination o on o.id = x.d;
   if 0 = any(mine) then
-    insert into {s}.inbox (destination, message)
-      select dest, mid[m] from unnest(dmsg, ddest, mine) x(m, dest, own) where keep[m] and own = 0;
+    insert into {s}.inbox (destination, message, asks)
+      select dest, mid[m], case when asks then p_node end from unnest(dmsg, ddest, mine, dasks) x(m, dest, own, asks) where keep[m] and own = 0;
   end if;
   -- What can be seen need not be replicated: after a crash, or when somebody cancelled its wait. A
   -- twin is told "duplicate" only when what was written before it is, as this is written later.

@@ -129,7 +129,7 @@ func (s *Store) Sweep(ctx context.Context) (n int, err error) {
 }
 
 // sweepKeys removes expired keys, old records of removed messages, nodes that are gone, and
-// commands that nobody has waited for.
+// answers and commands that nobody has waited for.
 func (s *Store) sweepKeys(ctx context.Context) (n int, err error) {
 	for {
 		tag, err := s.pool.Exec(ctx, s.sql(`delete from {s}.key where ctid = any(array(select ctid from {s}.key
@@ -144,6 +144,7 @@ func (s *Store) sweepKeys(ctx context.Context) (n int, err error) {
 	}
 	for _, sql := range []string{
 		"delete from {s}.node where seen < clock_timestamp() - interval '10 minutes'",
+		"delete from {s}.answer where at < clock_timestamp() - interval '10 minutes'",
 		"delete from {s}.command where at < clock_timestamp() - interval '10 minutes'",
 	} {
 		if _, err := s.pool.Exec(ctx, s.sql(sql)); err != nil {

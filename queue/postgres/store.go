@@ -53,6 +53,10 @@ type Store struct {
 
 	reserved reserved
 
+	answers    answers // for senders at this node
+	asked      asked
+	attemptFor atomic.Pointer[func(queue.Claim, func([]byte))] // for senders at other nodes; nil: not set
+
 	seal    *seal.Seal
 	keying  sync.Mutex    // one exchange of the encryption keys at a time
 	rings   atomic.Int64  // exchanges, and one
@@ -111,6 +115,7 @@ func Open(o Options) (*Store, error) {
 		byName: make(map[queue.Destination]*destination), byID: make(map[int32]*destination),
 		serves: make(map[queue.Destination]bool), retains: make(map[queue.Destination]time.Duration),
 		admitted: make(map[int64]*tenure),
+		answers:  answers{all: make(map[queue.ID]*answer)}, asked: make(asked, maxAsked),
 		reserved: reserved{open: make(map[*reservation]bool), dropping: make(chan struct{}, 1)},
 	}
 	s.running, s.stop = context.WithCancel(context.Background())

@@ -39,6 +39,10 @@ func RunNodes(t *testing.T, open func(t *testing.T, o Options) queue.Store) {
 		{"Pauses from any node", (*nodes).pauses},
 		{"Shares keys and secrets", (*nodes).shares},
 		{"Waits for a key that one node lacks", (*nodes).keys},
+		{"Attempts for a sender at another node", (*nodes).asks},
+		{"Attempts for many senders at other nodes", (*nodes).asksMany},
+		{"Answers no sender out of turn", (*nodes).asksNothing},
+		{"Delivers without the node that was asked", (*nodes).asksDead},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			c := &clock{now: time.Unix(1_800_000_000, 0)}

@@ -262,12 +262,30 @@ func (w *Window) GrabLocked(c *Claim, p Waiting) {
 		w.claimLocked(c, p)
 		return
 	}
-	if i, found := w.findLocked(p.Position); found {
+	w.removeLocked(p.Position)
+	w.claimLocked(c, p)
+}
+
+// TakeLocked claims a durable delivery at once that nobody holds, in place of InsertLocked, if
+// the order allows it and the destination is not paused. It was counted before.
+func (w *Window) TakeLocked(c *Claim, p Waiting) bool {
+	if w.paused || !w.ordered.take(p, w.ages.plain()) {
+		return false
+	}
+	if p.Order == nil {
+		w.removeLocked(p.Position) // a scan may have found it
+	}
+	w.claimLocked(c, p)
+	return true
+}
+
+// removeLocked removes a delivery without an order key from memory.
+func (w *Window) removeLocked(p Position) {
+	if i, found := w.findLocked(p); found {
 		drop(w.window[i].Fresh)
 		w.window = slices.Delete(w.window, i, i+1)
 	}
-	w.arrived = slices.DeleteFunc(w.arrived, func(e Entry) bool { return e.Position == p.Position })
-	w.claimLocked(c, p)
+	w.arrived = slices.DeleteFunc(w.arrived, func(e Entry) bool { return e.Position == p })
 }
 
 // claimLocked makes the claim of a delivery that was removed from the window or whose
