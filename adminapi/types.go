@@ -308,6 +308,7 @@ type Message struct {
 	Provider   string    `json:"provider,omitempty"`
 	Timestamp  time.Time `json:"timestamp,omitzero" doc:"The sender's time."`
 	Signed     string    `json:"signed,omitempty" doc:"The parts under the signature: id, type, timestamp, body, url."`
+	TraceID    string    `json:"trace_id,omitempty" doc:"The trace of the request that brought the event, by its header traceparent: 32 hexadecimal digits."`
 	Request    *Request  `json:"request,omitempty" doc:"Absent where the message is damaged."`
 	Damaged    string    `json:"damaged,omitempty" doc:"Why the message cannot be read."`
 	Deliveries []History `json:"deliveries"`

@@ -118,6 +118,7 @@ func (q *request) took() {
 		verdict = queue.New
 	}
 	h.metrics.taken(verdict)
+	q.facts.describe(q.r.Context())
 	if verdict == queue.New {
 		handedOut.accepted(q.facts.messageID, q.facts.endpoint, q.facts.eventType)
 	}

@@ -94,6 +94,7 @@ func (a *adminAPI) message(w http.ResponseWriter, r *http.Request) error {
 		answer.EventID, answer.EventType = red.plain(m.EventID), red.plain(m.EventType)
 		answer.ReceivedAt = m.ReceivedAt.UTC()
 		answer.Provider, answer.Timestamp, answer.Signed = m.Provider, utc(m.Timestamp), m.Signed
+		answer.TraceID = traceID(m.Header)
 		answer.Request = requestOf(m, red, limit)
 		red = red.quoting(m)
 	}

@@ -199,6 +199,7 @@ func fate(list caddyhttp.RouteList, group string, after behind) behind {
 var middleware = map[string]bool{
 	"authentication": true, "encode": true, "headers": true, "intercept": true, "log_append": true, "map": true,
 	"push": true, "request_body": true, "rewrite": true, "templates": true, "tracing": true, "vars": true,
+	"webhook_gateway_tracing": true,
 }
 
 // narrow reports whether a route matches by more than the host. The host only separates

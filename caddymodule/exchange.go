@@ -20,9 +20,10 @@ import (
 // routes of handle_errors have too.
 const exchangeVar = "webhook_gateway.exchange"
 
-// exchange has the values that a [Transport] needs of an event's request.
+// exchange has the values that a [Transport] and a [Tracing] need of an event's request.
 type exchange struct {
 	endpoint *Handler
+	about    *facts
 	body     []byte
 }
 
@@ -31,7 +32,7 @@ func (*exchange) String() string { return "webhook_gateway" }
 
 // exchanging marks a request as an event's, for the transport.
 func (h *Handler) exchanging(r *http.Request, about *facts, body []byte) {
-	about.exchange = exchange{endpoint: h, body: body}
+	about.exchange = exchange{endpoint: h, about: about, body: body}
 	caddyhttp.SetVar(r.Context(), exchangeVar, &about.exchange)
 }
 

@@ -170,16 +170,23 @@ func (a *App) changes(routes any) bool {
 	return true
 }
 
-// withTransport changes the JSON of a handler, which may contain other handlers. It
+// withTransport changes the JSON of a handler, which may contain other handlers. It also
+// puts a [Tracing] around each handler tracing. It
 // leaves JSON that it cannot read unchanged, and Caddy reports the error.
 func withTransport(raw json.RawMessage) json.RawMessage {
-	if !bytes.Contains(raw, []byte("reverse_proxy")) {
+	if !bytes.Contains(raw, []byte("reverse_proxy")) && !bytes.Contains(raw, []byte(`"tracing"`)) {
 		return raw
 	}
 	var object map[string]json.RawMessage
 	var list []json.RawMessage
 	switch {
 	case json.Unmarshal(raw, &object) == nil && object != nil:
+		switch string(object["handler"]) {
+		case `"webhook_gateway_tracing"`:
+			return raw
+		case `"tracing"`:
+			return marshalled(map[string]json.RawMessage{"handler": json.RawMessage(`"webhook_gateway_tracing"`), "of": raw}, raw)
+		}
 		for name, value := range object {
 			object[name] = withTransport(value)
 		}

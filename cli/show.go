@@ -118,6 +118,9 @@ func printMessage(m *adminapi.Message, w io.Writer, now time.Time, whole string)
 	if m.Signed != "" {
 		line("signed", "%s", terminal.Printable(m.Signed))
 	}
+	if m.TraceID != "" {
+		line("trace", "%s", terminal.Printable(m.TraceID))
+	}
 	line("stored", "%s", terminal.InBytes(m.Size))
 	if m.Damaged != "" {
 		line("damaged", "%s", terminal.Printable(m.Damaged))

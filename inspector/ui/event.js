@@ -47,6 +47,7 @@ export function Event({ query, mayChange }) {
       <dt>Endpoint</dt><dd><a href=${link("endpoint", { name: m.endpoint })}><${Foreign} text=${m.endpoint} /></a>${m.provider && html`, provider <${Foreign} text=${m.provider} />`}</dd>
       ${m.timestamp && html`<dt>Sender's time</dt><dd>${clock(m.timestamp)}</dd>`}
       <dt>Signed</dt><dd>${m.signed ? printable(m.signed) : "nothing"}</dd>
+      ${m.trace_id && html`<dt>Trace</dt><dd>${printable(m.trace_id)}</dd>`}
       <dt>Message</dt><dd>${m.id}, ${bytes(m.size)} stored</dd>
     </dl>
     <p class="row">${mayChange && html`<${Action} f=${redeliver({})} title="The deliveries that were not delivered, or all if all were">Redeliver<//>`}
