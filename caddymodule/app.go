@@ -31,7 +31,6 @@ const (
 	acceptTimeout      = 5 * time.Second  // for the disk; then 503
 	retryAfter         = 10 * time.Second // least Retry-After of a 503
 	retryAfterMemory   = 2 * time.Second  // the same, where bodies in memory are the cause
-	gracePeriod        = 10 * time.Second // for attempts in flight when the process exits
 	defaultListeners   = 16
 	mostListeners      = 1024
 )
@@ -116,6 +115,8 @@ type App struct {
 	secrets    atomic.Pointer[allSecrets]
 	changed    map[any]bool // servers and subroutes; see throughTransports
 	running    *running
+
+	exit exit
 }
 
 // CaddyModule returns the Caddy module information.
@@ -180,7 +181,10 @@ func (a *App) Provision(ctx caddy.Context) error {
 	}
 	a.keeping.Disk = a.refusedDisk()
 	a.metrics = registerMetrics(ctx.GetMetricsRegistry())
-	return a.findEvents(ctx)
+	if err := a.findEvents(ctx); err != nil {
+		return err
+	}
+	return a.subscribed.On("stopping", beforeStop{a})
 }
 
 func (a *App) checkListeners() error {
@@ -228,7 +232,7 @@ func (a *App) Start() error {
 		}
 	}
 	if err := run.settleStore(); err != nil {
-		run.release()
+		run.release(reference)
 		return fmt.Errorf("opening the store: %w", err)
 	}
 	for _, h := range a.endpoints {
@@ -264,21 +268,32 @@ func (a *App) warnOfInspectors(stats queue.Stats) {
 }
 
 // Stop ends claiming. On a reload the running attempts finish in the background. When
-// the process exits, they get a grace period. Then their deliveries are released, so
-// that the next process attempts them at once.
+// the process exits, they get a grace period; see exit.go. Then their deliveries are
+// released, so that the next process attempts them at once.
 func (a *App) Stop() error {
 	run := a.run()
 	if run == nil {
 		return nil
 	}
+	exiting := caddy.Exiting()
+	if exiting {
+		grace, _ := a.grace()
+		<-a.beginExit(run, grace)
+	}
 	a.stopTelling()
 	a.repeats.close()
 	run.handBack()
-	if caddy.Exiting() {
-		run.stop(gracePeriod)
-	} else {
-		run.stopClaims() // before Stop returns
-		go run.stop(run.longestAttempt())
+	if !exiting {
+		run.retire()
+	}
+	return nil
+}
+
+// Cleanup closes the store at an exit. The server may answer webhooks until all apps are
+// stopped, and each would open the store anew otherwise.
+func (a *App) Cleanup() error {
+	if a.exit.done != nil {
+		a.run().release(reference)
 	}
 	return nil
 }
@@ -290,14 +305,28 @@ func (a *App) run() *running {
 	return a.running
 }
 
-// use returns the shared state for one request, and a function to call at its end. It
-// also serves requests before Start, because apps start in no order, and after Stop,
-// because a reload does not wait for requests.
+// use returns the shared state, and a function to call at the end. An exit does not wait
+// for that.
 func (a *App) use() (*shared, func(), error) {
-	run := a.run()
-	if run != nil && run.acquire() {
+	if run := a.run(); run != nil && run.acquire(reference) {
 		return run.shared, run.leave, nil
 	}
+	return a.open()
+}
+
+// enter is use for one webhook. An exit waits for the answer, within the grace period.
+func (a *App) enter() (*shared, func(), error) {
+	if run := a.run(); run != nil {
+		if leave, ok := run.enter(); ok {
+			return run.shared, leave, nil
+		}
+	}
+	return a.open()
+}
+
+// open serves requests before Start, because apps start in no order, and after Stop,
+// because a reload does not wait for requests.
+func (a *App) open() (*shared, func(), error) {
 	s, err := a.openShared()
 	if err != nil {
 		return nil, nil, err
@@ -306,6 +335,7 @@ func (a *App) use() (*shared, func(), error) {
 }
 
 var (
-	_ caddy.Provisioner = (*App)(nil)
-	_ caddy.App         = (*App)(nil)
+	_ caddy.Provisioner  = (*App)(nil)
+	_ caddy.App          = (*App)(nil)
+	_ caddy.CleanerUpper = (*App)(nil)
 )

@@ -40,7 +40,7 @@ func TestDocumentedDefaults(t *testing.T) {
 		fmt.Sprintf("| header fields of a request | %d;", maxFields),
 		fmt.Sprintf("| one attempt | %s; `retry { timeout … }` |", inWords(queue.DefaultTimeout)),
 		fmt.Sprintf("| ended events | %s and %s; `retention` |", inWords(store.Retention), inUnits(int(store.MaxRetained))),
-		fmt.Sprintf("| attempts in flight at an exit | %s, then released |", inWords(gracePeriod)),
+		fmt.Sprintf("| attempts in flight at an exit | %s, or Caddy's `grace_period`; then released |", inWords(gracePeriod)),
 		fmt.Sprintf("%s; %d of one client, %d of clients without a genuine request.", commas(maxWaiting), maxWaitingOf, maxUnknown),
 	} {
 		if !strings.Contains(string(docs), text) {

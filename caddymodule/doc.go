@@ -102,9 +102,11 @@
 //	settleStore      takeover.go   give the store this configuration's settings
 //	deliver          shared.go     start a worker, which takes over the old one's circuit
 //	takeOver         takeover.go   make this configuration the active one
+//	Handle           exit.go       at an exit: let attempts finish before the server stops
 //	Stop             app.go        stop claiming at once; attempts may finish
 //	handBack         takeover.go   restore the former one if this one failed to start
-//	stop             shared.go     wait for the attempts, then drop the reference
+//	retire           exit.go       after a reload: wait for the attempts, then drop the reference
+//	Cleanup          app.go        at an exit: drop the reference
 //
 // Locks: handover is taken before the pool's own. shared.settling is taken for a
 // change of the active configuration or of the store's settings. App.mu guards the

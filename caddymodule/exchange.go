@@ -172,8 +172,8 @@ func (h *Handler) redacting() *redactor {
 	var shared *shared
 	var learnt *[]string
 	if h.row.Secret.Learnt {
-		if run := h.app.run(); run != nil && run.acquire() {
-			defer run.release()
+		if run := h.app.run(); run != nil && run.acquire(reference) {
+			defer run.leave()
 			shared = run.shared
 			learnt, _ = shared.learntBy(context.Background(), h.Name)
 		}

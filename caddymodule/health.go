@@ -122,7 +122,7 @@ func readiness(own *App) adminapi.Health {
 		if run == nil {
 			return adminapi.Health{Reason: reasonStarting}
 		}
-		if run.acquire() {
+		if run.acquire(reference) {
 			reason := run.shared.ailment(time.Now())
 			run.leave()
 			return adminapi.Health{Ready: reason == "", Reason: reason}

@@ -69,7 +69,7 @@ func (q *request) enter() error {
 
 // use takes a reference to the shared state.
 func (q *request) use() (err error) {
-	if q.shared, q.release, err = q.endpoint.app.use(); err != nil {
+	if q.shared, q.release, err = q.endpoint.app.enter(); err != nil {
 		return fmt.Errorf("%w: %w", queue.ErrUnavailable, err)
 	}
 	return nil

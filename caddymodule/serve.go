@@ -19,6 +19,9 @@ func (h *Handler) ServeHTTP(w http.ResponseWriter, r *http.Request, next caddyht
 	if r.Header[helloHeader] != nil {
 		w.Header().Set(helloHeader, "1")
 	}
+	if caddy.Exiting() { // the client goes elsewhere, or to the process that comes
+		w.Header().Set("Connection", "close")
+	}
 	removeSpoofed(r.Header)
 	q := &request{endpoint: h, w: w, r: r, next: next}
 	about := &q.own

@@ -112,10 +112,12 @@ func (s *shared) Destruct() error {
 // running is a started configuration. It has one reference to the shared state, which
 // it holds as long as a request or an attempt needs it, and the delivering workers.
 type running struct {
-	shared *shared
-	logger *zap.Logger
-	users  atomic.Int64 // 1 for the configuration itself; at 0 the reference is given back
-	leave  func()       // release, made once for all requests
+	shared   *shared
+	logger   *zap.Logger
+	users    atomic.Int64 // references, one of them the configuration's own; at 0 the shared one is given back
+	exiting  atomic.Bool  // later webhooks do not delay the exit
+	leave    func()       // gives back a reference
+	answered func()       // gives back a webhook's reference
 
 	settings      queue.Settings
 	configuration queue.Configuration // for the other nodes of a cluster
@@ -137,8 +139,9 @@ type running struct {
 // cause, which reverse_proxy would report as a fault of the upstream.
 func newRunning(s *shared, logger *zap.Logger) *running {
 	r := &running{shared: s, logger: logger, delivering: make(map[queue.Destination]*queue.Worker), forwards: make(map[queue.Destination]*Forward), retentions: make(map[queue.Destination]time.Duration)}
-	r.users.Store(1)
-	r.leave = r.release
+	r.users.Store(reference)
+	r.leave = func() { r.release(reference) }
+	r.answered = func() { r.release(webhook) }
 	r.claiming, r.stopClaims = context.WithCancel(context.Background())
 	r.attempting, r.cutOff = context.WithCancel(withAddress(context.Background()))
 	return r
@@ -163,32 +166,50 @@ func (r *running) longestAttempt() time.Duration {
 	return longest
 }
 
-// stop ends claiming at once and waits for the running attempts. After grace it cuts
-// them off and releases their deliveries. Then it gives the reference back.
-func (r *running) stop(grace time.Duration) {
+// end ends claiming at once and waits for the running attempts. After grace it cuts
+// them off and releases their deliveries.
+func (r *running) end(grace time.Duration) {
 	r.stopClaims()
 	timer := time.AfterFunc(grace, r.cutOff)
 	r.workers.Wait()
 	timer.Stop()
 	r.cutOff()
-	r.release()
 }
 
-// acquire takes a reference for a request; it fails once the last is gone.
-func (r *running) acquire() bool {
+// What users counts. The upper half counts the webhooks that an exit waits for. Streams of
+// the admin API hold a reference for hours.
+const (
+	reference = 1
+	webhook   = 1<<32 | reference
+)
+
+// answering reports whether webhooks from before the exit are not answered yet.
+func (r *running) answering() bool { return r.users.Load() >= 1<<32 }
+
+// enter takes a reference for a webhook and returns the function that gives it back. It
+// fails once the last reference is gone.
+func (r *running) enter() (leave func(), ok bool) {
+	if r.exiting.Load() {
+		return r.leave, r.acquire(reference)
+	}
+	return r.answered, r.acquire(webhook)
+}
+
+// acquire takes a reference; it fails once the last is gone.
+func (r *running) acquire(kind int64) bool {
 	for {
 		n := r.users.Load()
 		if n == 0 {
 			return false
 		}
-		if r.users.CompareAndSwap(n, n+1) {
+		if r.users.CompareAndSwap(n, n+kind) {
 			return true
 		}
 	}
 }
 
-func (r *running) release() {
-	if r.users.Add(-1) == 0 {
+func (r *running) release(kind int64) {
+	if r.users.Add(-kind) == 0 {
 		r.shared.close()
 	}
 }

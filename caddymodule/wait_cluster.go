@@ -14,7 +14,7 @@ import (
 // one gets the upstream's answer if it is a success and comes in time.
 func (s *shared) attemptFor(claim queue.Claim, answer func([]byte)) {
 	run, destination := s.latest.Load(), claim.Delivery().Destination
-	if run == nil || run.delivering[destination] == nil || !run.acquire() {
+	if run == nil || run.delivering[destination] == nil || !run.acquire(reference) {
 		_ = claim.Release() // it is in memory
 		answer(nil)
 		return
@@ -22,12 +22,12 @@ func (s *shared) attemptFor(claim queue.Claim, answer func([]byte)) {
 	f := run.forwards[destination]
 	c, done, ok := f.try(s, run.delivering[destination], run.attempting, claim)
 	if !ok {
-		run.release()
+		run.leave()
 		answer(nil)
 		return
 	}
 	go func() {
-		defer run.release()
+		defer run.leave()
 		defer c.drop()
 		patience := time.NewTimer(time.Duration(f.Wait))
 		defer patience.Stop()

@@ -46,8 +46,9 @@ type gateway struct {
 	limits  string // further lines of the global option webhook_gateway
 	store   string // the line store and its block; empty: a pebble store in the home
 
-	within   []string // the command that runs a program where the gateway is; nil: here
-	callback string   // an address of this host that the gateway can reach; empty: 127.0.0.1
+	within   []string   // the command that runs a program where the gateway is; nil: here
+	callback string     // an address of this host that the gateway can reach; empty: 127.0.0.1
+	files    []*os.File // that a process inherits, from fd 3 on
 
 	cmd    *exec.Cmd
 	exited chan struct{} // closed at the end of the process; nil: none was started
@@ -144,6 +145,7 @@ func (g *gateway) start() {
 	const echo = "started"
 	g.cmd = g.command("run", "--config", g.caddyfile(), "--adapter", "caddyfile", "--pingback", l.Addr().String())
 	g.cmd.Stdin = strings.NewReader(echo)
+	g.cmd.ExtraFiles = g.files
 	if err := g.cmd.Start(); err != nil {
 		g.t.Fatal(err)
 	}
