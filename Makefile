@@ -35,6 +35,7 @@ test: check ## check, then run all tests with the race detector (needs a C compi
 	go test ./verifiers/explain -run TestNothingLeaks
 	$(MAKE) oracles
 	$(MAKE) package
+	$(MAKE) deploy
 
 # How the SDKs in JavaScript are installed: none of their scripts is run, and peer
 # dependencies are those of the lock file.
@@ -73,7 +74,12 @@ release: release-tools ## make the release of the tag at HEAD as a draft (needs 
 release-tools:
 	GOBIN="$(CURDIR)/build/tools" go install $(CYCLONEDX)
 
-# Modules of their own, which ./... does not reach.
+.PHONY: deploy
+deploy: ## build and run the container image (buildah, as root), check the chart and the files for GitHub
+	cd deploy && go test -timeout 15m ./...
+
+# Modules of their own, which ./... does not reach. Analysing the API of Kubernetes takes
+# staticcheck minutes, so it leaves out deploy, which has only tests.
 NESTED = oracles examples/provider packaging
 
 # Modules that read what strangers send, besides those that go.mod asks for itself.
@@ -89,7 +95,7 @@ behind: ## say which modules are behind
 .PHONY: check
 check: behind ## go vet, gofmt and staticcheck
 	go vet ./...
-	@for dir in $(NESTED); do echo "go vet ($$dir)"; (cd $$dir && go vet ./...) || exit 1; done
+	@for dir in $(NESTED) deploy; do echo "go vet ($$dir)"; (cd $$dir && go vet ./...) || exit 1; done
 	@unformatted=$$($(GOFILES) | xargs gofmt -l) && \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go run $(STATICCHECK) ./...
