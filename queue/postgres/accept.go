@@ -5,6 +5,7 @@ import (
 	"errors"
 	"math"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -24,8 +25,27 @@ type acceptance struct {
 	parts  []part
 	done   chan error
 	answer *answer // that a sender waits for; nil: none
+	phase  atomic.Int32
 
 	verdict queue.Verdict
+}
+
+// The phases of an acceptance. It goes from queued to one of the others.
+const (
+	queued    int32 = iota
+	taken           // in a batch: the call of Accept returns, and the batch goes on
+	withdrawn       // the call of Accept has returned before
+)
+
+func (a *acceptance) bytes() int { return int(a.size) }
+
+// withdraw takes back an acceptance that is in no batch yet, so that it needs no memory while the
+// database is away.
+func (a *acceptance) withdraw(why error) {
+	if a.phase.CompareAndSwap(queued, withdrawn) {
+		a.m, a.record, a.plain = nil, nil, nil
+		a.done <- unsent{why}
+	}
 }
 
 // part is one delivery of a message that is being accepted.
@@ -69,6 +89,10 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 	s.expect(a)
 	select {
 	case s.accepts <- a:
+	case <-ctx.Done():
+		a.settle(context.Cause(ctx), nil)
+		a.answer.end()
+		return queue.Accepted{}, unavailable(context.Cause(ctx))
 	case <-s.running.Done():
 		a.settle(errClosed, nil)
 		a.answer.end()
@@ -87,6 +111,7 @@ func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity,
 		return accepted, r.err
 	case <-ctx.Done():
 		a.answer.end()
+		a.withdraw(context.Cause(ctx))
 		go func() { // a claim for somebody who has left goes back
 			if r := <-result; r.claim != nil {
 				_ = r.claim.Release()
@@ -125,7 +150,11 @@ func (s *Store) finish(a *acceptance) settled {
 		kept := a.id.GoesOn(a.verdict)
 		return settled{claim: a.settle(nil, &kept)}
 	}
-	go s.resolve(a)
+	if undone(err) {
+		a.settle(err, nil)
+	} else {
+		go s.resolve(a)
+	}
 	return settled{err: unavailable(err)}
 }
 
@@ -294,7 +323,11 @@ func column(k queue.Key) *uuid.UUID {
 
 // writeAccepts writes a batch of acceptances in one transaction.
 func (s *Store) writeAccepts(batch []*acceptance) {
+	batch = slices.DeleteFunc(batch, func(a *acceptance) bool { return !a.phase.CompareAndSwap(queued, taken) })
 	n := len(batch)
+	if n == 0 {
+		return
+	}
 	var (
 		keys, digests            = make([]*uuid.UUID, n), make([]*uuid.UUID, n)
 		refuse                   = make([]bool, n)
@@ -370,8 +403,12 @@ func (s *Store) committed(events int, took time.Duration) {
 
 // resolve finds out what became of an acceptance whose outcome is not known, as the connection
 // broke. The transaction may still be running in the database; it holds a lock on its
-// destinations until its end.
+// destinations until its end. Nobody waits for the claim of a route with Hold any more.
 func (s *Store) resolve(a *acceptance) {
+	a.m, a.record, a.plain = &queue.Message{ID: a.m.ID}, nil, nil // the database may be away for long
+	for i := range a.parts {
+		a.parts[i].hold = false
+	}
 	for pause := 100 * time.Millisecond; ; pause = min(2*pause, 5*time.Second) {
 		found, err := s.find(a)
 		if err == nil {

@@ -269,8 +269,10 @@ func (s *Store) writeMarks(batch []*marking) {
 		}
 	}
 	var ok []bool
-	err := s.pool.QueryRow(context.Background(), s.sql("select {s}.mark_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"),
-		durability, s.now(), message, destination, version, state, due, endedAt, attempts, written, last, ord, redelivered, record, why).Scan(&ok)
+	err := s.durably(func(ctx context.Context, q querier) error {
+		return q.QueryRow(ctx, s.sql("select {s}.mark_1($1,$2,$3,$4,$5,$6,$7,$8,$9,$10,$11,$12,$13,$14,$15)"),
+			durability, s.now(), message, destination, version, state, due, endedAt, attempts, written, last, ord, redelivered, record, why).Scan(&ok)
+	})
 	s.note(err)
 	for i, m := range batch {
 		switch {
@@ -280,30 +282,37 @@ func (s *Store) writeMarks(batch []*marking) {
 			m.done <- errVersion
 		default:
 			m.to.version = m.from.version + 1
+			s.unflushed.remember(m)
 			m.done <- nil
 		}
 	}
 }
 
-// maxBatch bounds the acceptances or marks of one statement.
-const maxBatch = 64
+// The most acceptances or marks of one statement, and the bytes from which on it takes no more.
+const (
+	maxBatch      = 64
+	maxBatchBytes = 1 << 20
+)
+
+func (m *marking) bytes() int { return len(m.attempt) }
 
 // batches writes what has come in while the batch before was written. Nobody waits for a
 // batch to fill.
-func batches[T any](s *Store, in chan T, write func([]T)) {
+func batches[T any](s *Store, in chan T, size func(T) int, write func([]T)) {
 	for {
 		var batch []T
+		bytes := 0
 		select {
 		case x := <-in:
-			batch = append(batch, x)
+			batch, bytes = append(batch, x), size(x)
 		case <-s.running.Done():
 			return
 		}
 	gather:
-		for len(batch) < maxBatch {
+		for len(batch) < maxBatch && bytes < maxBatchBytes {
 			select {
 			case x := <-in:
-				batch = append(batch, x)
+				batch, bytes = append(batch, x), bytes+size(x)
 			default:
 				break gather
 			}

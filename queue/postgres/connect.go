@@ -17,6 +17,9 @@ import (
 	"github.com/hookwicket/hookwicket/queue"
 )
 
+// connectTimeout is for each host of the DSN that has no connect_timeout.
+const connectTimeout = 3 * time.Second
+
 var (
 	errClosed = errors.New("the store is closed")
 	errAway   = errors.New("the database has not been reached yet")
@@ -35,10 +38,15 @@ func (o *Options) config() (*pgxpool.Config, error) {
 		sharePrepared(c)
 	}
 	if c.ConnConfig.ConnectTimeout == 0 {
-		c.ConnConfig.ConnectTimeout = 3 * time.Second
+		c.ConnConfig.ConnectTimeout = connectTimeout
 	}
-	if c.ConnConfig.ValidateConnect == nil {
-		c.ConnConfig.ValidateConnect = writable
+	// Also if the DSN has other wishes: a standby cannot be used.
+	wishes := c.ConnConfig.ValidateConnect
+	c.ConnConfig.ValidateConnect = func(ctx context.Context, x *pgconn.PgConn) error {
+		if err := writable(ctx, x); err != nil || wishes == nil {
+			return err
+		}
+		return wishes(ctx, x)
 	}
 	d := &net.Dialer{
 		KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: time.Second, Interval: time.Second, Count: 3},

@@ -41,11 +41,21 @@ type tenure struct {
 	leaving     bool                      // gives no claims any more
 	claims      map[queue.ID]*claim       // of workers
 	passed      map[queue.ID]window.Entry // arrived from the inbox while they were being accepted or changed
+	taken       atomic.Int64              // when the ownership was committed, since processStart; 0: not yet
 	operations  int                       // under way
 	unparked    int64                     // value of Store.rings at which parked deliveries became due; of the goroutine unparks
 	waits       map[queue.ID]bool         // while the tenure begins: claims of the last one whose deliveries still wait
 
 	dead, bytes, retained int64
+}
+
+// processStart is the origin of times that goroutines exchange, by the monotonic clock.
+var processStart = time.Now()
+
+// takenBefore reports whether the tenure had begun in the database at a time.
+func (t *tenure) takenBefore(at time.Time) bool {
+	taken := t.taken.Load()
+	return taken != 0 && taken < int64(at.Sub(processStart))
 }
 
 // enter begins an operation. It returns false after the end of the tenure. This node begins no

@@ -63,12 +63,27 @@
 // is at its commit, and each delivery reaches its memory once: by the accept, by the inbox or
 // with the backlog.
 //
+// # Failover
+//
+// A statement that writes an event is never cancelled, so a server that does not answer any more
+// would keep it, and the goroutine that waits for it, for ever. Instead its connection is closed
+// (links.go): when a new one finds another server or none, and when the store closes. What became
+// of the event is looked up later (resolve in accept.go). A server that takes new connections
+// and leaves statements unanswered is at work: they wait for a lock or a standby.
+//
+// A connection finds out which server answers. The one with the newest timeline that this node
+// has met is the database; a former primary, with a lower one, is passed over.
+//
+// A crash of the database takes back marks of the last moment, while the node keeps its lease.
+// The node remembers the deliveries that it has ended since its last renewal, which is on the
+// disk, and looks them up when the server was started anew (lost.go).
+//
 // # The order of locks
 //
 // In the database: advisory locks of destinations in ascending order, keys in ascending order, the
 // row of the message, rows of deliveries. In memory: Store.beating, destination.mu or Store.mu, a
 // window. Nobody holds a window's lock while the database answers. Nothing is locked under
-// reserved.mu.
+// reserved.mu, links.mu or unflushed.mu.
 //
 // # Limits
 //

@@ -9,6 +9,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 
 	"github.com/hookwicket/hookwicket/queue"
 	"github.com/hookwicket/hookwicket/queue/seal"
@@ -18,6 +19,7 @@ import (
 // querier is a connection or a transaction.
 type querier interface {
 	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+	Begin(ctx context.Context) (pgx.Tx, error)
 }
 
 // durably runs one statement on one connection without a deadline. It returns an error if the
@@ -26,18 +28,40 @@ func (s *Store) durably(run func(context.Context, querier) error) error {
 	ctx := context.Background()
 	conn, err := s.pool.Acquire(s.running)
 	if err != nil {
-		return err
+		return unsent{err}
 	}
 	defer conn.Release()
 	data := conn.Conn().PgConn().CustomData()
 	delete(data, "local")
+	l := linkOf(conn.Conn())
+	l.hold(true)
 	if err := run(ctx, conn); err != nil {
+		if !conn.Conn().IsClosed() {
+			l.hold(false)
+		}
 		return err
 	}
+	l.hold(false)
 	if data["local"] == true {
 		return errLocal
 	}
 	return nil
+}
+
+// unsent is the error of a statement that never reached the database.
+type unsent struct{ error }
+
+func (e unsent) Unwrap() error { return e.error }
+
+// undone reports whether an error means that the statement has changed nothing and will not. A
+// server that shuts down while a commit waits for its standbys says so by FATAL, and the commit stands.
+func undone(err error) bool {
+	var refused *pgconn.PgError
+	if errors.As(err, &refused) {
+		return refused.SeverityUnlocalized == "ERROR" || refused.SeverityUnlocalized == "" && refused.Severity == "ERROR"
+	}
+	var never unsent
+	return errors.As(err, &never) || pgconn.SafeToRetry(err)
 }
 
 // text makes a string fit for a column, which cannot contain a zero byte or invalid UTF-8.
@@ -112,7 +136,7 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 	if err := s.ready(); err != nil {
 		return err
 	}
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	learn := func(tx pgx.Tx) error {
 		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, lockSecrets); err != nil {
 			return err
 		}
@@ -128,7 +152,8 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 		}
 		_, err = tx.Exec(ctx, s.sql("insert into {s}.secret (endpoint, digest, secret, sealed) values ($1, $2, $3, $4)"), endpoint, x.Digest, x.Secret, x.Sealed)
 		return err
-	})
+	}
+	err := s.durably(func(_ context.Context, q querier) error { return pgx.BeginFunc(ctx, q, learn) })
 	if err == nil || errors.Is(err, queue.ErrTooMany) {
 		return err
 	}

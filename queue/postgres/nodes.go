@@ -2,8 +2,11 @@ package postgres
 
 import (
 	"context"
+	"errors"
 	"slices"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 )
 
 // register makes this process a node. The database's clock counts the lease.
@@ -36,6 +39,9 @@ func (s *Store) beats() {
 				err = s.countCopies(ctx)
 			}
 			cancel()
+			if errors.Is(err, context.DeadlineExceeded) {
+				s.unhang()
+			}
 			s.surveys() // also when commits fail: it says what they wait for
 			s.warn()
 		} else if err = s.start(); err == nil {
@@ -84,12 +90,13 @@ func (s *Store) beat(ctx context.Context) error {
 	s.mu.Lock()
 	s.beaten = began
 	s.mu.Unlock()
+	read := time.Now()
 	all, err := s.readDestinations(ctx)
 	if err != nil {
 		return err
 	}
 	for i := range all {
-		if err := s.tend(ctx, &all[i]); err != nil {
+		if err := s.tend(ctx, &all[i], read); err != nil {
 			return err
 		}
 	}
@@ -107,15 +114,21 @@ func (s *Store) renew(ctx context.Context) error {
 		}
 	}
 	s.mu.RUnlock()
-	tag, err := s.pool.Exec(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3, keys = $4, follows = $5 where id = $1"), node, serves, s.skew.Load(), keyNames(s.seal.Ring()), s.followers.Load() > 0)
-	if err != nil {
-		return err
-	}
-	if tag.RowsAffected() == 0 { // the others have given this node up
+	began := time.Now()
+	var server int64
+	err := s.pool.QueryRow(ctx, s.sql("update {s}.node set seen = clock_timestamp(), serves = $2, skew = $3, keys = $4, follows = $5 where id = $1 returning "+started),
+		node, serves, s.skew.Load(), keyNames(s.seal.Ring()), s.followers.Load() > 0).Scan(&server)
+	if errors.Is(err, pgx.ErrNoRows) { // the others have given this node up
 		for _, d := range s.all() {
 			d.lose()
 		}
 		return s.register(ctx)
+	}
+	if err != nil {
+		return err
+	}
+	if err := s.met(ctx, server, began); err != nil {
+		return err
 	}
 	if err := s.publishConfiguration(ctx, node); err != nil {
 		return err

@@ -65,8 +65,9 @@ func (s *Store) readDestinations(ctx context.Context) ([]published, error) {
 	return pgx.CollectRows(rows, pgx.RowToStructByPos[published])
 }
 
-// tend keeps, takes or gives a destination, and publishes the counts of this node's.
-func (s *Store) tend(ctx context.Context, p *published) error {
+// tend keeps, takes or gives a destination, and publishes the counts of this node's. The row was
+// read at the given time or later.
+func (s *Store) tend(ctx context.Context, p *published, read time.Time) error {
 	d := s.known(p.ID, queue.ParseDestination(p.Name))
 	c := counts{
 		waiting: p.Waiting, claimed: p.Claimed, dead: p.Dead, bytes: p.Bytes, retained: p.Retained,
@@ -85,7 +86,9 @@ func (s *Store) tend(ctx context.Context, p *published) error {
 	owner := p.Owner != nil && *p.Owner == s.node
 	switch wanted := s.mine(d); {
 	case t != nil && (!owner || t.epoch != p.Epoch):
-		if t.epoch < p.Epoch { // not merely an older reading
+		// Not merely an older reading. A database that came back from a backup, or from a standby
+		// that lacked the last commits, has an older epoch for good.
+		if t.epoch < p.Epoch || t.takenBefore(read) {
 			d.lose()
 		}
 	case t != nil && wanted:
@@ -165,6 +168,7 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 		d.lose()
 		return err
 	}
+	t.taken.Store(int64(time.Since(processStart)))
 	if silent != nil && *silent != node {
 		s.takeOvers.Add(1)
 	}

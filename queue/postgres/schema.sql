@@ -184,7 +184,8 @@ begin
       select dest, mid[m], case when asks then p_node end from unnest(dmsg, ddest, mine, dasks) x(m, dest, own, asks) where keep[m] and own = 0;
   end if;
   -- What can be seen need not be replicated: after a crash, or when somebody cancelled its wait. A
-  -- twin is told "duplicate" only when what was written before it is, as this is written later.
+  -- twin is told "duplicate" only when what was written before it is, as this is written later. (The
+  -- lock of the row whose key is there has the same effect, as long as PostgreSQL logs it.)
   if not true = any(keep) then
     perform pg_logical_emit_message(true, 'hookwicket', '');
   end if;

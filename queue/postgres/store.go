@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"github.com/hookwicket/hookwicket/queue"
@@ -22,6 +23,9 @@ type Store struct {
 	class      int32  // of advisory locks
 	statements sync.Map
 	pool       *pgxpool.Pool
+	links      links
+	unflushed  unflushed
+	crashes    atomic.Int64 // of the database's processes, as far as its connections have told
 
 	running context.Context // ends at Close
 	stop    context.CancelFunc
@@ -103,12 +107,8 @@ func Open(o Options) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("opening the queue: %w", err)
 	}
-	pool, err := pgxpool.NewWithConfig(context.Background(), config)
-	if err != nil {
-		return nil, fmt.Errorf("opening the queue: %w", plain(err))
-	}
 	s := &Store{
-		options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema), pool: pool,
+		options: o, schema: pgx.Identifier{o.Schema}.Sanitize(), class: class(o.Schema),
 		accepts: make(chan *acceptance, 1024), marks: make(chan *marking, 1024),
 		poke: make(chan struct{}, 1), tell: make(chan struct{}, 1), look: make(chan struct{}, 1), keyed: make(chan struct{}, 1), seal: sealed,
 		speech: make(chan string, speechQueue), fresh: window.NewBudget(freshSize),
@@ -118,6 +118,17 @@ func Open(o Options) (*Store, error) {
 		answers:  answers{all: make(map[queue.ID]*answer)}, asked: make(asked, maxAsked),
 		reserved: reserved{open: make(map[*reservation]bool), dropping: make(chan struct{}, 1)},
 	}
+	s.links.watch(config)
+	noticed := config.ConnConfig.OnNotice
+	config.ConnConfig.OnNotice = func(c *pgconn.PgConn, n *pgconn.Notice) {
+		if n.Code == "57P02" { // a process was killed; the server itself goes on
+			s.crashes.Add(1)
+		}
+		noticed(c, n)
+	}
+	if s.pool, err = pgxpool.NewWithConfig(context.Background(), config); err != nil {
+		return nil, fmt.Errorf("opening the queue: %w", plain(err))
+	}
 	s.running, s.stop = context.WithCancel(context.Background())
 	s.keys.Store(-1)
 	s.rings.Store(1)
@@ -125,13 +136,13 @@ func Open(o Options) (*Store, error) {
 	err = s.start()
 	if err != nil && permanent(err) {
 		s.stop()
-		pool.Close()
+		s.pool.Close()
 		return nil, fmt.Errorf("opening the queue: %w", plain(err))
 	}
 	s.note(err)
 	for range writers {
-		s.tasks.Go(func() { batches(s, s.accepts, s.writeAccepts) })
-		s.tasks.Go(func() { batches(s, s.marks, s.writeMarks) })
+		s.tasks.Go(func() { batches(s, s.accepts, (*acceptance).bytes, s.writeAccepts) })
+		s.tasks.Go(func() { batches(s, s.marks, (*marking).bytes, s.writeMarks) })
 	}
 	s.tasks.Go(s.beats)
 	s.tasks.Go(s.guard)
@@ -211,18 +222,21 @@ func (s *Store) ready() error {
 	return nil
 }
 
+// closeLimit is for the statements that are under way when the store closes. The database may not
+// answer at all.
+const closeLimit = 3 * time.Second
+
 // Close gives the destinations to the other nodes and ends the connections.
 func (s *Store) Close() error {
 	s.closing.Do(func() {
-		s.stop()
-		s.wakeAll()
-		s.tasks.Wait()
+		s.end(closeLimit)
 		if s.started.Load() {
-			ctx, cancel := context.WithTimeout(context.Background(), 3*time.Second)
+			ctx, cancel := context.WithTimeout(context.Background(), closeLimit)
 			defer cancel()
 			s.dropReservations(ctx)
 			s.leave(ctx)
 		}
+		s.links.cut(0)
 		s.pool.Close()
 	})
 	return nil
@@ -231,11 +245,18 @@ func (s *Store) Close() error {
 // Abandon closes the store as a crash would: nothing is given back or told to others. It is for tests.
 func (s *Store) Abandon() {
 	s.closing.Do(func() {
-		s.stop()
-		s.wakeAll()
-		s.tasks.Wait()
+		s.end(0)
 		s.pool.Close()
 	})
+}
+
+// end stops the goroutines. Statements that are not answered within the limit are given up.
+func (s *Store) end(limit time.Duration) {
+	s.stop()
+	s.wakeAll()
+	s.links.close()
+	defer time.AfterFunc(limit, func() { s.links.cut(0) }).Stop()
+	s.tasks.Wait()
 }
 
 // Configure implements [queue.Store].
