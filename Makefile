@@ -112,7 +112,7 @@ KILLS ?= 1000
 
 .PHONY: soak
 soak: ## keep the gateway under load for SOAK=30m while one thing after another goes wrong
-	CGO_ENABLED=1 go test -race -timeout 0 -v ./cmd/caddy -run '^Test(Soak|Partition)$$' -soak $(SOAK) -partition $(PARTITION)
+	CGO_ENABLED=1 go test -race -timeout 0 -v ./cmd/caddy -run '^Test(Soak|Partition|ClusterEngineAway)$$' -soak $(SOAK) -partition $(PARTITION) -away 30s
 
 .PHONY: kill
 kill: ## kill -9 the gateway under load KILLS=1000 times and account for every event
