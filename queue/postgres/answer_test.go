@@ -3,6 +3,7 @@ package postgres_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"testing"
 	"time"
 
@@ -22,7 +23,9 @@ func TestAnswerSealed(t *testing.T) {
 	for _, s := range []*postgres.Store{a, b} {
 		s.AttemptFor(func(c queue.Claim, answer func([]byte)) {
 			go func() {
-				if err := c.Done(queue.Attempt{}); err != nil {
+				if err := c.Done(queue.Attempt{}); errors.Is(err, queue.ErrUnavailable) {
+					return // the test is over
+				} else if err != nil {
 					t.Error(err)
 				}
 				answer([]byte(text))

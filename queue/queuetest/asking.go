@@ -2,6 +2,7 @@ package queuetest
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -27,7 +28,9 @@ func (n *nodes) attempts() *asked {
 				a.mu.Lock()
 				a.by[body] = append(a.by[body], i)
 				a.mu.Unlock()
-				if err := c.Done(queue.Attempt{}); err != nil {
+				if err := c.Done(queue.Attempt{}); errors.Is(err, queue.ErrUnavailable) {
+					return // the test is over
+				} else if err != nil {
 					n.Error(err)
 				}
 				answer(fmt.Append(nil, i, " ", body))
