@@ -28,7 +28,7 @@ EXPOSE 80 443 443/udp 8080
 USER 65532:65532
 # Without --address it asks the admin endpoint on localhost:2019.
 HEALTHCHECK --interval=10s --timeout=6s --start-period=30s CMD ["/usr/bin/caddy", "webhook", "health"]
-# Caddy takes it as an orderly stop: attempts under way get 10 s, then are released.
+# Caddy takes it as an orderly stop: attempts under way may end, then are released.
 STOPSIGNAL SIGTERM
 ENTRYPOINT ["/usr/bin/caddy"]
 CMD ["run", "--config", "/etc/caddy/Caddyfile", "--adapter", "caddyfile"]

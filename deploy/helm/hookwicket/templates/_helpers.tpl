@@ -39,7 +39,7 @@ helm.sh/chart: {{ printf "%s-%s" .Chart.Name .Chart.Version | replace "+" "_" }}
 	metrics
 	# Kubernetes goes on sending requests for a moment after it has asked for the exit.
 	shutdown_delay 5s
-	grace_period 25s
+	grace_period 20s
 {{- with .Values.trustedProxies }}
 	servers {
 		trusted_proxies static {{ join " " . }}
