@@ -71,7 +71,7 @@ func (s *Store) reseal(db *engine.Database) error {
 		if err != nil {
 			return nil
 		}
-		return batch.Set(k, record.AppendSecret(nil, k, l.At, l.Secret, s.seal), nil)
+		return batch.Set(k, l.Append(nil, k, s.seal), nil)
 	})
 	if err != nil || batch.Empty() {
 		return errors.Join(err, batch.Close())

@@ -34,7 +34,8 @@ func (s *Store) Learn(ctx context.Context, endpoint, secret string) error {
 			at = known[n-1].At + 1 // whatever the clock does, they stay in order
 		}
 		key := record.SecretKey(endpoint, secret)
-		return batch.Set(key, record.AppendSecret(nil, key, at, secret, s.seal), nil)
+		learnt := record.Secret{At: at, Endpoint: endpoint, Secret: secret}
+		return batch.Set(key, learnt.Append(nil, key, s.seal), nil)
 	})
 }
 

@@ -32,7 +32,7 @@
 //	f                          format of the folder
 //	  value    the text of the constant format
 //	  written  by the first opening and by a salvage; never deleted
-//	  example  f = "hookwicket queue 4"
+//	  example  f = "hookwicket queue 5"
 //
 //	m id                       a message
 //	  value    queue.AppendMessage, sealed if there is a key
@@ -124,9 +124,9 @@
 //	  example  k 18e4cc0000000000 00112233445566778899aabbccddeeff = 18e4cbf3e634a000
 //
 //	s endpoint secret          a learnt secret; both are digests of 16 bytes
-//	  value    time (8 bytes, top bit set if sealed), the secret
+//	  value    time (8 bytes, top bit set if sealed), endpoint, the secret
 //	  written  by Learn, and again under a new first key; deleted by Forget
-//	  example  s 822b33ad87c148a0a20a5ba7cd5ebcaa d024c29ace6f1418b497d5f5f5a7c871 = 18e47d5f54e5a000 …
+//	  example  s 822b33ad87c148a0a20a5ba7cd5ebcaa d024c29ace6f1418b497d5f5f5a7c871 = 18e47d5f54e5a000 "acme" …
 //
 //	c key                      canary of an encryption key, by its name of 4 bytes
 //	  value    a fixed word, sealed with that key

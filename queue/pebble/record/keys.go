@@ -38,7 +38,7 @@ const (
 )
 
 // Format is the value of the format record.
-const Format = "hookwicket queue 4"
+const Format = "hookwicket queue 5"
 
 // Digest stands for a destination in the keys.
 type Digest [8]byte

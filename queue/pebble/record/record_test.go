@@ -49,3 +49,27 @@ func TestSealedAttempt(t *testing.T) {
 		}
 	}
 }
+
+// TestSecret: a secret comes back with the name of its endpoint, and opens in no other place.
+func TestSecret(t *testing.T) {
+	for _, s := range []*seal.Seal{nil, testSeal(t, 1)} {
+		for _, l := range []Secret{{At: 7, Endpoint: "acme", Secret: "s3cret"}, {At: 1, Endpoint: strings.Repeat("long ", 100), Secret: "\xff\xff not sealed"}} {
+			key := SecretKey(l.Endpoint, l.Secret)
+			v := l.Append(nil, key, s)
+			if got, err := DecodeSecret(key, v, s); err != nil || got != l {
+				t.Errorf("got %+v, %v, want %+v", got, err, l)
+			}
+			if sealed := len(s.Ring()) > 0; SealsSecret(v, testSeal(t, 1).Ring()) != sealed {
+				t.Errorf("SealsSecret says %v", !sealed)
+			}
+			if _, err := DecodeSecret(SecretKey("another", l.Secret), v, s); !errors.Is(err, ErrDamaged) {
+				t.Errorf("under another endpoint's key: %v", err)
+			}
+			for n := range len(v) - len(l.Secret) {
+				if got, err := DecodeSecret(key, v[:n], s); err == nil && got.Secret == l.Secret {
+					t.Errorf("cut off at %d it is %+v", n, got)
+				}
+			}
+		}
+	}
+}
