@@ -32,8 +32,8 @@ func init() {
 Tools around the webhook gateway.
 
 Those that operate it talk to a running gateway through Caddy's admin endpoint,
-which they find as caddy reload does. check and learnt read the store of one
-that is stopped, and migrate prepares a database. The others need no gateway.`,
+which they find as caddy reload does. check, learnt and move read the store of
+one that is stopped, and migrate prepares a database. The others need none.`,
 		CobraFunc: func(cmd *cobra.Command) {
 			cmd.Args = terminal.NoArgs
 			cmd.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }

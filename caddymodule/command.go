@@ -20,7 +20,7 @@ import (
 // those that need the catalogue of providers. Those that ask a running gateway
 // are in package cli.
 func Commands() (store, catalogue []*cobra.Command) {
-	return []*cobra.Command{checkCommand(), learntCommand(), migrateCommand()},
+	return []*cobra.Command{checkCommand(), learntCommand(), migrateCommand(), moveCommand()},
 		[]*cobra.Command{providersCommand(), signCommand(), sendCommand(), verifyCommand()}
 }
 

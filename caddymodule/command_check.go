@@ -62,6 +62,11 @@ func storeFlags(cmd *cobra.Command) {
 	cmd.Flags().String("store", "", "the store's folder (default: the one in Caddy's data directory), or the DSN of its database")
 	cmd.MarkFlagDirname("store")
 	schemaFlag(cmd)
+	keyFlag(cmd)
+}
+
+// keyFlag is of commands that read records.
+func keyFlag(cmd *cobra.Command) {
 	cmd.Flags().StringArray("encrypt-key", nil, "a key of encrypt, as a placeholder such as {env.KEY} or {file./run/secrets/key}")
 }
 

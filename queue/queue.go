@@ -215,7 +215,7 @@ type Accepted struct {
 }
 
 // Errors of a [Store]. After ErrFull and ErrUnavailable the sender should try again
-// later. ErrLocked is returned by opening a store.
+// later. ErrLocked and ErrMoved are returned by opening a store.
 var (
 	// ErrFull: the backlog has reached its limit.
 	ErrFull = errors.New("the backlog is full")
@@ -226,6 +226,8 @@ var (
 	ErrLost = errors.New("the claim is lost")
 	// ErrLocked: another process holds the store.
 	ErrLocked = errors.New("the store is in use by another process")
+	// ErrMoved: everything in the store was moved to another one, which delivers it.
+	ErrMoved = errors.New("the store was moved")
 )
 
 // Key is a digest under which an event of one endpoint is remembered: half of a SHA-256

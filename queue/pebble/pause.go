@@ -32,9 +32,9 @@ func (s *Store) Pause(ctx context.Context, destination queue.Destination, paused
 	var k record.KeyBuffer
 	if paused {
 		since := binary.BigEndian.AppendUint64(nil, uint64(window.Nanos(s.now())))
-		err = batch.Set(pausedKey(&k, d.id), since, nil)
+		err = batch.Set(record.PausedKey(&k, d.id), since, nil)
 	} else {
-		err = batch.Delete(pausedKey(&k, d.id), nil)
+		err = batch.Delete(record.PausedKey(&k, d.id), nil)
 	}
 	named := d.named.Load()
 	if err == nil && paused && !named {
@@ -67,8 +67,4 @@ func loadPaused(db *engine.Database, counts map[record.Digest]*tally) error {
 		tallyOf(counts, record.Digest(k[1:])).paused = true
 		return nil
 	})
-}
-
-func pausedKey(b *record.KeyBuffer, digest record.Digest) []byte {
-	return append(append(b[:0], record.KindPaused), digest[:]...)
 }

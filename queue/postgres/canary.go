@@ -61,40 +61,43 @@ func (s *Store) setKeys(keys [][]byte) error {
 // a new key only beside one of those that they know. Each first key of a node leaves a canary,
 // which no other key opens.
 func (s *Store) checkKeys(ctx context.Context, ring seal.Ring) error {
-	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, lockSecrets); err != nil {
-			return err
-		}
-		rows, err := tx.Query(ctx, s.sql("select key, value from {s}.canary"))
-		if err != nil {
-			return err
-		}
-		known, there, canaries := false, false, 0
-		var name, value []byte
-		_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
-			if canaries++; len(name) != len(seal.KeyName{}) {
-				return nil // opens with no key
-			}
-			k := seal.KeyName(name)
-			known = known || ring.OpensCanary(k, value)
-			there = there || len(ring) > 0 && k == ring[0].Name()
-			return nil
-		})
-		switch {
-		case err != nil:
-			return err
-		case len(ring) == 0 && canaries > 0:
-			s.options.Logger.Warn("the database has been encrypted; without a key what is left of that cannot be read")
-			return nil
-		case len(ring) == 0 || known && there:
-			return nil
-		case canaries > 0 && !known:
-			return errWrongKey
-		}
-		own, value := ring.Canary()
-		_, err = tx.Exec(ctx, s.sql("insert into {s}.canary (key, value) values ($1, $2) on conflict do nothing"), own[:], value)
+	return pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error { return s.checkKeysIn(ctx, tx, ring, false) })
+}
+
+// checkKeysIn is checkKeys in a transaction. With strict, tables that are encrypted need a key.
+func (s *Store) checkKeysIn(ctx context.Context, tx pgx.Tx, ring seal.Ring, strict bool) error {
+	if _, err := tx.Exec(ctx, "select pg_advisory_xact_lock($1, $2)", s.class, lockSecrets); err != nil {
 		return err
+	}
+	rows, err := tx.Query(ctx, s.sql("select key, value from {s}.canary"))
+	if err != nil {
+		return err
+	}
+	known, there, canaries := false, false, 0
+	var name, value []byte
+	_, err = pgx.ForEachRow(rows, []any{&name, &value}, func() error {
+		if canaries++; len(name) != len(seal.KeyName{}) {
+			return nil // opens with no key
+		}
+		k := seal.KeyName(name)
+		known = known || ring.OpensCanary(k, value)
+		there = there || len(ring) > 0 && k == ring[0].Name()
+		return nil
 	})
+	switch {
+	case err != nil:
+		return err
+	case len(ring) == 0 && canaries > 0 && !strict:
+		s.options.Logger.Warn("the database has been encrypted; without a key what is left of that cannot be read")
+		return nil
+	case len(ring) == 0 && canaries == 0 || known && there:
+		return nil
+	case canaries > 0 && !known:
+		return errWrongKey
+	}
+	own, value := ring.Canary()
+	_, err = tx.Exec(ctx, s.sql("insert into {s}.canary (key, value) values ($1, $2) on conflict do nothing"), own[:], value)
+	return err
 }
 
 // reseal puts the learnt secrets under the first key. Unlike events they have no end, so that

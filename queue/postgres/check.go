@@ -87,7 +87,7 @@ var doubtful = []struct{ name, want, why string }{
 // Check reads the tables of a database and the settings that matter, and changes nothing. Gateways
 // may be at work meanwhile: all counts are of one snapshot.
 func Check(ctx context.Context, o Options) (*Report, error) {
-	s, close, err := o.visitor(ctx)
+	s, close, err := o.visitor(ctx, false)
 	if err != nil {
 		return nil, err
 	}

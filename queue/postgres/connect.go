@@ -133,7 +133,7 @@ func permanent(err error) bool {
 			return !misprepared(pg)
 		}
 	}
-	return errors.Is(err, errPooler) || errors.Is(err, errStatements) || errors.Is(err, errFormat) || errors.Is(err, errNoTables) || errors.Is(err, errWrongKey)
+	return errors.Is(err, errPooler) || errors.Is(err, errStatements) || errors.Is(err, errFormat) || errors.Is(err, errNoTables) || errors.Is(err, errWrongKey) || errors.Is(err, queue.ErrMoved)
 }
 
 // plain makes the error of a connection fit for logs: without addresses of the DSN's form, and

@@ -12,7 +12,14 @@ import (
 // register makes this process a node. The database's clock counts the lease.
 func (s *Store) register(ctx context.Context) error {
 	var id int32
-	if err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name, keys, format) values ($1, $2, $3) returning id"), text(s.options.Node), keyNames(s.seal.Ring()), s.options.format()).Scan(&id); err != nil {
+	err := s.pool.QueryRow(ctx, s.sql("insert into {s}.node (name, keys, format) select $1, $2, $3 from {s}.meta where moved_to is null returning id"),
+		text(s.options.Node), keyNames(s.seal.Ring()), s.options.format()).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		if moved := s.checkMoved(ctx, s.pool); moved != nil {
+			err = moved
+		}
+	}
+	if err != nil {
 		return err
 	}
 	s.mu.Lock()

@@ -6,7 +6,9 @@ create table {s}.meta (
   one boolean primary key default true check (one),
   format int not null,
   oldest int not null,                -- format of the oldest programs that can use these tables
-  keys bigint not null default 0      -- dedupe keys, counted about once a minute
+  keys bigint not null default 0,     -- dedupe keys, counted about once a minute
+  moved_to text,                      -- the store to which everything here was moved: no gateway begins any more
+  moved_from text                     -- what identifies the store from which everything came
 );
 insert into {s}.meta (format, oldest) values (1, 1);
 create table {s}.node (

@@ -12,8 +12,8 @@ import (
 )
 
 // visitor is a store for a command: it is no node, so it neither accepts nor delivers, and
-// nobody waits for it. It makes no tables.
-func (o Options) visitor(ctx context.Context) (s *Store, close func(), err error) {
+// nobody waits for it. It makes no tables. Unless it writes, a standby is good enough.
+func (o Options) visitor(ctx context.Context, writes bool) (s *Store, close func(), err error) {
 	o = o.withDefaults()
 	o.NoListen = true // a pooler may be in between
 	sealed, err := seal.New(o.Settings.Keys)
@@ -24,7 +24,9 @@ func (o Options) visitor(ctx context.Context) (s *Store, close func(), err error
 	if err != nil {
 		return nil, nil, err
 	}
-	config.ConnConfig.ValidateConnect = nil // a standby can be looked at
+	if !writes {
+		config.ConnConfig.ValidateConnect = nil
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, nil, plain(err)
@@ -55,7 +57,7 @@ func (s secrets) Close() error { s.close(); return nil }
 
 // OpenSecrets opens the learnt secrets of a database.
 func OpenSecrets(ctx context.Context, o Options) (Secrets, error) {
-	s, close, err := o.visitor(ctx)
+	s, close, err := o.visitor(ctx, false)
 	if err != nil {
 		return nil, err
 	}

@@ -88,6 +88,8 @@ type Options struct {
 	FS vfs.FS
 	// Now decides which dedupe keys have expired. Default: the present.
 	Now time.Time
+	// Locked says that the caller has the folder's lock, by [Lock].
+	Locked bool
 }
 
 func (o Options) withDefaults() Options {
@@ -156,13 +158,17 @@ func (o Options) begin(files vfs.FS) (*seal.Seal, io.Closer, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	lock, err := lockToRead(files, o.Dir)
+	if o.Locked {
+		return seal, io.NopCloser(nil), nil
+	}
+	lock, err := Lock(files, o.Dir)
 	return seal, lock, err
 }
 
-// lockToRead takes the folder's lock, if there is one to take: a copy may have
-// none, and a medium that cannot be written cannot be in use either.
-func lockToRead(files vfs.FS, dir string) (io.Closer, error) {
+// Lock takes the folder's lock for reading, if there is one to take: a copy may have
+// none, and a medium that cannot be written cannot be in use either. The error wraps
+// [queue.ErrLocked] while a store has the folder open.
+func Lock(files vfs.FS, dir string) (io.Closer, error) {
 	none := io.NopCloser(nil)
 	name := files.PathJoin(dir, folder.LockName)
 	if _, err := files.Stat(dir); err != nil {

@@ -6,5 +6,5 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// ownAlike does nothing where files have no such owners.
-func ownAlike(vfs.FS, string, string) {}
+// OwnAlike does nothing where files have no such owners.
+func OwnAlike(vfs.FS, string, string) {}

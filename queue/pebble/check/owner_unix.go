@@ -11,9 +11,9 @@ import (
 	"github.com/cockroachdb/pebble/v2/vfs"
 )
 
-// ownAlike gives a folder to the owner of another one, so that root can salvage a
+// OwnAlike gives a folder to the owner of another one, so that root can salvage a
 // folder for the user who runs the gateway. It is a courtesy: errors do not count.
-func ownAlike(files vfs.FS, from, to string) {
+func OwnAlike(files vfs.FS, from, to string) {
 	if vfs.Root(files) != vfs.Default || os.Geteuid() != 0 {
 		return
 	}

@@ -32,8 +32,8 @@ type Salvaged struct {
 	Report Report `json:"report"`
 }
 
-// partialEnd ends the name of a folder that is not complete yet.
-const partialEnd = ".partial"
+// PartialEnd ends the name of a folder that is not complete yet.
+const PartialEnd = ".partial"
 
 // Salvage copies all readable records of a damaged folder into a new one. It reads
 // every table that can be opened, whether or not the MANIFEST names it, and the logs,
@@ -55,7 +55,7 @@ func Salvage(o Options, to string) (report Salvaged, err error) {
 		return fail(err)
 	}
 	defer lock.Close()
-	for _, name := range []string{to, to + partialEnd} {
+	for _, name := range []string{to, to + PartialEnd} {
 		if _, err := files.Stat(name); !errors.Is(err, fs.ErrNotExist) {
 			return fail(errors.Join(err, fmt.Errorf("%s is there already: name a folder that is not, or remove it", name)))
 		}
@@ -66,14 +66,14 @@ func Salvage(o Options, to string) (report Salvaged, err error) {
 	}
 	x := &salvager{report: &report, folder: f, seal: seal, progress: o.Progress}
 	defer x.close()
-	err = folder.Guarded(func() error { return x.run(to + partialEnd) })
+	err = folder.Guarded(func() error { return x.run(to + PartialEnd) })
 	if err == nil {
-		err = errors.Join(files.Rename(to+partialEnd, to), folder.SyncDir(files, files.PathDir(to)))
+		err = errors.Join(files.Rename(to+PartialEnd, to), folder.SyncDir(files, files.PathDir(to)))
 	}
 	if err != nil {
 		return fail(err)
 	}
-	ownAlike(files, dir, to)
+	OwnAlike(files, dir, to)
 	report.Report, err = Run(Options{FS: files, Dir: to, Keys: o.Keys})
 	return report, err
 }

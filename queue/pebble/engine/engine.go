@@ -121,6 +121,9 @@ func (e *Engine) Open() error {
 	if err := e.takeLock(); err != nil {
 		return fmt.Errorf("opening the queue in %s: %w", o.Dir, err)
 	}
+	if err := folder.CheckMoved(o.FS, o.Dir); err != nil {
+		return errors.Join(fmt.Errorf("opening the queue in %s: %w", o.Dir, err), e.unlock())
+	}
 	folder.Close(o.FS, o.Dir, o.Logger)
 	e.cache = pebble.NewCache(o.CacheSize)
 	e.space.init(o)

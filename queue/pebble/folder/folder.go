@@ -204,7 +204,7 @@ func WriteClosed(files vfs.FS, dir string) error {
 	}
 	var b bytes.Buffer
 	for _, name := range f.Names {
-		if name == LockName || name == ClosedName || name == QuotaFile || strings.HasPrefix(name, ReserveStart) {
+		if name == LockName || name == ClosedName || name == QuotaFile || name == MovedTo || name == MovedFrom || strings.HasPrefix(name, ReserveStart) {
 			continue
 		}
 		info, err := files.Stat(files.PathJoin(dir, name))

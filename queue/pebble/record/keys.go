@@ -91,6 +91,10 @@ func AttemptKey(b *KeyBuffer, id queue.ID, destination Digest, number int) []byt
 	return binary.BigEndian.AppendUint32(k, uint32(number))
 }
 
+func PausedKey(b *KeyBuffer, destination Digest) []byte {
+	return append(append(b[:0], KindPaused), destination[:]...)
+}
+
 func GoneKey(b *KeyBuffer, id queue.ID) []byte {
 	return append(append(b[:0], KindGone), id[:]...)
 }
