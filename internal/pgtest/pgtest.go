@@ -149,9 +149,11 @@ func (c *cluster) own(name string) error {
 	return os.Chown(name, int(c.as.Uid), int(c.as.Gid))
 }
 
-// attributes are those of a server: it ends with this process.
+// attributes are those of a server: where the system can, it ends with this process.
 func (c *cluster) attributes() *syscall.SysProcAttr {
-	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Credential: c.as}
+	attributes := &syscall.SysProcAttr{Credential: c.as}
+	endWithParent(attributes)
+	return attributes
 }
 
 // await waits until a server takes connections.
