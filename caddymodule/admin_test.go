@@ -199,6 +199,10 @@ func TestAdminAPI(t *testing.T) {
 		t.Errorf("test event: %+v", made)
 	}
 
+	if h := get[adminapi.Health](c, "GET", "/health", nil); !h.Ready {
+		t.Errorf("health: %+v", h)
+	}
+
 	c.refusals(g, s)
 	c.tail(g, s)
 	c.hear(g, s)

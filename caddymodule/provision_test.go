@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/caddyserver/caddy/v2"
+	_ "github.com/caddyserver/caddy/v2/modules/caddyhttp/tracing"
 )
 
 // TestProvisionStartsNothing: `caddy validate` provisions a configuration beside a
@@ -26,7 +27,8 @@ func TestProvisionStartsNothing(t *testing.T) {
 		t.Fatalf("no configurations: %v", err)
 	}
 	configs := map[string][]byte{"alert": adapted(t, "{\n events {\n on dead_letter webhook_gateway_alert https://chat.example/hook\n }\n}\n"+
-		":80 {\n webhook_gateway stripe {\n secret whsec_c2VjcmV0\n forward localhost:9000\n }\n}")}
+		":80 {\n webhook_gateway stripe {\n secret whsec_c2VjcmV0\n forward localhost:9000\n }\n}"),
+		"tracing": []byte(`{"apps": {"http": {"servers": {"a": {"routes": [{"handle": [{"handler": "webhook_gateway_tracing", "of": {"handler": "tracing"}}]}]}}}}}`)}
 	for _, file := range files {
 		b, err := os.ReadFile(file)
 		if err != nil {
@@ -39,7 +41,7 @@ func TestProvisionStartsNothing(t *testing.T) {
 	if len(missing) == 0 {
 		t.Fatal("no module of this package is registered")
 	}
-	caddys := startedBy(t, nil, adapted(t, "{\n events {\n }\n}\n:80 {\n reverse_proxy localhost:9000\n}"))
+	caddys := startedBy(t, nil, adapted(t, "{\n events {\n }\n}\n:80 {\n tracing\n reverse_proxy localhost:9000\n}"))
 	for name, config := range configs {
 		for creator, stack := range startedBy(t, caddys, config) {
 			if caddys[creator] == "" {
