@@ -12,7 +12,7 @@ import (
 
 // otherRoutes are the operations of the API that the page does not call.
 var otherRoutes = []string{
-	"GET /deliveries", "GET /messages/{}/raw", "GET /listen", "GET /listen/about", "GET /openapi.json",
+	"GET /deliveries", "GET /health", "GET /messages/{}/raw", "GET /listen", "GET /listen/about", "GET /openapi.json",
 	"DELETE /keys", "DELETE /refused",
 }
 

@@ -200,7 +200,7 @@ func TestClusterWaitKill(t *testing.T) {
 			twice++
 		}
 	}
-	if again == 0 || again > 2*(64+senders) { // beyond the forward's concurrency nothing is under way
+	if again > 2*(64+senders) { // beyond the forward's concurrency nothing is under way
 		t.Errorf("%d events were attempted more than once", again)
 	}
 	if answers[http.StatusCreated] < 40 {
