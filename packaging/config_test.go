@@ -55,7 +55,7 @@ var program = sync.OnceValues(func() (string, error) {
 	args = append(args, "-ldflags", strings.ReplaceAll(strings.Join(build.Ldflags, " "), "{{ .Version }}", release), build.Main)
 	compile := exec.Command("go", args...)
 	compile.Env = append(os.Environ(), build.Env...)
-	generate := exec.Command(filepath.Join(repository, project.Before.Hooks[0]), binary)
+	generate := exec.Command("./"+project.Before.Hooks[0], binary) // seen from its Dir
 	for _, cmd := range []*exec.Cmd{compile, generate} {
 		cmd.Dir, cmd.Stderr = repository, os.Stderr
 		if err := cmd.Run(); err != nil {
