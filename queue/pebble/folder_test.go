@@ -47,9 +47,11 @@ func manyFiles(t *testing.T, count int, crash bool) *vfs.MemFS {
 		t.Fatal(err)
 	}
 	flush()
-	onDatabase(t, s, func(db *engine.Database) error {
+	if err := s.engine.Compact(t.Context(), false, func(db *engine.Database) error {
 		return db.Compact([]byte{0}, []byte{0xff})
-	})
+	}); err != nil {
+		t.Fatal(err)
+	}
 	accept(count/4, count/2)
 	flush()
 	accept(count/2, count)
