@@ -24,18 +24,17 @@ LDFLAGS = -s -w $(if $(VERSION),-X main.version=$(VERSION))
 build: ## build ./caddy, with Caddy's standard modules and ours
 	CGO_ENABLED=0 go build -trimpath -tags $(TAGS) -ldflags '$(LDFLAGS)' -o caddy ./cmd/caddy
 
-# Tests of queue/pebble of which a part runs under the race detector.
-SHORTENED = ^Test(EveryFault|Model|PowerFailure|NotesReachTheDisk|SmallDisk|SmallMount|ForeignFile|NoReserve)$$
+# Tests of queue/pebble of which a part runs under the race detector, and of cmd/caddy that
+# do not run under it.
+UNRACED = ^Test(EveryFault|Model|PowerFailure|NotesReachTheDisk|SmallDisk|SmallMount|ForeignFile|NoReserve|Cluster.*|Exit.*|SocketActivation|Monitoring|Tracing)$$
 
 .PHONY: test
 test: check ## check, then run all tests with the race detector (needs a C compiler), and the oracles
 	CGO_ENABLED=1 go test -race -timeout 30m $(PKG)
-	go test ./queue/pebble -run '$(SHORTENED)'
+	go test ./cmd/caddy ./queue/pebble -run '$(UNRACED)'
 	go test ./verifiers/providers -run TestHostile
 	go test ./verifiers/explain -run TestNothingLeaks
 	$(MAKE) oracles
-	$(MAKE) package
-	$(MAKE) deploy
 
 # How the SDKs in JavaScript are installed: none of their scripts is run, and peer
 # dependencies are those of the lock file.
@@ -53,6 +52,7 @@ oracles: ## let the providers' own SDKs judge (those in JavaScript after npm ci 
 
 .PHONY: package
 package: ## build, install and run a package for this machine (root and dpkg; else a part of it)
+	cd packaging && go vet ./...
 	cd packaging && go test -timeout 20m ./...
 
 # What makes the archives and packages, and their SBOMs.
@@ -76,11 +76,12 @@ release-tools:
 
 .PHONY: deploy
 deploy: ## build and run the container image (buildah, as root), check the chart and the files for GitHub
+	cd deploy && go vet ./...
 	cd deploy && go test -timeout 15m ./...
 
-# Modules of their own, which ./... does not reach. Analysing the API of Kubernetes takes
-# staticcheck minutes, so it leaves out deploy, which has only tests.
-NESTED = oracles examples/provider packaging
+# Modules of their own, which ./... does not reach. packaging and deploy have only tests, whose
+# modules take minutes to compile: package and deploy are commands of their own.
+NESTED = oracles examples/provider
 
 # Modules that read what strangers send, besides those that go.mod asks for itself.
 WATCHED = github.com/quic-go/quic-go golang.org/x/net github.com/klauspost/compress github.com/fxamacker/cbor/v2
@@ -95,7 +96,7 @@ behind: ## say which modules are behind
 .PHONY: check
 check: behind ## go vet, gofmt and staticcheck
 	go vet ./...
-	@for dir in $(NESTED) deploy; do echo "go vet ($$dir)"; (cd $$dir && go vet ./...) || exit 1; done
+	@for dir in $(NESTED); do echo "go vet ($$dir)"; (cd $$dir && go vet ./...) || exit 1; done
 	@unformatted=$$($(GOFILES) | xargs gofmt -l) && \
 	if [ -n "$$unformatted" ]; then echo "not formatted (make fmt):"; echo "$$unformatted"; exit 1; fi
 	go run $(STATICCHECK) ./...

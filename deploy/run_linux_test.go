@@ -67,7 +67,7 @@ func TestImage(t *testing.T) {
 	}
 }
 
-// skipWithout ends a test that cannot run here. In CI it fails, since .ci/run installs
+// skipWithout ends a test that cannot run here. In CI it fails, since the job installs
 // the program there.
 func skipWithout(t *testing.T, program string, err error) {
 	t.Helper()

@@ -17,6 +17,7 @@ import (
 // restarted one after the other under load, then one is killed. The senders try again until they
 // get a 2xx; all of these events are delivered, and those of each sender in their order.
 func TestClusterExample(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	schema := pgtest.Schema(t)
 	start := func(file string, env ...string) *gateway {

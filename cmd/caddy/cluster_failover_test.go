@@ -167,6 +167,7 @@ func lined(addr string) string {
 // promoted. The gateways go on with it by themselves. Later the former primary comes back, and
 // nobody uses it.
 func TestClusterFailover(t *testing.T) {
+	unraced(t)
 	a := pgtest.NewHost(t, "a")
 	b, c := a.Standby("b"), a.Standby("c")
 	a.WaitFor("ANY 1 (b, c)", b, c)
@@ -201,6 +202,7 @@ func TestClusterFailover(t *testing.T) {
 // attempted whose outcome cannot be written, memory stays bounded, and all that was accepted
 // before is delivered afterwards. `make soak` does it for 30 s.
 func TestClusterEngineAway(t *testing.T) {
+	unraced(t)
 	host := pgtest.NewHost(t, "a")
 	u := newUpstream(t)
 	all := newClusterOn(t, 2, host.DSN(), endpoint(u))

@@ -14,6 +14,7 @@ import (
 // goes on, nothing is lost, and no event overtakes another one of its line; when the first moves
 // again, it does no harm.
 func TestClusterFrozen(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	var mu sync.Mutex
 	var order []string

@@ -12,6 +12,7 @@ import (
 // A running gateway keeps its store when a reload leads there, and all that it acknowledged is
 // delivered by the gateways behind the pooler.
 func TestClusterPooler(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	direct, pooled := pgtest.DSN(t), pgtest.PgBouncer(t, "transaction", 10)
 	schema, all := newCluster(t, 2, endpoint(u))

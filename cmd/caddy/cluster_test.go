@@ -49,6 +49,7 @@ func ownerOf(t *testing.T, schema string) int {
 
 // TestClusterTwins: an event that its provider sends to three gateways at once is delivered once.
 func TestClusterTwins(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 3, endpoint(u))
 	for _, g := range all {
@@ -101,6 +102,7 @@ func passed(u *upstream) string {
 // TestClusterPassthrough: an event that its provider sends to three gateways at once is passed on
 // once, and once more if the upstream has refused it. All senders but the refused one hear 200.
 func TestClusterPassthrough(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 3, passed(u))
 	for _, g := range all {
@@ -167,6 +169,7 @@ func TestClusterPassthrough(t *testing.T) {
 // TestClusterPassthroughKill: a gateway that is killed while its upstream has an event does not
 // block the event at the others for longer than its lease.
 func TestClusterPassthroughKill(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 2, passed(u))
 	for _, g := range all {
@@ -218,6 +221,7 @@ func TestClusterPassthroughKill(t *testing.T) {
 // TestClusterKill: when the gateway that delivers is killed, the other one delivers what was
 // acknowledged, within seconds.
 func TestClusterKill(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	var mu sync.Mutex
 	var acked []string
@@ -271,6 +275,7 @@ func TestClusterKill(t *testing.T) {
 // TestClusterKeys: a gateway that lacks an encryption key says so, delivers what it can read, and
 // the rest as soon as a reload brings the key. A key that is strange to the database is refused.
 func TestClusterKeys(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 2, endpoint(u))
 	first, second := all[0], all[1]
@@ -351,6 +356,7 @@ func TestClusterKeys(t *testing.T) {
 // TestClusterAway: a database that is away does not keep the gateway from starting. A wrong
 // database does, and neither shows the password.
 func TestClusterAway(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	g := newGateway(t, endpoint(u))
 	g.store = fmt.Sprintf(`store postgres "host=%s user=postgres dbname=postgres password=geheim"`, t.TempDir())
@@ -381,6 +387,7 @@ func TestClusterAway(t *testing.T) {
 
 // TestClusterReload: a reload with other options of the store has an effect, and loses nothing.
 func TestClusterReload(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 1, endpoint(u))
 	g := all[0]
@@ -443,6 +450,7 @@ func TestClusterReload(t *testing.T) {
 
 // TestClusterCommands: commands look into the database while a gateway is at work.
 func TestClusterCommands(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	schema, all := newCluster(t, 1, endpoint(u))
 	g := all[0]

@@ -36,6 +36,7 @@ func deliverer(t *testing.T, from *gateway) (owner int) {
 // TestClusterWait: with `wait`, the sender gets the app's answer from either gateway, and the
 // provider's success from both where the app fails. The answer is not in the clear on its way.
 func TestClusterWait(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 2, patient(u))
 	for _, g := range all {
@@ -102,6 +103,7 @@ func TestClusterWait(t *testing.T) {
 // app has events of theirs. Each acknowledged event is delivered. Only events that were under way
 // during a kill are attempted twice.
 func TestClusterWaitKill(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	_, all := newCluster(t, 2, patient(u))
 	for _, g := range all {

@@ -63,6 +63,7 @@ func withHealth(site string) string {
 // webhooks are accepted. The attempt ends, and nothing is delivered twice. Caddy stops its
 // apps in no order, so this is tried some times.
 func TestExitKeepsListening(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	site := withHealth(endpoint(u))
 	g := newGateway(t, site)
@@ -126,6 +127,7 @@ func TestExitKeepsListening(t *testing.T) {
 // TestExitGrace: an attempt that does not end is cut off after grace_period, and does not
 // count. With a shutdown_delay, the port stays open for that long.
 func TestExitGrace(t *testing.T) {
+	unraced(t)
 	u := newUpstream(t)
 	hung, release := make(chan string, 8), make(chan struct{})
 	u.behave(func(_ http.ResponseWriter, r *http.Request) {
@@ -155,6 +157,7 @@ func TestExitGrace(t *testing.T) {
 // examples/systemd. Go's server closes a connection whose request it has not read when it
 // stops, so each sender can fail once at each restart.
 func TestSocketActivation(t *testing.T) {
+	unraced(t)
 	if runtime.GOOS == "windows" {
 		t.Skip("Caddy has no fd/ there")
 	}

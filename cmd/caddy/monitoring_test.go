@@ -19,6 +19,7 @@ import (
 // promtool has to get a value of each expression of the dashboard. The gateway shares a database,
 // because only such a one has all metrics.
 func TestMonitoring(t *testing.T) {
+	unraced(t)
 	_, all := newCluster(t, 1, fmt.Sprintf(`ADDR {
 	webhook_gateway /hook generic {
 		secret %s

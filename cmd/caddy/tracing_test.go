@@ -49,6 +49,7 @@ func (g *gateway) spans() map[string][]exportedSpan {
 // gateway is killed between them. Later attempts have traces of their own with a link to it. A
 // stranger's traceparent has no effect where the site removes it.
 func TestTracing(t *testing.T) {
+	unraced(t)
 	const none, forged = "00000000000000000000000000000000", "11111111111111111111111111111111"
 	u := newUpstream(t)
 	g := newGateway(t, fmt.Sprintf(`ADDR {
