@@ -10,7 +10,6 @@ import (
 	"strconv"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/hookwicket/hookwicket/adminapi"
 )
@@ -77,26 +76,17 @@ func TestClusterStatus(t *testing.T) {
 	for i := range 4 {
 		mustPost(t, all[i%2].url("/hook"), genericBody(eventID(i)))
 	}
-	var s = all[0].status()
-	// A gateway that joins may be given forwards of the others, soon after it is seen.
-	var first string
-	var since time.Time
-	until(t, "both gateways see each other, and an owner that stays for longer than the lease", func() bool {
-		for i, g := range all {
-			s = g.status()
-			if owner := s.Endpoints[0].Forwards[0].Owner; i == 0 && owner != first {
-				first, since = owner, time.Now()
-			} else if owner != first {
-				return false
-			}
+	owner := deliverer(t, all)
+	until(t, "both gateways see each other", func() bool {
+		for _, g := range all {
+			s := g.status()
 			c := s.Store.Cluster
-			if c == nil || len(c.Nodes) != 2 || len(c.Warnings) > 0 || c.Nodes[0].Forwards+c.Nodes[1].Forwards == 0 || s.Endpoints[0].Forwards[0].Owner == "" || s.Totals.Waiting != 4 {
+			if c == nil || len(c.Nodes) != 2 || len(c.Warnings) > 0 || c.Nodes[0].Forwards+c.Nodes[1].Forwards == 0 || s.Totals.Waiting != 4 {
 				return false
 			}
 		}
-		return time.Since(since) > 3*time.Second
+		return true
 	})
-	owner, _ := strconv.Atoi(s.Endpoints[0].Forwards[0].Owner)
 	other := 1 - owner
 	for i, g := range all {
 		s := g.status()

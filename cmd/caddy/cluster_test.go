@@ -47,6 +47,35 @@ func ownerOf(t *testing.T, schema string) int {
 	return n
 }
 
+// deliverer returns the gateway that delivers the only forward, when all have named the same one
+// for longer than the lease. A gateway that joins may be given forwards of the others, soon after
+// it is seen.
+func deliverer(t *testing.T, all []*gateway) (owner int) {
+	t.Helper()
+	var first string
+	var since time.Time
+	until(t, "an owner that stays", func() bool {
+		for i, g := range all {
+			s := g.status()
+			if len(s.Endpoints) != 1 {
+				return false
+			}
+			name := s.Endpoints[0].Forwards[0].Owner
+			switch {
+			case i == 0 && name != first:
+				first, since = name, time.Now()
+			case name != first:
+				since = time.Now()
+				return false
+			}
+		}
+		var err error
+		owner, err = strconv.Atoi(first)
+		return err == nil && time.Since(since) > 3*time.Second
+	})
+	return owner
+}
+
 // TestClusterTwins: an event that its provider sends to three gateways at once is delivered once.
 func TestClusterTwins(t *testing.T) {
 	unraced(t)
