@@ -121,6 +121,26 @@ func (p apiParam) object() object {
 	return o
 }
 
+// plainSchema describes the JSON of a type that is no object, or returns nil. of describes
+// the type of an element.
+func plainSchema(t reflect.Type, of func(reflect.Type) object) object {
+	switch t.Kind() {
+	case reflect.Pointer:
+		return of(t.Elem())
+	case reflect.String:
+		return object{"type": "string"}
+	case reflect.Bool:
+		return object{"type": "boolean"}
+	case reflect.Int, reflect.Int64:
+		return object{"type": "integer"}
+	case reflect.Float64:
+		return object{"type": "number"}
+	case reflect.Slice:
+		return object{"type": "array", "items": of(t.Elem())}
+	}
+	return nil
+}
+
 // schema describes a Go type, by reference where it is a struct of ours.
 func (d *document) schema(t reflect.Type) object {
 	switch t {
@@ -131,19 +151,10 @@ func (d *document) schema(t reflect.Type) object {
 	case reflect.TypeFor[[]byte]():
 		return object{"type": "string", "contentEncoding": "base64"}
 	}
+	if plain := plainSchema(t, d.schema); plain != nil {
+		return plain
+	}
 	switch t.Kind() {
-	case reflect.Pointer:
-		return d.schema(t.Elem())
-	case reflect.String:
-		return object{"type": "string"}
-	case reflect.Bool:
-		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int64:
-		return object{"type": "integer"}
-	case reflect.Float64:
-		return object{"type": "number"}
-	case reflect.Slice:
-		return object{"type": "array", "items": d.schema(t.Elem())}
 	case reflect.Map:
 		return object{"type": "object", "additionalProperties": d.schema(t.Elem())}
 	case reflect.Struct:

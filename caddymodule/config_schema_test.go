@@ -163,20 +163,10 @@ func (c configDocument) schema(t reflect.Type) object {
 	case reflect.TypeFor[caddyhttp.RouteList]():
 		return ref("routes")
 	}
-	switch t.Kind() {
-	case reflect.Pointer:
-		return c.schema(t.Elem())
-	case reflect.String:
-		return object{"type": "string"}
-	case reflect.Bool:
-		return object{"type": "boolean"}
-	case reflect.Int, reflect.Int64:
-		return object{"type": "integer"}
-	case reflect.Float64:
-		return object{"type": "number"}
-	case reflect.Slice:
-		return object{"type": "array", "items": c.schema(t.Elem())}
-	case reflect.Struct:
+	if plain := plainSchema(t, c.schema); plain != nil {
+		return plain
+	}
+	if t.Kind() == reflect.Struct {
 		return c.ref(t)
 	}
 	c.t.Fatalf("no schema for %v", t)

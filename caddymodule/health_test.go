@@ -22,7 +22,7 @@ func get1(path string) *http.Request {
 	return r
 }
 
-// TestHealth: what a checker sees of a gateway, and of one whose disk is full. The endpoint
+// TestHealth: the answers of a gateway, and of one whose disk is full. The endpoint
 // has no matcher, and still does not take the checks.
 func TestHealth(t *testing.T) {
 	up := newUpstream(t)

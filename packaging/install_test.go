@@ -147,7 +147,7 @@ func TestDeb(t *testing.T) {
 	defer app.Close()
 	addr := freeAddr(t)
 
-	// What an administrator would edit.
+	// Files that an administrator would edit.
 	config := m.read("etc/hookwicket/Caddyfile")
 	if n := len(example.FindAllString(config, -1)); n != 4 {
 		t.Fatalf("%d lines of the example were found", n)
@@ -204,7 +204,7 @@ func TestDeb(t *testing.T) {
 	m.has(true, "etc/hookwicket/Caddyfile", "var/lib/hookwicket/store")
 }
 
-// serviceLog is the file with what the service has written.
+// serviceLog is the file with the log of the service.
 type serviceLog string
 
 func (l serviceLog) String() string {

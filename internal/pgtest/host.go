@@ -208,8 +208,8 @@ func (h *Host) Kill() {
 	h.exited = nil
 }
 
-// Crash kills one process of the server. The postmaster then ends all others and starts anew, with
-// what is on the disk.
+// Crash kills one process of the server. The postmaster then ends all others and starts anew, from
+// the disk.
 func (h *Host) Crash() {
 	h.t.Helper()
 	pid := h.Int("select pid from pg_stat_activity where backend_type = 'walwriter'")

@@ -40,7 +40,7 @@ func one(t *testing.T, p place) place {
 	return p
 }
 
-// TestWrong moves what must not be moved. Afterwards the right move succeeds, so none of these has
+// TestWrong moves stores that must not be moved. Afterwards the right move succeeds, so none of these has
 // left anything behind.
 func TestWrong(t *testing.T) {
 	for _, from := range []place{one(t, folderPlace(t, key1)), one(t, schemaPlace(t, key1))} {

@@ -32,7 +32,7 @@ func (s *Store) checkSeal(db *engine.Database, ring seal.Ring) error {
 	case err != nil:
 		return err
 	case len(ring) == 0 && canaries > 0:
-		s.options.Logger.Warn("the folder has been encrypted; without a key what is left of that cannot be read")
+		s.options.Logger.Warn("the folder has been encrypted; without a key the records of that time cannot be read")
 		return nil
 	case len(ring) == 0:
 		return nil

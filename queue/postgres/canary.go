@@ -88,7 +88,7 @@ func (s *Store) checkKeysIn(ctx context.Context, tx pgx.Tx, ring seal.Ring, stri
 	case err != nil:
 		return err
 	case len(ring) == 0 && canaries > 0 && !strict:
-		s.options.Logger.Warn("the database has been encrypted; without a key what is left of that cannot be read")
+		s.options.Logger.Warn("the database has been encrypted; without a key the records of that time cannot be read")
 		return nil
 	case len(ring) == 0 && canaries == 0 || known && there:
 		return nil

@@ -41,8 +41,8 @@
 // # Encryption
 //
 // The record of a message, those of its attempts, the column last and learnt secrets are sealed by
-// package seal, each bound to its message or to its row of secret, as are answers. Not sealed is what the store
-// finds them by: names of endpoints and destinations, event IDs and types, sizes, times and states,
+// package seal, each bound to its message or to its row of secret, as are answers. Not sealed are the fields by which the
+// store finds them: names of endpoints and destinations, event IDs and types, sizes, times and states,
 // and digests of dedupe keys, order keys and secrets.
 //
 // Each key that has been the first one of a node has a row in canary, so that a key is not

@@ -196,7 +196,7 @@ func (s *Store) probe(ctx context.Context) (server int64, err error) {
 }
 
 // unhang ends the statements that nobody answers any more, after an exchange that has taken too
-// long. A server that takes connections is at work: what waits there, waits for a lock or a standby.
+// long. A server that takes connections is at work: a statement that waits there waits for a lock or a standby.
 func (s *Store) unhang() {
 	ctx, cancel := context.WithTimeout(s.running, s.options.Lease+4*connectTimeout)
 	defer cancel()

@@ -21,7 +21,7 @@ const firstFormat = 1
 
 // step brings the tables from one format to the next, while gateways of the format before are at
 // work. So it only adds: a function that changes gets the next number in its name, and a
-// new column may be null or has a default. A later step removes what no program uses any more.
+// new column may be null or has a default. A later step removes columns and functions that no program uses any more.
 type step struct {
 	sql    string // {s} is the schema
 	oldest int    // format of the oldest programs that can use the tables afterwards

@@ -57,7 +57,7 @@ func openMoving(ctx context.Context, o Options, migrate bool) (m *moving, err er
 		}
 	}
 	found, err := m.store.checkFormat(ctx, m.store.pool)
-	if err == nil && found.format > m.store.options.format() { // a gateway can use them, but a move would leave out what is new
+	if err == nil && found.format > m.store.options.format() { // a gateway can use them, but a move would leave out their new parts
 		err = fmt.Errorf("%w: schema %q has format %d, and this version moves format %d: run the command of a newer version", errFormat, o.Schema, found.format, m.store.options.format())
 	}
 	if err != nil {
@@ -71,7 +71,7 @@ func openMoving(ctx context.Context, o Options, migrate bool) (m *moving, err er
 	return m, nil
 }
 
-// end gives up what was not committed.
+// end rolls back an unfinished move.
 func (m *moving) end() {
 	if m.tx != nil {
 		_ = m.tx.Rollback(context.Background())

@@ -368,7 +368,7 @@ func (s *Store) reroute(ctx context.Context, t *tenure, q request) error {
 	return nil
 }
 
-// outcome wraps what a transaction of an operation returned.
+// outcome wraps the error of an operation's transaction.
 func (s *Store) outcome(err error) error {
 	for _, known := range []error{nil, queue.ErrNotFound, queue.ErrState, queue.ErrBusy, queue.ErrUnavailable, errVersion, errUnrouted, errNotOwner} {
 		if errors.Is(err, known) {

@@ -154,7 +154,7 @@ func (s *Store) take(ctx context.Context, d *destination) error {
 			return err
 		}
 		t.follow(past)
-		// Before the commit: what is accepted afterwards has to find the window.
+		// Before the commit: events accepted afterwards have to find the window.
 		d.tenure.Store(t)
 		return nil
 	})
@@ -327,7 +327,7 @@ func (d *destination) lose() {
 	}
 }
 
-// pause applies what the database says of a destination to its tenure.
+// pause brings the database's state of a destination into its tenure.
 func (d *destination) pause(t *tenure, paused bool) {
 	t.Lock()
 	defer t.Unlock()

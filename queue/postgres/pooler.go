@@ -115,7 +115,7 @@ func misprepared(pg *pgconn.PgError) bool {
 	return pg.Code == "26000" || pg.Code == "42P05"
 }
 
-// warning is what a pooler means for the gateways behind it; empty: nothing.
+// warning describes the consequences of a pooler for the gateways behind it; empty: none.
 func (m poolMode) warning() string {
 	switch m {
 	case poolUnknown:

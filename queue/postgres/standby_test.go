@@ -12,7 +12,7 @@ import (
 )
 
 // TestStandby: a store with a standby alone says that it needs the primary, and accepts nothing. With
-// both hosts, in any order, it uses the primary. The check looks at the standby and says what it is.
+// both hosts, in any order, it uses the primary. The check looks at the standby and names it as one.
 func TestStandby(t *testing.T) {
 	primary := pgtest.NewServer(t, "", "fsync = off")
 	if _, err := postgres.Migrate(t.Context(), postgres.Options{DSN: primary.DSN()}); err != nil {

@@ -40,7 +40,7 @@ func (r tableRow) page() string {
 	return b.String()
 }
 
-// preparation tells what the lines of the Caddyfile need.
+// preparation tells where the values in the Caddyfile come from.
 func (r tableRow) preparation() string {
 	var b items
 	secret := r.Secret

@@ -22,29 +22,36 @@ func TestCompactionsLeft(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer o.Close()
-	value := make([]byte, 4096)
-	whole := func(db *engine.Database) error { return db.Compact([]byte{0}, []byte{0xff}) }
 	for i := range 60 {
-		for j := range 20 {
-			rand.Read(value)
-			db, err := o.Enter()
-			if err != nil {
-				t.Fatal(err)
-			}
-			batch := db.NewBatch()
-			_ = batch.Set(fmt.Appendf(nil, "%03d", (i*20+j*37)%1000), value, nil)
-			if err := db.Commit(t.Context(), batch, false, func(error) {}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%13)*2*time.Millisecond)
-		if err := o.Compact(ctx, false, whole); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, queue.ErrUnavailable) {
-			t.Fatal(err)
-		}
-		cancel()
+		o.writeAndCompact(i, time.Duration(i%13)*2*time.Millisecond)
 	}
 	if err := o.Compact(t.Context(), false, whole); err != nil {
 		t.Fatal(err)
+	}
+}
+
+func whole(db *engine.Database) error { return db.Compact([]byte{0}, []byte{0xff}) }
+
+// writeAndCompact writes records and compacts all, and leaves after a time.
+func (o *owner) writeAndCompact(round int, patience time.Duration) {
+	o.t.Helper()
+	value := make([]byte, 4096)
+	for j := range 20 {
+		rand.Read(value)
+		db, err := o.Enter()
+		if err != nil {
+			o.t.Fatal(err)
+		}
+		batch := db.NewBatch()
+		_ = batch.Set(fmt.Appendf(nil, "%03d", (round*20+j*37)%1000), value, nil)
+		if err := db.Commit(o.t.Context(), batch, false, func(error) {}); err != nil {
+			o.t.Fatal(err)
+		}
+	}
+	ctx, cancel := context.WithTimeout(o.t.Context(), patience)
+	defer cancel()
+	if err := o.Compact(ctx, false, whole); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, queue.ErrUnavailable) {
+		o.t.Fatal(err)
 	}
 }
 
@@ -52,29 +59,11 @@ func TestCompactionsLeft(t *testing.T) {
 // again. A compaction that went on in a closed Pebble left one of its locks taken.
 func TestCloseWhileCompacting(t *testing.T) {
 	o := &owner{t: t, files: vfs.NewMem()}
-	value := make([]byte, 4096)
-	whole := func(db *engine.Database) error { return db.Compact([]byte{0}, []byte{0xff}) }
 	for i := range 300 {
 		if err := o.open(); err != nil {
 			t.Fatal(err)
 		}
-		for j := range 20 {
-			rand.Read(value)
-			db, err := o.Enter()
-			if err != nil {
-				t.Fatal(err)
-			}
-			batch := db.NewBatch()
-			_ = batch.Set(fmt.Appendf(nil, "%03d", (i*20+j*37)%1000), value, nil)
-			if err := db.Commit(t.Context(), batch, false, func(error) {}); err != nil {
-				t.Fatal(err)
-			}
-		}
-		ctx, cancel := context.WithTimeout(t.Context(), time.Duration(i%30)*100*time.Microsecond)
-		if err := o.Compact(ctx, false, whole); err != nil && !errors.Is(err, context.DeadlineExceeded) && !errors.Is(err, queue.ErrUnavailable) {
-			t.Fatal(err)
-		}
-		cancel()
+		o.writeAndCompact(i, time.Duration(i%30)*100*time.Microsecond)
 		if err := o.Close(); err != nil {
 			t.Fatal(err)
 		}

@@ -77,7 +77,7 @@ func (t *Target) Begin(_ context.Context, origin string) (done bool, err error) 
 	return false, folder.Guarded(t.open)
 }
 
-// discard removes what an earlier run has left.
+// discard removes the files of an earlier run.
 func (t *Target) discard() error {
 	names, err := t.files.List(t.partial)
 	if errors.Is(err, fs.ErrNotExist) {
