@@ -37,7 +37,8 @@ pebble: alone is the default folder, or postgres:DSN, which takes placeholders:
 
 Stop the gateways of both. The target must be empty: a folder that is not there
 yet, or a schema without events. A move is complete or has no effect. After an
-interruption, run it again. It counts the records in the target before it succeeds.
+interruption, run it again. It counts the records in the target before it
+succeeds.
 
 The source is not changed, but marked as moved: a gateway refuses it then. Do
 not use it again, since its events are delivered from the target.
