@@ -67,11 +67,9 @@ ADDR {
 // TestMemoryBound floods a gateway with forged requests of every kind at once. All of
 // the process stays below max_in_flight and 150 MB.
 func TestMemoryBound(t *testing.T) {
+	unraced(t)
 	if runtime.GOOS != "linux" {
 		t.Skip("Linux alone tells the most memory that a process had")
-	}
-	if raced {
-		t.Skip("the race detector multiplies the memory of a process")
 	}
 	const maxInFlight, rest, size = 32 << 20, 150_000_000, 4 << 20
 	up := newUpstream(t)

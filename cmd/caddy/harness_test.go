@@ -338,13 +338,3 @@ func (u *upstream) awaitAll(t testing.TB, ids []string) {
 		return true
 	})
 }
-
-// unraced skips a test under the race detector. It waits for several processes most of the
-// time, and costs minutes there; the Makefile runs it without. The code that it goes through is
-// under the detector in caddymodule and queue/postgres.
-func unraced(t *testing.T) {
-	t.Helper()
-	if raced {
-		t.Skip("runs without the race detector")
-	}
-}

@@ -20,6 +20,7 @@ import (
 // TestInspector runs inspector/browser: the page in Chromium, before a real gateway, both
 // on a site and by `caddy webhook ui`.
 func TestInspector(t *testing.T) {
+	unraced(t)
 	folder, err := filepath.Abs("../../inspector/browser")
 	if err != nil {
 		t.Fatal(err)

@@ -49,6 +49,7 @@ var update = flag.Bool("update", false, "rewrite what the scripts compare with")
 //
 // $ROOT is the repository.
 func TestScripts(t *testing.T) {
+	unraced(t)
 	root, err := filepath.Abs("../..")
 	if err != nil {
 		t.Fatal(err)

@@ -36,6 +36,7 @@ ADDR {
 // TestSilentConnections: genuine events are taken quickly beside connections that
 // begin a request and send no more of it, over HTTP/1.1 and in streams of HTTP/2.
 func TestSilentConnections(t *testing.T) {
+	unraced(t)
 	up := newUpstream(t)
 	g := newGatewayWith(t, "servers {\n protocols h1 h2c\n }", "", fmt.Sprintf(silentSite, up.addr()))
 	g.start()
@@ -89,10 +90,7 @@ func awaitHeld(t *testing.T, g *gateway, n int) {
 // five rounds counts: the machine may have other things to do.
 func genuine(t *testing.T, g *gateway, h *holder) {
 	const events = 200
-	limit := 100 * time.Millisecond
-	if raced {
-		limit = 5 * time.Second
-	}
+	const limit = 100 * time.Millisecond
 	var slow []time.Duration
 	for round := range 5 {
 		took := make([]time.Duration, 0, events)

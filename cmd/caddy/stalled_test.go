@@ -38,6 +38,7 @@ const promptly = 5 * time.Second
 // TestStalledReaders: a client that stops reading in the middle of a live stream holds up
 // neither a reload nor an exit.
 func TestStalledReaders(t *testing.T) {
+	unraced(t)
 	for name, stream := range map[string]struct {
 		path  string
 		admin bool
