@@ -19,12 +19,20 @@ func answersItself(w http.ResponseWriter, r *http.Request) {
 }
 
 // TestClusterWait: with `wait`, the sender gets the app's answer from either gateway, and the
-// provider's success from both where the app fails. The answer is not in the clear on its way.
+// provider's success from both where the app fails. The answer is not in the clear on its way,
+// and comes with notifications or without them.
 func TestClusterWait(t *testing.T) {
 	unraced(t)
+	for _, listen := range []string{"on", "off"} {
+		t.Run("listen "+listen, func(t *testing.T) { clusterWait(t, listen) })
+	}
+}
+
+func clusterWait(t *testing.T, listen string) {
 	u := newUpstream(t)
 	_, all := newCluster(t, 2, patient(u))
 	for _, g := range all {
+		g.store = strings.Replace(g.store, "lease 2s", "lease 2s\n\t\t\tlisten "+listen, 1)
 		g.limits = "encrypt " + strings.Repeat("1f", 32)
 		g.configure(patient(u))
 		g.start()

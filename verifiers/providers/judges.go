@@ -9,8 +9,9 @@ import (
 // A Judge is a source outside this project that the tests compare a row with.
 type Judge struct {
 	// Kind is sdk (the provider's library, or one that many of its customers
-	// use), vendor (an example that the provider published) or independent (a
-	// second implementation, in another language, after the provider's documents).
+	// use), vendor (an example that the provider published), fixture (a signed
+	// request in the tests of somebody else) or independent (a second
+	// implementation, in another language, after the provider's documents).
 	Kind string `json:"kind"`
 
 	By       string `json:"by,omitempty"`       // the library, or where the example stands

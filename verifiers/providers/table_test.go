@@ -93,6 +93,9 @@ func golden(t *testing.T, file string, want []byte) {
 	}
 }
 
+// judgeKinds are the kinds of judges, the best first.
+var judgeKinds = []string{"sdk", "vendor", "fixture", "independent"}
+
 // evidence is the knowledge about a provider besides its row.
 type evidence struct {
 	judges     []providers.Judge
@@ -149,9 +152,8 @@ func (e *evidence) add(j providers.Judge) {
 	if !slices.ContainsFunc(e.judges, func(k providers.Judge) bool { return k.Kind == j.Kind && k.By == j.By }) {
 		e.judges = append(e.judges, j)
 	}
-	order := []string{"sdk", "vendor", "independent"}
 	slices.SortStableFunc(e.judges, func(a, b providers.Judge) int {
-		return cmp.Or(slices.Index(order, a.Kind)-slices.Index(order, b.Kind), strings.Compare(a.By, b.By))
+		return cmp.Or(slices.Index(judgeKinds, a.Kind)-slices.Index(judgeKinds, b.Kind), strings.Compare(a.By, b.By))
 	})
 }
 
@@ -186,7 +188,7 @@ func addSDKs(t *testing.T, all map[string]*evidence, file string) {
 func TestJudgesAreShipped(t *testing.T) {
 	for _, p := range providers.All() {
 		for _, j := range providers.Judges(p.Name) {
-			if !slices.Contains([]string{"sdk", "vendor", "independent"}, j.Kind) || (j.By == "") != (j.Kind == "independent") {
+			if !slices.Contains(judgeKinds, j.Kind) || (j.By == "") != (j.Kind == "independent") {
 				t.Errorf("%s: %+v", p.Name, j)
 			}
 		}
@@ -194,7 +196,7 @@ func TestJudgesAreShipped(t *testing.T) {
 }
 
 // count is the number of providers, in all and of each kind.
-type count struct{ all, confirmed, sdk, vendor, independent, schemes int }
+type count struct{ all, confirmed, sdk, vendor, fixture, independent, schemes int }
 
 func countOf(rows []tableRow) (c count) {
 	for _, r := range rows {
@@ -211,6 +213,8 @@ func countOf(rows []tableRow) (c count) {
 			c.sdk++
 		case r.judgedBy("vendor"):
 			c.vendor++
+		case r.judgedBy("fixture"):
+			c.fixture++
 		default:
 			c.independent++
 		}

@@ -29,7 +29,7 @@ Each provider has a page of its own, with the lines of a Caddyfile and where the
 - **Confirmed** rows rest on the provider's own documents, source or example. The others rest on reports of its customers. Try them with real requests first;
   the gateway's log says at its start which ones are in use.
 - **Judged by** names the judges that the tests ask: for %d providers an SDK signs requests that we verify, or verifies requests that we sign,
-  for %d more there is a signed example that the provider published, and for the remaining %d a second implementation in another language makes the same signatures.
+  for %d more there is a signed example that the provider published, for %d a signed request in somebody else's tests, and for the remaining %d a second implementation in another language makes the same signatures.
 - **Signed** is a template of the signed content. Where it says *token*, the secret itself is sent and nothing is signed: anybody who has seen one request can make any other.
 - **Time** says whose it is (the attempt's, or the event's, which a retry does not renew) and how old it may be.
   Where it is *none* or *not signed*, a captured request is recognised by its key alone.
@@ -42,7 +42,7 @@ Each provider has a page of its own, with the lines of a Caddyfile and where the
 func table(rows []tableRow) string {
 	var b strings.Builder
 	c := countOf(rows)
-	fmt.Fprintf(&b, tableIntro, "There are "+c.String(), c.schemes, c.sdk, c.vendor, c.independent)
+	fmt.Fprintf(&b, tableIntro, "There are "+c.String(), c.schemes, c.sdk, c.vendor, c.fixture, c.independent)
 	senders := func(r tableRow) bool { return !blank(r.Provider) }
 	for _, part := range []struct {
 		title string
@@ -289,7 +289,7 @@ func (r tableRow) judgedBy(kind string) bool {
 
 func (r tableRow) judgedByShort() string {
 	var words []string
-	for _, kind := range []string{"sdk", "vendor", "independent"} {
+	for _, kind := range judgeKinds {
 		if r.judgedBy(kind) {
 			words = append(words, strings.ReplaceAll(kind, "sdk", "SDK"))
 		}

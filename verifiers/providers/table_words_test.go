@@ -76,6 +76,8 @@ func judgeText(kind, by string) string {
 		return "SDK `" + by + "`"
 	case "vendor":
 		return "the vendor's example, " + by
+	case "fixture":
+		return "a signed request in somebody else's tests, " + by
 	}
 	return "an independent implementation"
 }

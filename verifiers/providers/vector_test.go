@@ -27,6 +27,7 @@ import (
 //	provider   the slug
 //	judge      who says so, besides us; may be repeated:
 //	             vendor <where>     published by the vendor, or in its SDK's own tests
+//	             fixture <where>    signed in the tests of somebody else: <repository>, <path>
 //	             sdk <package>      made by the vendor's SDK
 //	             independent        made or checked by oracles/independent
 //	secret     one of the endpoint's secrets; may be repeated
@@ -79,8 +80,8 @@ func readVector(path string) (*vector, error) {
 				return nil, fmt.Errorf("unknown provider %q", value)
 			}
 		case "judge":
-			if kind, what, _ := strings.Cut(value, " "); kind != "independent" && (kind != "vendor" && kind != "sdk" || what == "") {
-				return nil, fmt.Errorf("judge %q: want vendor <where>, sdk <package> or independent", value)
+			if kind, what, _ := strings.Cut(value, " "); !slices.Contains(judgeKinds, kind) || (what == "") != (kind == "independent") {
+				return nil, fmt.Errorf("judge %q: want vendor <where>, fixture <repository>, <path>, sdk <package> or independent", value)
 			}
 			v.judges = append(v.judges, value)
 		case "option":
