@@ -9,11 +9,15 @@ func tink() verifiers.Provider {
 	scheme.EventID = []string{timeAndBody}
 	scheme.EventType = []string{"{json:event}"}
 	return verifiers.Provider{
-		Name:   "tink",
-		Title:  "Tink",
-		Docs:   []string{"https://github.com/formancehq/payments"},
-		Scheme: scheme,
-		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "the answer that made the webhook endpoint; it is shown once"},
+		Name:  "tink",
+		Title: "Tink",
+		Docs: []string{
+			"https://docs.tink.com/resources/api-setup/webhook-signature-validation",
+			"https://github.com/formancehq/payments",
+		},
+		Confirmed: true,
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the answer that made the webhook endpoint; it is shown once"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,
