@@ -59,6 +59,12 @@ export const signers = {
     return c !== null && alive(v, c) && c.aud === v.url
   },
 
+  'upstash-qstash'(v) {
+    const c = claims(v.headers['upstash-signature'], v.secrets, ['HS256'])
+    return c !== null && alive(v, c) && c.iss === 'Upstash' && c.sub === v.options.destination &&
+      c.body.replace(/=+$/, '') === sha256(v.body, 'base64url')
+  },
+
   gong(v) {
     const c = claims(v.headers.authorization.replace('Bearer ', ''), [pem(v.secret)], ['RS256'])
     return c !== null && alive(v, c) && c.body_sha256 === sha256(v.body, 'hex') && c.webhook_url === v.url

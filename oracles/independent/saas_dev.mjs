@@ -50,6 +50,7 @@ export const signers = {
   'incident-io': standard(),
   lithic: standard(),
   beehiiv: standard(),
+  liveblocks: standard(),
   pleo: standard(),
   guesty: standard(),
   sardine: standard(),

@@ -2,6 +2,7 @@
 import { verifyWebhookSignature as hookdeck } from '@hookdeck/sdk/webhooks/helpers.js'
 import { LinearWebhookClient } from '@linear/sdk/webhooks'
 import { sign, verify } from '@octokit/webhooks-methods'
+import { Receiver } from '@upstash/qstash'
 import { OAuth2Client } from 'google-auth-library'
 import { AccessToken, WebhookReceiver } from 'livekit-server-sdk'
 import { createHash, generateKeyPairSync } from 'node:crypto'
@@ -117,4 +118,16 @@ function keyServer() {
     await once(server, 'listening')
     return `https://localhost:${server.address().port}/key.pem`
   })())
+}
+
+const qstash = new Receiver({ currentSigningKey: 'sig_current test key', nextSigningKey: 'sig_next test key' })
+for (const key of ['sig_current test key', 'sig_next test key']) {
+  judge({
+    provider: 'upstash-qstash',
+    sdk: '@upstash/qstash',
+    secret: key,
+    options: { destination: 'https://hooks.example.com/in' },
+    weakness: 'It takes a token without an end.',
+    verify: (r) => qstash.verify({ signature: r.header('upstash-signature'), body: r.text, url: r.url }),
+  })
 }

@@ -7,6 +7,7 @@ import { verifySignature as vonage } from '@vonage/jwt'
 import { SMS } from '@vonage/sms'
 import { AwsLambdaReceiver } from '@zoom/rivet/marketplace'
 import { verifyKey } from 'discord-interactions'
+import { Webhooks } from 'mailchannels-sdk'
 import messagebird from 'messagebird/lib/signature.js'
 import bird from 'messagebird/lib/webhook-signature-jwt.js'
 import { createSecretKey, generateKeyPairSync } from 'node:crypto'
@@ -200,4 +201,15 @@ judge({
   secret: 'test token',
   weakness: 'It hashes the body parsed and written anew, checks no time, and does not compare in constant time.',
   verify: async (r) => (await zoom.start()({ headers: r.headers, body: r.text, isBase64Encoded: false }, {})).statusCode === 200,
+})
+
+const mailchannels = generateKeyPairSync('ed25519')
+const mailchannelsKey = mailchannels.publicKey.export({ type: 'spki', format: 'der' }).toString('base64')
+judge({
+  provider: 'mailchannels',
+  sdk: 'mailchannels-sdk',
+  secret: mailchannelsKey,
+  private: mailchannels.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
+  weakness: 'It checks no time, and takes the first signature alone.',
+  verify: (r) => Webhooks.verify({ payload: r.text, headers: r.headers, publicKey: mailchannelsKey }),
 })

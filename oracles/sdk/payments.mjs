@@ -1,5 +1,6 @@
 // Payments.
 import Adyen from '@adyen/api-library'
+import { computePaystackWebhookSignature, verifyPaystackWebhookSignature } from '@alexasomba/paystack-node'
 import { Environment, Paddle } from '@paddle/paddle-node-sdk'
 import braintree from 'braintree'
 import { Cashfree, CFEnvironment } from 'cashfree-pg'
@@ -187,4 +188,14 @@ judge({
     })
     return true
   },
+})
+
+// Paystack's own library does not verify; this one is somebody else's.
+judge({
+  provider: 'paystack',
+  sdk: '@alexasomba/paystack-node',
+  secret: 'sk_test_secret',
+  sign: (r) => r.set('x-paystack-signature', computePaystackWebhookSignature(r.text, 'sk_test_secret')),
+  verify: (r) =>
+    verifyPaystackWebhookSignature({ rawBody: r.text, signature: r.header('x-paystack-signature'), secret: 'sk_test_secret' }),
 })

@@ -1,6 +1,7 @@
 // Standard Webhooks, Svix and those who send by either.
 import Anthropic from '@anthropic-ai/sdk'
 import { verifyWebhook as clerk } from '@clerk/backend/webhooks'
+import { WebhookHandler } from '@liveblocks/node'
 import OpenAI from 'openai'
 import { validateWebhook as replicate } from 'replicate'
 import { Resend } from 'resend'
@@ -10,7 +11,8 @@ import { judge } from './judge.mjs'
 
 const secret = 'whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw'
 
-for (const provider of ['standard-webhooks', 'gitlab-signing']) {
+// Loops has no library of its own. Trigger.dev verifies it by Standard Webhooks.
+for (const provider of ['standard-webhooks', 'gitlab-signing', 'loops']) {
   judge({
     provider,
     sdk: 'standardwebhooks',
@@ -48,6 +50,20 @@ judge({
     r.set('webhook-signature', new Webhook(clientSecret).sign(r.id, now, r.text))
   },
   verify: (r) => new Webhook(clientSecret).verify(r.text, r.headers),
+})
+
+// Increase's library gives it the whole secret as the key.
+const increase = () => new Webhook('whsec_test secret', { format: 'raw' })
+judge({
+  provider: 'increase',
+  sdk: 'standardwebhooks',
+  secret: 'whsec_test secret',
+  sign: (r, now) => {
+    r.set('webhook-id', r.id)
+    r.set('webhook-timestamp', Math.floor(now / 1000))
+    r.set('webhook-signature', increase().sign(r.id, now, r.text))
+  },
+  verify: (r) => increase().verify(r.text, r.headers),
 })
 
 // These say themselves that they send through Svix, or Svix says so of them.
@@ -111,4 +127,13 @@ judge({
   secret,
   weakness: "It checks neither the time nor the signature's version, and does not compare in constant time.",
   verify: (r) => replicate({ headers: r.headers, body: r.text }, secret),
+})
+
+const liveblocks = new WebhookHandler(secret)
+judge({
+  provider: 'liveblocks',
+  sdk: '@liveblocks/node',
+  secret,
+  weakness: 'It does not compare in constant time, and takes a signature without a version, too.',
+  verify: (r) => liveblocks.verifyRequest({ headers: r.headers, rawBody: r.text }),
 })

@@ -5,7 +5,8 @@ import "github.com/hookwicket/hookwicket/verifiers"
 func init() { register(loops) }
 
 func loops() verifiers.Provider {
-	p := standardSender("loops", "Loops", []string{"{json:eventName}"}, "https://loops.so/docs/webhooks")
+	p := standardSender("loops", "Loops", []string{"{json:eventName}"}, "https://loops.so/docs/webhooks",
+		"https://trigger.dev/docs/webhooks/providers/loops")
 	p.Confirmed = false
 	p.Secret.Where = "Loops > Settings > Webhooks > Signing secret"
 	p.Sample.Body = `{"eventName":"contact.created","eventTime":{unix},"webhookSchemaVersion":"1.0.0",` +
