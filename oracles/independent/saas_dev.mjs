@@ -51,6 +51,13 @@ export const signers = {
   lithic: standard(),
   beehiiv: standard(),
   liveblocks: standard(),
+  seam: standard(),
+  lovable: (v) => ({
+    headers: {
+      'x-lovable-signature': 'sha256=' +
+        hmac('sha256', v.secret, Buffer.concat([Buffer.from(`${v.headers['x-lovable-timestamp']}.`), v.body])).digest('hex'),
+    },
+  }),
   pleo: standard(),
   guesty: standard(),
   sardine: standard(),

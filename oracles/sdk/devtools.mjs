@@ -1,6 +1,7 @@
 // Developer tools, clouds and realtime.
 import { verifyWebhookSignature as hookdeck } from '@hookdeck/sdk/webhooks/helpers.js'
 import { LinearWebhookClient } from '@linear/sdk/webhooks'
+import { verifyWebhookRequest as lovable } from '@lovable.dev/webhooks-js'
 import { sign, verify } from '@octokit/webhooks-methods'
 import { Receiver } from '@upstash/qstash'
 import { OAuth2Client } from 'google-auth-library'
@@ -131,3 +132,12 @@ for (const key of ['sig_current test key', 'sig_next test key']) {
     verify: (r) => qstash.verify({ signature: r.header('upstash-signature'), body: r.text, url: r.url }),
   })
 }
+
+judge({
+  provider: 'lovable',
+  sdk: '@lovable.dev/webhooks-js',
+  secret: 'test key',
+  verify: (r) => lovable({
+    req: new Request(r.url, { method: r.method, headers: r.headers, body: r.body }), secret: 'test key',
+  }),
+})

@@ -2,6 +2,7 @@
 import Anthropic from '@anthropic-ai/sdk'
 import { verifyWebhook as clerk } from '@clerk/backend/webhooks'
 import { WebhookHandler } from '@liveblocks/node'
+import { SeamWebhook } from '@seamapi/webhook'
 import OpenAI from 'openai'
 import { validateWebhook as replicate } from 'replicate'
 import { Resend } from 'resend'
@@ -70,7 +71,7 @@ judge({
 const svix = new SvixWebhook(secret)
 for (const provider of [
   'svix', 'clerk', 'brex', 'stytch', 'render', 'incident-io', 'lithic', 'beehiiv', 'pleo', 'guesty', 'sardine', 'safebase',
-  'resend', 'nash', 'psi-fi',
+  'resend', 'nash', 'psi-fi', 'seam',
 ]) {
   judge({
     provider,
@@ -136,4 +137,11 @@ judge({
   secret,
   weakness: 'It does not compare in constant time, and takes a signature without a version, too.',
   verify: (r) => liveblocks.verifyRequest({ headers: r.headers, rawBody: r.text }),
+})
+
+judge({
+  provider: 'seam',
+  sdk: '@seamapi/webhook',
+  secret,
+  verify: (r) => new SeamWebhook(secret).verify(r.text, r.headers),
 })
