@@ -68,6 +68,10 @@ func TestHandshakesApps(t *testing.T) {
 		{name: "a ping", slug: "greenhouse", verified: true, body: `{"action":"ping","payload":{}}`, want: "200"},
 		{name: "a candidate", slug: "greenhouse", verified: true, body: `{"action":"hire_candidate","payload":{}}`},
 		{name: "a check of the URL", slug: "trello", method: "HEAD", want: "200"},
+		{name: "a check of the URL", slug: "mailersend", body: `{"type":"webhook.test","message":"This is a ping test message","created_at":"2026-03-27T07:24:20.577080Z"}`, want: "200"},
+		{name: "an activity", slug: "mailersend", body: `{"type":"activity.sent","data":{"type":"webhook.test"}}`},
+		{name: "a challenge", slug: "nylas", method: "GET", target: "?challenge=bc609b38-c81f-47fb-a275-1d9bd61a968b", want: "200 text/plain; charset=utf-8 bc609b38-c81f-47fb-a275-1d9bd61a968b"},
+		{name: "a challenge that is a page", slug: "nylas", method: "GET", target: "?challenge=%3Cscript%3Ealert(1)%3C/script%3E", want: "403"},
 		{name: "a challenge", slug: "dropbox", method: "GET", target: "?challenge=Vk2Vzkd_6w", want: "200 text/plain; charset=utf-8 Vk2Vzkd_6w"},
 		{name: "a challenge that is a page", slug: "dropbox", method: "GET", target: "?challenge=%3Cscript%3Ealert(1)%3C/script%3E", want: "403"},
 		{
