@@ -6,12 +6,16 @@ import { AlgorithmTypes, Auth } from '@vonage/auth'
 import { verifySignature as vonage } from '@vonage/jwt'
 import { SMS } from '@vonage/sms'
 import { AwsLambdaReceiver } from '@zoom/rivet/marketplace'
+import acuity from 'acuityscheduling'
+import { Crisp } from 'crisp-api'
 import { verifyKey } from 'discord-interactions'
 import { Webhooks } from 'mailchannels-sdk'
 import messagebird from 'messagebird/lib/signature.js'
 import bird from 'messagebird/lib/webhook-signature-jwt.js'
+import { Bot, webhookCallback } from 'grammy'
 import { createSecretKey, generateKeyPairSync } from 'node:crypto'
 import plivo from 'plivo'
+import { StreamChat } from 'stream-chat'
 import Telnyx from 'telnyx'
 import twilio from 'twilio'
 import { validateSignature as twitter } from 'twitter-autohook'
@@ -212,4 +216,49 @@ judge({
   private: mailchannels.privateKey.export({ type: 'pkcs8', format: 'pem' }).toString(),
   weakness: 'It checks no time, and takes the first signature alone.',
   verify: (r) => Webhooks.verify({ payload: r.text, headers: r.headers, publicKey: mailchannelsKey }),
+})
+
+judge({
+  provider: 'acuity',
+  sdk: 'acuityscheduling',
+  secret: 'test api key',
+  weakness: 'It does not compare in constant time.',
+  verify: (r) => {
+    acuity.verifyMessageSignature('test api key', r.body, r.header('x-acuity-signature'))
+    return true
+  },
+})
+
+// Crisp's client verifies once it listens to an event.
+const crisp = new Crisp()
+crisp.setRtmMode('webhooks')
+const listening = crisp.on('message:send', () => {})
+judge({
+  provider: 'crisp',
+  sdk: 'crisp-api',
+  secret: 'test secret',
+  weakness: 'It hashes the body parsed and written anew, checks no time, and does not compare in constant time.',
+  verify: async (r) => {
+    await listening
+    return crisp.verifyHook('test secret', r.json, Number(r.header('x-crisp-request-timestamp')), r.header('x-crisp-signature'))
+  },
+})
+
+const stream = new StreamChat('unused', 'test api secret')
+judge({
+  provider: 'stream',
+  sdk: 'stream-chat',
+  secret: 'test api secret',
+  verify: (r) => stream.verifyWebhook(r.body, r.header('x-signature')),
+})
+
+// grammY answers 401 without a handler being called.
+const bot = new Bot('123:unused', { botInfo: { id: 123, is_bot: true, first_name: 'Test', username: 'test_bot' } })
+const telegram = webhookCallback(bot, 'std/http', { secretToken: 'test-token' })
+judge({
+  provider: 'telegram',
+  sdk: 'grammy',
+  secret: 'test-token',
+  blind: 'body',
+  verify: async (r) => (await telegram(new Request(r.url, { method: 'POST', headers: r.headers, body: r.body }))).status === 200,
 })
