@@ -86,6 +86,9 @@ for (const provider of [
   })
 }
 
+// Recall.ai sends as Svix does, under the names of either.
+judge({ provider: 'recall-ai', sdk: 'svix', secret, verify: (r) => svix.verify(r.text, r.headers) })
+
 judge({
   provider: 'clerk',
   sdk: '@clerk/backend',
