@@ -32,6 +32,8 @@ type listing struct {
 	Synchronous string             `json:"synchronous,omitempty"` // why it cannot be forwarded
 	Answers     answersListing     `json:"answers"`
 	Retries     retriesListing     `json:"retries"`
+	Sources     map[string]string  `json:"sources,omitempty"` // of the facts about the sender's behaviour
+	Assumed     []string           `json:"assumed,omitempty"` // the facts without a source
 	AttemptID   string             `json:"attempt_id,omitempty"`
 	Why         string             `json:"why,omitempty"`
 	Docs        []string           `json:"docs,omitempty"`
@@ -103,6 +105,7 @@ func listingOf(p verifiers.Provider) listing {
 		methods = []string{"POST"}
 	}
 	_, signs := p.Scheme.(verifiers.Signer)
+	sources, assumed := behaviourOf(p)
 	scheme := verifiers.DescriptionOf(p.Scheme)
 	return listing{
 		Signed: scheme.Content, CanSign: signs, TimeWhy: p.Freshness.Why,
@@ -116,8 +119,23 @@ func listingOf(p verifiers.Provider) listing {
 		Dedupe:    dedupeListing{string(p.Dedupe.By), span(p.Dedupe.Window), replays, p.Dedupe.Why},
 		MaxBody:   cmp.Or(p.MaxBody, defaultMaxBody), Methods: methods,
 		Retries: retriesListing{span(p.Retries.Deadline), p.Retries.Attempts, span(p.Retries.Horizon)},
-		Why:     p.Why, Docs: p.Docs, JudgedBy: providers.Judges(p.Name),
+		Sources: sources, Assumed: assumed,
+		Why: p.Why, Docs: p.Docs, JudgedBy: providers.Judges(p.Name),
 	}
+}
+
+// behaviourOf returns the facts about the sender's behaviour with their sources, and the
+// assumed ones.
+func behaviourOf(p verifiers.Provider) (sources map[string]string, assumed []string) {
+	sources = map[string]string{}
+	for _, f := range p.Behaviour() {
+		if f.Source == "" {
+			assumed = append(assumed, f.Name)
+		} else {
+			sources[f.Name] = f.Source
+		}
+	}
+	return sources, assumed
 }
 
 func optionsOf(all []verifiers.Option) (list []optionListing) {

@@ -3,6 +3,7 @@ package caddymodule
 import (
 	"cmp"
 	"io"
+	"maps"
 	"os"
 	"slices"
 	"strings"
@@ -19,7 +20,8 @@ func providersCommand() *cobra.Command {
 		Short: "Lists the providers that the gateway knows, or shows one of them",
 		Long: `
 Lists the providers that the gateway knows. With the name of one it shows the
-signed content, the values that an endpoint needs, and the behaviour.`,
+signed content, the values that an endpoint needs, and the behaviour. A source
+says where a fact about it was read. Facts without a source are assumed.`,
 		Args:              terminal.MaxArgs(1, "PROVIDER"),
 		ValidArgsFunction: completeProviders,
 		RunE:              run(listProviders),
@@ -89,6 +91,10 @@ func (l listing) print(out io.Writer) {
 	line("synchronous", l.Synchronous)
 	line("retries", terminal.When(l.Retries.Attempts > 0, terminal.Plural(int64(l.Retries.Attempts), "attempt", "attempts")),
 		terminal.When(l.Retries.Horizon != "", "within "+l.Retries.Horizon), terminal.When(l.Retries.Deadline != "", "each answered within "+l.Retries.Deadline))
+	line("assumed", l.Assumed...)
+	for _, name := range slices.Sorted(maps.Keys(l.Sources)) {
+		line("source", name, l.Sources[name])
+	}
 	for _, why := range []string{l.Why, l.TimeWhy, l.Dedupe.Why} {
 		line("why", why)
 	}

@@ -44,6 +44,8 @@ type Provider struct {
 	Methods   []string // nil: POST
 	AttemptID string   // a header that names the attempt: logged and passed on, never trusted
 
+	Sources Sources // of the facts about the sender's behaviour
+
 	// Confidential are places with credentials besides those of [CredentialsOf]: of a
 	// scheme in code, and of tokens that are not verified. Their values are hidden
 	// wherever a request is shown.

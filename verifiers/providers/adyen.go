@@ -37,7 +37,7 @@ func adyen() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       8 * 24 * time.Hour,
+			Window:       31 * 24 * time.Hour,
 			UniqueBodies: true,
 			Why: "Adyen recognises duplicates by reference and event code, and that success may follow failure. These are signed. Several " +
 				"items together are known by all that is signed of them.",
@@ -45,8 +45,16 @@ func adyen() verifiers.Provider {
 		Answers: verifiers.Answers{
 			Success: verifiers.Answer{Status: 200, Type: "text/plain", Body: "[accepted]"},
 		},
-		Retries:      verifiers.Retries{Deadline: 10 * time.Second},
+		Retries: verifiers.Retries{ // 3 times at once, then after 2 minutes at first and 8 hours at last
+			Deadline: 10 * time.Second,
+			Horizon:  30 * 24 * time.Hour,
+		},
 		Confidential: []verifiers.Place{{From: "json", Name: "notificationItems.#.NotificationRequestItem.additionalData.hmacSignature"}},
+		Sources: verifiers.Sources{
+			Retries:  "https://docs.adyen.com/development-resources/webhooks/troubleshoot",
+			Deadline: "https://www.adyen.com/knowledge-hub/webhooks-accept-2xx",
+			Answers:  "https://www.adyen.com/knowledge-hub/webhooks-accept-2xx",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"live":"false","notificationItems":[{"NotificationRequestItem":{"additionalData":{"hmacSignature":""},` +
 				`"amount":{"currency":"EUR","value":1000},"eventCode":"AUTHORISATION","eventDate":"{time}",` +

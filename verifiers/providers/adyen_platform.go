@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(adyenPlatform) }
 
@@ -27,9 +31,15 @@ func adyenPlatform() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Where the time stands depends on the kind of event, and it is the event's own."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       week,
+			Window:       31 * 24 * time.Hour,
 			UniqueBodies: true,
 			Why:          "There is no ID that all kinds have, but the signed body has a time and the object of the event.",
+		},
+		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 30 * 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries:  "https://docs.adyen.com/development-resources/webhooks/troubleshoot",
+			Deadline: "https://www.adyen.com/knowledge-hub/webhooks-accept-2xx",
+			Answers:  "https://www.adyen.com/knowledge-hub/webhooks-accept-2xx",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"merchant.created","environment":"test","createdAt":"{time}","data":{"companyId":"EXAMPLE_COMPANY",` +

@@ -36,7 +36,7 @@ func agora() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "noticeId names the event. The time beside it makes each attempt another body, so a digest is no key.",
 		},
@@ -44,6 +44,10 @@ func agora() verifiers.Provider {
 			Success: verifiers.Answer{Status: 200, Type: "application/json", Body: `{}`},
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Attempts: 4},
+		Sources: verifiers.Sources{
+			Deadline: "https://docs.agora.io/en/media-push/develop/receive-notifications",
+			Answers:  "https://docs.agora.io/en/media-push/develop/receive-notifications",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"noticeId":"{id}","productId":1,"eventType":101,"notifyMs":{unix}000,"payload":{"channelName":"test"}}`,
 		},

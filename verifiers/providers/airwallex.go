@@ -31,7 +31,7 @@ func airwallex() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body and, Airwallex says, stays the same on retries, which go on for three days.",
 		},

@@ -44,7 +44,7 @@ func box() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body. The delivery's is outside the signature and serves where there is no other.",
 		},

@@ -34,13 +34,16 @@ func bridge() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body.",
 		},
 		Answers: verifiers.Answers{
 			// Bridge tries again after a 400.
 			Refused: verifiers.Answer{Status: http.StatusBadRequest},
+		},
+		Sources: verifiers.Sources{
+			Answers: "https://apidocs.bridge.xyz/v1/docs/webhook-event-signature-verification",
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "wh_",

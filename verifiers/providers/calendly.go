@@ -35,7 +35,7 @@ func calendly() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "An event has no ID, but its body has its time in microseconds and the invitee.",
 		},

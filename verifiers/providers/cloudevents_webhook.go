@@ -57,6 +57,10 @@ func cloudEventsWebhook() verifiers.Provider {
 		},
 		// 200 would have to carry a body.
 		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 202}},
+		Sources: verifiers.Sources{
+			Answers:    "cloudevents/spec, cloudevents/http-webhook.md",
+			Handshakes: "cloudevents/spec, cloudevents/http-webhook.md",
+		},
 		Sample: verifiers.Sample{
 			Type:   "application/cloudevents+json",
 			Header: map[string]string{"WebHook-Request-Origin": "eventemitter.example.com"},

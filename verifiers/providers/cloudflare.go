@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(cloudflareStream) }
 
@@ -37,7 +33,7 @@ func cloudflareStream() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "There is no event ID: a video's ID with its state could come again when it is processed again. " +
 				"The body has the time of the video's last change.",
 		},

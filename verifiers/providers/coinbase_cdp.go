@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(coinbaseCdp) }
 
@@ -28,7 +24,7 @@ func coinbaseCdp() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why:    "The ID is outside the content that v0 signs, so it counts together with the body.",
 		},
 		Sample: verifiers.Sample{

@@ -40,7 +40,7 @@ func contentful() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID. The body has the entry with its version and the time of its last change; the topic is added to it.",
 		},

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 const (
 	convoyDocs  = "https://github.com/frain-dev/convoy/blob/main/pkg/signature/signature.go"
@@ -36,7 +32,7 @@ func convoy() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 96 * time.Hour,
+			Window: week,
 			Why: "The ID is in a header that only some projects send. It is outside the signature, so it counts together with the body. " +
 				"The sender decides whether two events can have the same body.",
 		},

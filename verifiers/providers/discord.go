@@ -65,6 +65,12 @@ func discord() verifiers.Provider {
 			Refused: verifiers.Answer{Status: 401},
 		},
 		Retries: verifiers.Retries{Deadline: 3 * time.Second, Horizon: 10 * time.Minute},
+		Sources: verifiers.Sources{
+			Retries:    "https://docs.discord.com/developers/events/webhook-events",
+			Deadline:   "https://docs.discord.com/developers/events/webhook-events",
+			Answers:    "https://docs.discord.com/developers/events/webhook-events",
+			Handshakes: "https://docs.discord.com/developers/events/webhook-events",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"version":1,"application_id":"1234560123453231555","type":1,"event":{"type":"APPLICATION_AUTHORIZED",` +
 				`"timestamp":"{time}","data":{"integration_type":1,"scopes":["applications.commands"],"user":{"id":"191231307290771456","username":"nelly"}}}}`,
@@ -100,7 +106,7 @@ func discordInteractions() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The interaction's ID stands in the signed body.",
 		},

@@ -38,22 +38,23 @@ func dropboxSign() verifiers.Provider {
 		Secret: verifiers.SecretInfo{Name: "API key", Where: "Settings > API"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
-			Tolerance: eventTime(72 * time.Hour),
-			Why: "A retry does not renew the time, and the last one comes after 30 hours. The limit is there because the body is not signed: " +
+			Tolerance: eventTime(96 * time.Hour),
+			Why: "A retry does not renew the time, and Dropbox Sign tries for about three days. The limit is there because the body is not signed: " +
 				"a signature must not serve for ever.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 96 * time.Hour,
+			Window: 120 * time.Hour,
 			Why: "The object of the event, outside the signature, counts together with the time and the type inside. " +
 				"Those two by themselves can be the same for several events.",
 		},
 		Answers: verifiers.Answers{
 			Success: verifiers.Answer{Status: 200, Type: "text/plain", Body: "Hello API Event Received"},
 		},
-		Retries: verifiers.Retries{ // 5 m, 15 m, 45 m, 2 h 15 m, 6 h 45 m, 20 h 15 m after one another
-			Attempts: 7,
-			Horizon:  30*time.Hour + 20*time.Minute,
+		Retries: verifiers.Retries{Horizon: 72 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://developers.hellosign.com/api/manual-reference-pages/glossary/callbacks-events",
+			Answers: "https://developers.hellosign.com/api/manual-reference-pages/glossary/callbacks-events",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"event":{"event_time":"{unix}","event_type":"signature_request_signed","event_hash":"","event_metadata":` +

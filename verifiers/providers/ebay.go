@@ -69,6 +69,9 @@ func ebay() verifiers.Provider {
 			Why:          "The ID stands in the signed body. The body also counts the attempts, so that its digest would be another each time.",
 		},
 		Answers: verifiers.Answers{Refused: verifiers.Answer{Status: 412}},
+		Sources: verifiers.Sources{
+			Answers: "eBay/event-notification-nodejs-sdk, README.md",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"metadata":{"topic":"MARKETPLACE_ACCOUNT_DELETION","schemaVersion":"1.0","deprecated":false},"notification":{"notificationId":"{id}",` +
 				`"eventDate":"{time}","publishDate":"{time}","publishAttemptCount":1,"data":{"username":"test_user","userId":"ma8vp1jySJC","eiasToken":"bm90IHJlYWw="}}}`,

@@ -39,7 +39,7 @@ func elevenlabs() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no ID, but the signed body has the event's own time and the conversation it is about.",
 		},

@@ -34,7 +34,7 @@ func fal() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID is the request's, which ends once; it is signed.",
 		},

@@ -10,7 +10,7 @@ func fitbit() verifiers.Provider {
 		Title: "Fitbit",
 		Docs:  []string{"https://dev.fitbit.com/build/reference/web-api/developer-guide/using-subscriptions/"},
 		Why: "The key is the client secret with an ampersand behind it, as OAuth 1 had it, and the hash is SHA-1: there is nothing else. " +
-			"The API ends on 30 October 2026.",
+			"Google turned the API off on 2 November 2026.",
 		Scheme: verifiers.HMAC{
 			Hash: "sha1",
 			Signature: verifiers.Signature{
@@ -40,7 +40,6 @@ func fitbit() verifiers.Provider {
 			By:  verifiers.ByNothing,
 			Why: "A notification says whose data of which day changed: two changes on one day look alike.",
 		},
-		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 204}},
 		Sample: verifiers.Sample{
 			Body: `[{"collectionType":"activities","date":"2026-03-01","ownerId":"228S74","ownerType":"user","subscriptionId":"1234"}]`,
 		},

@@ -49,6 +49,12 @@ func github() verifiers.Provider {
 		},
 		MaxBody: 26 << 20, // GitHub sends at most 25 MB
 		Largest: 25 << 20,
+		Sources: verifiers.Sources{
+			Retries:  "github/docs, content/webhooks/using-webhooks/handling-failed-webhook-deliveries.md",
+			Deadline: "github/docs, content/webhooks/using-webhooks/best-practices-for-using-webhooks.md",
+			Answers:  "github/docs, content/webhooks/using-webhooks/best-practices-for-using-webhooks.md",
+			Repeats:  "github/docs, content/webhooks/using-webhooks/best-practices-for-using-webhooks.md",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"User-Agent":                             "GitHub-Hookshot/5e4f0a1",

@@ -28,6 +28,9 @@ func gocardless() verifiers.Provider {
 			Why:          "A body is a batch of events, each with an ID of its own (EV…). Older bodies have no ID of the webhook itself.",
 		},
 		Answers: verifiers.Answers{Refused: verifiers.Answer{Status: 498}},
+		Sources: verifiers.Sources{
+			Answers: "alphagov/pay-direct-debit-connector, src/main/java/uk/gov/pay/directdebit/webhook/gocardless/exception/InvalidWebhookExceptionMapper.java",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"events":[{"id":"EV{id}","created_at":"{time}","resource_type":"mandates","action":"created","links":{"mandate":"MD1001"},` +
 				`"details":{"origin":"api","cause":"mandate_created","description":"Mandate created via the API."},"metadata":{}}],` +

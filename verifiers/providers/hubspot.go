@@ -109,7 +109,7 @@ func hubspotV3() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       48 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          hubspotBatch + " Requests of cards and extensions may repeat: give them an endpoint with dedupe off.",
 		},

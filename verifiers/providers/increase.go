@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 const increaseWhere = "Increase Dashboard > Developers > Event subscriptions: the shared secret that was given when the subscription was created"
 
@@ -59,7 +55,7 @@ func increaseLegacy() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID (event_…) stands in the signed body.",
 		},

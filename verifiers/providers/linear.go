@@ -37,7 +37,7 @@ func linear() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true, // each has its time in milliseconds
 			Why: "The delivery's ID is outside the signature, so it counts together with the body. " +
 				"A retry whose body has a new time counts as another event, rather than that one is lost.",

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(lovable) }
 
@@ -32,7 +28,7 @@ func lovable() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 72 * time.Hour,
+			Window: week,
 			Why:    timeAndBodyWhy,
 		},
 		Sample: verifiers.Sample{

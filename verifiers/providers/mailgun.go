@@ -45,11 +45,15 @@ func mailgun() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The token is signed, is the same on every attempt and is to be taken once only; the event's own ID is not signed.",
 		},
-		Retries: verifiers.Retries{ // 10 m, 10 m, 15 m, 30 m, 1 h, 2 h, 4 h after one another
-			Attempts: 8,
-			Horizon:  8*time.Hour + 5*time.Minute,
+		Retries: verifiers.Retries{ // 5 m, 10 m, 15 m, 1 h, 2 h, 4 h after one another; none for delivered messages
+			Attempts: 7,
+			Horizon:  8 * time.Hour,
 		},
 		Confidential: []verifiers.Place{{From: "json", Name: "signature.token"}},
+		Sources: verifiers.Sources{
+			Retries: "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries",
+			Answers: "https://documentation.mailgun.com/docs/mailgun/user-manual/webhooks/webhook-retries",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"signature":{"token":"{id}","timestamp":"{unix}","signature":""},"event-data":{"id":"CPgfbmQMTCKtHW6uIWtuVe",` +
 				`"timestamp":{unix},"event":"delivered","recipient":"alice@example.com","recipient-domain":"example.com","log-level":"info"}}`,

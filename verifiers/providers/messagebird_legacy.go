@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(messagebirdLegacy) }
 
@@ -34,7 +30,7 @@ func messagebirdLegacy() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "A status report is a GET whose signed query has the message, its status and the time. " +
 				"Other requests have nothing in common to be recognised by, and a GET has no body that could tell them apart.",
 		},

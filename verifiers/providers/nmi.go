@@ -33,6 +33,10 @@ func nmi() verifiers.Provider {
 			Attempts: 21,
 			Horizon:  72 * time.Hour,
 		},
+		Sources: verifiers.Sources{
+			Retries: "https://docs.nmi.com/reference/retry-logic",
+			Answers: "https://docs.nmi.com/reference/retry-logic",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"application_id":"{id}","status":"approved","updated_at":"{time}"}`,
 		},

@@ -43,7 +43,7 @@ func paddle() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body; the notification's own ID would be another for each destination.",
 		},

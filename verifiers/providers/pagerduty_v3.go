@@ -48,6 +48,13 @@ func pagerDutyV3() verifiers.Provider {
 		},
 		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 202}},
 		Retries: verifiers.Retries{Deadline: 5 * time.Second, Horizon: 48 * time.Hour},
+		Largest: 256 << 10,
+		Sources: verifiers.Sources{
+			Retries:  "PagerDuty/developer-docs, docs/webhooks/02-Behavior.md",
+			Deadline: "PagerDuty/developer-docs, docs/webhooks/02-Behavior.md",
+			Answers:  "PagerDuty/developer-docs, docs/webhooks/02-Behavior.md",
+			Largest:  "PagerDuty/developer-docs, docs/webhooks/02-Behavior.md",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-Webhook-Id": "{uuid}"},
 			Body: `{"event":{"id":"{id}","event_type":"incident.triggered","resource_type":"incident","occurred_at":"{time}",` +

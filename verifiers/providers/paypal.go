@@ -57,6 +57,10 @@ func paypal() verifiers.Provider {
 		},
 		Retries:      verifiers.Retries{Attempts: 25, Horizon: 72 * time.Hour},
 		Confidential: []verifiers.Place{{From: "header", Name: "Paypal-Transmission-Sig"}},
+		Sources: verifiers.Sources{
+			Retries: "8ctopus/paypal-rest-api, src/Hooks.php",
+			Answers: "8ctopus/paypal-rest-api, src/Hooks.php",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "WH-",
 			Header: map[string]string{

@@ -32,7 +32,7 @@ func persona() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID (evt_…) stands in the signed body. How long the eight attempts take is not documented.",
 		},

@@ -57,7 +57,7 @@ func plaid() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "Events have no ID, and two of them may be the same byte for byte, such as SYNC_UPDATES_AVAILABLE of one item. " +
 				"So the second and the body that the token is for are recognised. A captured request is a duplicate, a retry with a new token is not.",
 		},

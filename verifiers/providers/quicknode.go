@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(quicknode) }
 
@@ -40,7 +36,7 @@ func quicknode() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "The nonce is signed, so a captured request passes once. The stream's filter decides the content of a body, " +
 				"so equal bodies need not be one event.",
 		},

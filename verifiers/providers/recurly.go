@@ -40,11 +40,15 @@ func recurly() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
-			Window:       72 * time.Hour,
+			Window:       96 * time.Hour,
 			UniqueBodies: true,
 			Why:          "The body's id is that of the object, not of the event. The event and its time stand beside it.",
 		},
-		Retries: verifiers.Retries{Attempts: 11, Horizon: 10 * time.Hour},
+		Retries: verifiers.Retries{Attempts: 11, Horizon: 73 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries",
+			Answers: "https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"id":"{id}","object_type":"account","site_id":"qc326l1hl8k9","event_type":"created","event_time":"{time}","account_code":"customer-1001"}`,
 		},

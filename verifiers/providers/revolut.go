@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(revolut) }
 
@@ -36,7 +32,7 @@ func revolut() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why: "A Business event is recognised by its kind, its object and its time. A Merchant event has no time: an order whose payment " +
 				"is declined twice sends the same body twice. So there the time of the delivery counts with it, and a retry is another event.",
 		},

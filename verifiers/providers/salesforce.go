@@ -39,6 +39,10 @@ func salesforce() verifiers.Provider {
 			},
 		},
 		Retries: verifiers.Retries{Horizon: 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://developer.salesforce.com/docs/atlas.en-us.246.0.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
+			Answers: "https://community.make.com/t/how-to-run-salesforce-watch-record-field-module-imediately/16272/4",
+		},
 		Sample: verifiers.Sample{
 			Type: "text/xml; charset=utf-8",
 			Body: `<?xml version="1.0" encoding="UTF-8"?><soapenv:Envelope xmlns:soapenv="http://schemas.xmlsoap.org/soap/envelope/"><soapenv:Body>` +

@@ -56,6 +56,11 @@ func shopify() verifiers.Provider {
 			Attempts: 9,
 			Horizon:  4 * time.Hour,
 		},
+		Sources: verifiers.Sources{
+			Retries:  "https://shopify.dev/changelog/updates-to-webhook-retry-mechanism",
+			Deadline: "https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj",
+			Repeats:  "https://shopify.dev/changelog/updates-to-webhook-retry-mechanism",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"X-Shopify-Topic":        "orders/create",

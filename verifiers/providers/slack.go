@@ -56,7 +56,7 @@ func slack() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why: "Events have an ID in the signed body. Slash commands and interactions have none, but each has a trigger ID of its own, " +
 				"so their bodies differ. Requests for the options of a menu may repeat: give those an endpoint with dedupe off.",

@@ -50,7 +50,13 @@ func square() verifiers.Provider {
 		Retries: verifiers.Retries{
 			Deadline: 10 * time.Second,
 			Attempts: 11,
-			Horizon:  72 * time.Hour,
+			Horizon:  24 * time.Hour,
+		},
+		Sources: verifiers.Sources{
+			Retries:  "https://developer.squareup.com/docs/webhooks/troubleshooting",
+			Deadline: "https://developer.squareup.com/docs/webhooks/step4manage",
+			Answers:  "https://developer.squareup.com/docs/webhooks/troubleshooting",
+			Repeats:  "https://developer.squareup.com/docs/webhooks/step4manage",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"merchant_id":"MLEFBHHSJGVHD","type":"payment.updated","event_id":"{id}","created_at":"{time}",` +

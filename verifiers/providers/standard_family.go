@@ -27,8 +27,8 @@ func standardSender(name, title string, types []string, docs ...string) verifier
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour, // the specification's own example of a schedule takes 76
-			UniqueBodies: false,          // nothing says that two events cannot look alike
+			Window:       week,  // the specification has a schedule as an example only
+			UniqueBodies: false, // nothing says that two events cannot look alike
 			Why:          standardWhy,
 		},
 		Sample: verifiers.Sample{IDPrefix: "msg_"},
@@ -45,13 +45,20 @@ func svixSender(name, title string, types []string, docs ...string) verifiers.Pr
 	return p
 }
 
-// svixRetries gives a row the schedule of Svix.
+// svixRetries gives a row the schedule of Svix, with its sources.
 func svixRetries(p *verifiers.Provider) {
 	p.Dedupe.Window = 72 * time.Hour
 	p.Retries = verifiers.Retries{ // at once, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 10 h
 		Deadline: 15 * time.Second,
 		Attempts: 8,
 		Horizon:  27*time.Hour + 36*time.Minute,
+	}
+	const retries = "https://docs.svix.com/retries"
+	p.Sources = verifiers.Sources{
+		Retries:  retries,
+		Deadline: retries,
+		Answers:  retries,
+		Repeats:  "https://docs.svix.com/receiving/verifying-payloads/how-manual",
 	}
 }
 

@@ -49,7 +49,7 @@ func standardWebhooks() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 96 * time.Hour,
+			Window: week,
 			// A sender may put anything into a body, so two events can look alike.
 			UniqueBodies: false,
 			Why:          standardWhy,
@@ -58,6 +58,10 @@ func standardWebhooks() verifiers.Provider {
 			Deadline: 15 * time.Second,
 			Attempts: 10,
 			Horizon:  75*time.Hour + 36*time.Minute,
+		},
+		Sources: verifiers.Sources{
+			Answers: "standard-webhooks/standard-webhooks, spec/standard-webhooks.md",
+			Repeats: "standard-webhooks/standard-webhooks, spec/standard-webhooks.md",
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "msg_",

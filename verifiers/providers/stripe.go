@@ -47,6 +47,9 @@ func stripe() verifiers.Provider {
 			Why:          "The ID (evt_…) stands in the signed body and is the same on every attempt. Live events are tried for three days.",
 		},
 		Retries: verifiers.Retries{Horizon: 72 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://dev.to/shannonllc/stripe-webhooks-retries-ordering-duplicates-timeouts-and-ips-46f0",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",
 			Body: `{"id":"{id}","object":"event","api_version":"2024-06-20","created":{unix},"data":{"object":{"id":"pi_1001",` +

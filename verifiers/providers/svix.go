@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(svix) }
 
@@ -12,7 +8,7 @@ func init() { register(svix) }
 // Compared in November 2026: the npm package svix 2.5.0 and the Go module 1.44.0 are
 // the newest and judge this row.
 func svix() verifiers.Provider {
-	return verifiers.Provider{
+	p := verifiers.Provider{
 		Name:  "svix",
 		Title: "Svix",
 		Docs: []string{
@@ -31,18 +27,14 @@ func svix() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
 			UniqueBodies: false, // Svix's customers choose the bodies
 			Why:          standardWhy,
-		},
-		Retries: verifiers.Retries{ // at once, 5 s, 5 m, 30 m, 2 h, 5 h, 10 h, 10 h
-			Deadline: 15 * time.Second,
-			Attempts: 8,
-			Horizon:  27*time.Hour + 36*time.Minute,
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "msg_",
 			Body:     `{"type":"invoice.paid","data":{"id":"inv_1001","attempt":2},"timestamp":"{time}"}`,
 		},
 	}
+	svixRetries(&p)
+	return p
 }

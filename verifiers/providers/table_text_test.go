@@ -35,6 +35,10 @@ Each provider has a page of its own, with the lines of a Caddyfile and where the
   Where it is *none* or *not signed*, a captured request is recognised by its key alone.
 - **Duplicates** says how an event is recognised, and for how long: longer than a signed time is accepted, and a week at the least where no time is signed.
   A repetition in the second half of that window starts it anew.
+- **Assumed** names the facts about the sender's behaviour for which the row has no source:
+  *retries* (how often and how long it tries), *deadline* (how long it waits for an answer), *answers* (the status and the body that it expects),
+  *repeats* (that a retry has the same ID, or the same signed content), *largest* (its largest body), *handshakes*. The page of a provider has the sources of the others.
+  An assumption never shortens a default. Where the retries are assumed, events are remembered for a week at least. Where the answers are, the gateway's plain 200 and 401 are given.
 
 `
 
@@ -51,8 +55,8 @@ func table(rows []tableRow) string {
 		{"## Senders", senders},
 		{"## Schemes for any other sender", func(r tableRow) bool { return !senders(r) }},
 	} {
-		fmt.Fprintf(&b, "%s\n\n| provider | scheme | signed | time | event ID | duplicates | handshakes | confirmed | judged by |\n"+
-			"|---|---|---|---|---|---|---|---|---|\n", part.title)
+		fmt.Fprintf(&b, "%s\n\n| provider | scheme | signed | time | event ID | duplicates | handshakes | assumed | confirmed | judged by |\n"+
+			"|---|---|---|---|---|---|---|---|---|---|\n", part.title)
 		for _, r := range rows {
 			if part.has(r) {
 				b.WriteString(r.line())
@@ -78,7 +82,7 @@ func (r tableRow) line() string {
 	cells := []string{
 		fmt.Sprintf("[`%s`](%s) %s", r.Name, when(blank(r.Provider), "#")+r.file(), plain(r.Title)),
 		r.scheme(), r.signed(), r.time(), r.id(), r.duplicates(),
-		cmp.Or(strings.Join(handshakes, ", "), "–"), yesNo(r.Confirmed), r.judgedByShort(),
+		cmp.Or(strings.Join(handshakes, ", "), "–"), r.assumed(), yesNo(r.Confirmed), r.judgedByShort(),
 	}
 	for i := range cells {
 		cells[i] = strings.ReplaceAll(cells[i], "|", `\|`)
@@ -99,15 +103,17 @@ func (r tableRow) facts() string {
 	b.add("Time", because(r.time()+when(r.finds().Timestamp.From != "", ", "+r.places(r.finds().Timestamp.From)), r.Freshness.Why))
 	b.add("Event", when(r.id() != "–", "ID "+r.id()), when(len(r.finds().EventType) > 0, "type "+r.places(r.finds().EventType...)))
 	b.add("Duplicates", because(r.duplicates()+when(r.Dedupe.UniqueBodies, "; a known body under a fresh ID is refused"), r.Dedupe.Why))
+	b.add("Repeats", r.repeats())
 	for _, h := range r.Handshakes {
 		b.add("Handshake", plain(h.Name), cmp.Or(h.Method, http.MethodPost), when(h.Verified, "signed"),
-			when(h.Enrols != "", "hands the secret over"), when(h.Confirm != "", "asks for a call in return"))
+			when(h.Enrols != "", "hands the secret over"), when(h.Confirm != "", "asks for a call in return"), r.source("handshakes"))
 	}
 	b.add("Methods", strings.Join(r.Methods, ", "))
-	b.add("Answers", answer("success", r.Answers.Success, http.StatusOK), answer("refused", r.Answers.Refused, http.StatusUnauthorized))
-	b.add("Retries", when(r.Retries.Attempts == 1, "1 attempt"), when(r.Retries.Attempts > 1, fmt.Sprintf("%d attempts", r.Retries.Attempts)),
-		when(r.Retries.Horizon > 0, "within "+span(r.Retries.Horizon)), when(r.Retries.Deadline > 0, "each waits "+span(r.Retries.Deadline)))
-	b.add("Largest body", when(r.Largest > 0, bytesText(r.Largest)+", as the provider documents"))
+	b.add("Answers", when(r.source("answers") != "" || r.Answers.Success != verifiers.Answer{}, answer("success", r.Answers.Success, http.StatusOK)),
+		when(r.Answers.Refused != verifiers.Answer{}, answer("refused", r.Answers.Refused, http.StatusUnauthorized)), r.source("answers"))
+	b.add("Retries", r.schedule(), r.source("retries"))
+	b.add("Deadline", when(r.Retries.Deadline > 0, "each attempt waits "+span(r.Retries.Deadline)), r.source("deadline"))
+	b.add("Largest body", when(r.Largest > 0, bytesText(r.Largest)), r.source("largest"))
 	b.add("Needs the app's own answer", plain(r.Synchronous))
 	b.add("Confirmed", yesNo(r.Confirmed))
 	for _, j := range r.judges {
@@ -119,6 +125,54 @@ func (r tableRow) facts() string {
 		}
 	}
 	return b.String()
+}
+
+// source tells where a fact about the sender's behaviour was read.
+func (r tableRow) source(name string) string {
+	for _, f := range r.Behaviour() {
+		if f.Name == name {
+			return cmp.Or(f.Source, "*assumed*")
+		}
+	}
+	return ""
+}
+
+// assumed names the facts without a source.
+func (r tableRow) assumed() string {
+	var names []string
+	for _, f := range r.Behaviour() {
+		if f.Source == "" {
+			names = append(names, f.Name)
+		}
+	}
+	return cmp.Or(strings.Join(names, ", "), "–")
+}
+
+// schedule tells how often and how long the sender tries.
+func (r tableRow) schedule() string {
+	var parts []string
+	switch n := r.Retries.Attempts; {
+	case n == 1:
+		parts = append(parts, "1 attempt")
+	case n > 1:
+		parts = append(parts, fmt.Sprintf("%d attempts", n))
+	}
+	if r.Retries.Horizon > 0 {
+		parts = append(parts, "within "+span(r.Retries.Horizon))
+	}
+	return cmp.Or(strings.Join(parts, "; "), when(len(r.Behaviour()) > 0, "unknown"))
+}
+
+// repeats tells by what a retry is recognised.
+func (r tableRow) repeats() string {
+	source := r.source("repeats")
+	switch {
+	case source == "":
+		return ""
+	case r.Dedupe.By == verifiers.ByID:
+		return "a retry has the ID of the first attempt; " + source
+	}
+	return "a retry has the signed content of the first attempt, but for its time; " + source
 }
 
 // items is a list in Markdown.

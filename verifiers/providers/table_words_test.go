@@ -83,8 +83,5 @@ func judgeText(kind, by string) string {
 }
 
 func answer(name string, a verifiers.Answer, status int) string {
-	if (a == verifiers.Answer{}) {
-		return ""
-	}
 	return fmt.Sprintf("%s %d%s", name, cmp.Or(a.Status, status), when(a.Body != "", " "+code(a.Body)))
 }

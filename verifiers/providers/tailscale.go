@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(tailscale) }
 
@@ -40,7 +36,7 @@ func tailscale() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
-			Window: 24 * time.Hour,
+			Window: week,
 			Why:    "Events have no ID, and a body has several. Each bears its time, so equal bodies are the same events.",
 		},
 		Sample: verifiers.Sample{

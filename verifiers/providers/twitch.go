@@ -45,7 +45,7 @@ func twitch() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       24 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The message's ID is signed and is the same when Twitch sends it again.",
 		},

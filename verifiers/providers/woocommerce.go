@@ -48,6 +48,10 @@ func woocommerce() verifiers.Provider {
 				"with the body, which alone is no key. A deleted order and a deleted product of one number look alike.",
 		},
 		Retries: verifiers.Retries{Deadline: time.Minute, Attempts: 1},
+		Sources: verifiers.Sources{
+			Retries:  "woocommerce/woocommerce, plugins/woocommerce/includes/class-wc-webhook.php",
+			Deadline: "woocommerce/woocommerce, plugins/woocommerce/includes/class-wc-webhook.php",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"X-WC-Webhook-Source":   "https://shop.example.com/",

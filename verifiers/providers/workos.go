@@ -41,7 +41,7 @@ func workos() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID (event_…) stands in the signed body.",
 		},

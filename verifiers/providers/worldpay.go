@@ -1,7 +1,6 @@
 package providers
 
 import (
-	"net/http"
 	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -45,7 +44,6 @@ func worldpay() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body.",
 		},
-		Answers: verifiers.Answers{Refused: verifiers.Answer{Status: http.StatusBadRequest}},
 		Retries: verifiers.Retries{ // after 15 minutes at first and 2 hours at last, for a week
 			Deadline: 10 * time.Second,
 			Horizon:  168 * time.Hour,

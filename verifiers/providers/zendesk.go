@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(zendesk) }
 
@@ -31,13 +27,12 @@ func zendesk() verifiers.Provider {
 		Methods: []string{"POST", "GET", "PUT", "PATCH", "DELETE"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
-			Tolerance: eventTime(time.Hour),
-			Why: "Zendesk names no limit and does not say whether a retry renews the signed time. It gives up after minutes, " +
-				"so an hour refuses none of its own requests.",
+			Tolerance: withinWeek,
+			Why:       "Zendesk names no limit and does not say whether a retry renews the signed time.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
-			Window: 24 * time.Hour,
+			Window: pastWeek,
 			Why: "An invocation keeps its ID through its attempts. The ID is outside the signature, so it counts together with the body. " +
 				"Bodies need not differ, since their authors write them.",
 		},

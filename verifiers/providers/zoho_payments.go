@@ -33,7 +33,7 @@ func zohoPayments() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       72 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body, and Zoho says to recognise duplicates by it.",
 		},
