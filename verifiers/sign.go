@@ -161,12 +161,20 @@ func (t *Template) kindOf() source {
 }
 
 // fill writes value to the place of a template, if that is a single place outside the
-// body.
+// body. Texts around the token, such as the Z behind a time without a zone, are not part
+// of what is written.
 func (w *writing) fill(t *Template, value string) error {
-	if len(t.parts) != 1 {
+	parts := t.parts
+	if first := parts[0]; first.name == "" && len(parts) > 1 {
+		value, parts = strings.TrimPrefix(value, first.literal), parts[1:]
+	}
+	if last := parts[len(parts)-1]; last.name == "" && len(parts) > 1 {
+		value, parts = strings.TrimSuffix(value, last.literal), parts[:len(parts)-1]
+	}
+	if len(parts) != 1 {
 		return nil
 	}
-	switch p := t.parts[0]; p.name {
+	switch p := parts[0]; p.name {
 	case "header", "query":
 		return w.put(p.name, p.arg, value)
 	case "param":

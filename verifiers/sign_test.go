@@ -92,3 +92,27 @@ func TestSignKeepsID(t *testing.T) {
 func matches(pattern, text string) bool {
 	return regexp.MustCompile("^(?:" + pattern + ")$").MatchString(text)
 }
+
+// TestSignTextAroundTime signs where the time is read with a text that is not sent.
+func TestSignTextAroundTime(t *testing.T) {
+	scheme := HMAC{
+		Signature: Signature{Names: []string{"X-Sig"}},
+		Content:   "{header:X-Time}.{body}",
+		Facts:     Facts{Timestamp: Timestamp{From: "{header:X-Time}Z", Format: "rfc3339"}},
+	}
+	at := time.Unix(1600000000, 0)
+	r := &Request{Method: "POST", URL: "https://example.com/in", Body: []byte("hello")}
+	if err := scheme.Sign(r, "a", at, "id_1"); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := r.Header.Get("X-Time"), "2020-09-13T12:26:40"; got != want {
+		t.Errorf("the time is %q, want %q", got, want)
+	}
+	ev, err := mustVerifier(t, scheme, "a").Verify(t.Context(), r)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !ev.Timestamp.Equal(at) || !ev.Signed.Timestamp {
+		t.Errorf("the time is read as %v, signed %v; want %v, signed", ev.Timestamp, ev.Signed.Timestamp, at)
+	}
+}
