@@ -1,6 +1,7 @@
 package verifiers
 
 import (
+	"bytes"
 	"cmp"
 	"encoding/base64"
 	"encoding/hex"
@@ -30,7 +31,8 @@ func encodingOf(name string) (encoding, error) {
 	return "", fmt.Errorf("unknown encoding %q: want hex, hex_upper, base64, base64url or base64_hex", name)
 }
 
-// Strict: a signature has one spelling but for its padding and case.
+// Strict: a signature has one spelling but for its padding and the case of hex. Hex in
+// base64 is lower-case: there another case would be another base64.
 var (
 	strictStd = base64.RawStdEncoding.Strict()
 	strictURL = base64.RawURLEncoding.Strict()
@@ -44,7 +46,7 @@ func (e encoding) decode(dst []byte, text string) ([]byte, bool) {
 		return dst, err == nil
 	case encBase64Hex:
 		plain, ok := encBase64.decode(nil, text)
-		if !ok {
+		if !ok || bytes.ContainsAny(plain, "ABCDEF") {
 			return dst, false
 		}
 		return encHex.decode(dst, stringOf(plain))
