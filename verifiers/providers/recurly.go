@@ -16,6 +16,7 @@ func recurly() verifiers.Provider {
 			"https://docs.recurly.com/recurly-subscriptions/docs/signature-verification",
 			"https://docs.recurly.com/recurly-subscriptions/docs/automatic-retries",
 			"https://github.com/recurly/recurly-client-go/blob/v4-master/webhook.go",
+			"https://github.com/recurly/recurly-client-ruby/blob/v3-v2021-02-25/spec/recurly/webhooks_spec.rb",
 		},
 		Why: "Endpoints for JSON only; those for XML are not signed. The list has the time and then the signatures, two of them for " +
 			"24 hours after a key was rotated. Recurly's text and library give the time in milliseconds, its example in seconds: both are taken.",

@@ -24,7 +24,10 @@ func wise() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "wise",
 		Title: "Wise",
-		Docs:  []string{"https://docs.wise.com/features/webhooks-notifications/event-handling"},
+		Docs: []string{
+			"https://docs.wise.com/features/webhooks-notifications/event-handling",
+			"https://github.com/transferwise/digital-signatures-examples/tree/main/verify-webhook-signature",
+		},
 		Why: "One key signs for all of Wise's customers, so a genuine request can be somebody else's: name your subscriptions. " +
 			"Without a secret the published production key counts; for the sandbox give its public key. " +
 			"X-Signature, made with SHA-1, is deprecated and left aside.",
