@@ -112,7 +112,7 @@ func openDatabase(o Options, cache *pebble.Cache, files *fence, report func(*Dat
 	select {
 	case err = <-opened:
 		opened <- err
-	case <-db.failing: // Open may hang: the fence has stopped one of its goroutines
+	case <-db.failing: // Open hangs: the fence has stopped one of its goroutines
 		err = db.cause
 	case <-files.shut:
 		err = ErrGivenUp
@@ -466,7 +466,7 @@ func (l logger) Errorf(format string, args ...any) {
 //   - below folder.Guarded by a panic, which Guarded turns into an error;
 //   - on a goroutine of Pebble by its end, once nobody uses the database any more.
 //
-// The fence stops failed writes before they reach this, except those of Open.
+// The fence stops failed writes before they reach this.
 func (l logger) Fatalf(format string, args ...any) {
 	err := fmt.Errorf(format, args...)
 	l.db.fail(err)

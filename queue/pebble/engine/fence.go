@@ -64,7 +64,8 @@ func (d *disk) leave() {
 //
 // Any other failed write is reported, and its goroutine blocks in change until the
 // fence vanishes. On some failed writes Pebble panics below a deferred unlock of a mutex
-// that it does not hold, which no recover survives.
+// that it does not hold, which no recover survives. While it opens a database, Pebble may
+// already compact, and a failure of the opening closes the files below the compaction.
 //
 // Once the fence is shut, no change reaches the files, so another database can be
 // opened on them. Once no caller uses the database any more, the fence vanishes: the
@@ -80,8 +81,7 @@ type fence struct {
 	tables folder.Tables
 	// fail is called with the error of a write.
 	fail atomic.Pointer[func(error)]
-	// serving is true once the database is open. Until then, a failed change on the
-	// goroutine that opens it returns its error, since pebble.Open handles it.
+	// serving is true once the database is open. Until then all of the reserve may be used.
 	serving atomic.Bool
 	// crowded is the time until which compactions rest after one found no space.
 	crowded atomic.Int64
@@ -126,7 +126,7 @@ func (f *fence) isShut() bool {
 // it blocks until the fence vanishes and returns nil.
 func (f *fence) change(op func() error) error {
 	if err := f.try(op); err != ErrGivenUp {
-		if err == nil || f.fail.Load() == nil || !f.serving.Load() && folder.OnGuarded() {
+		if err == nil || f.fail.Load() == nil {
 			return err
 		}
 		f.report(err)
@@ -229,6 +229,15 @@ func (f *fence) Open(name string, opts ...vfs.OpenOption) (vfs.File, error) {
 		}
 	}
 	return f.tables.File(name, file, opts), err
+}
+
+// List cannot fail either once Pebble compacts: it belongs to the last steps of the opening.
+func (f *fence) List(dir string) (names []string, err error) {
+	err = f.change(f.inPlace(func() (err error) {
+		names, err = f.FS.List(dir)
+		return err
+	}))
+	return names, err
 }
 
 func (f *fence) OpenDir(name string) (vfs.File, error) {
@@ -367,6 +376,12 @@ func (f *fencedFile) WriteAt(p []byte, off int64) (n int, err error) {
 		n = len(p)
 	}
 	return n, err
+}
+
+// Close closes the file also behind a shut fence, as it changes nothing.
+func (f *fencedFile) Close() error {
+	err := f.File.Close()
+	return f.fence.change(func() error { return err })
 }
 
 func (f *fencedFile) Preallocate(offset, length int64) error {
