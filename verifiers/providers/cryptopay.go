@@ -8,9 +8,13 @@ func cryptopay() verifiers.Provider {
 	scheme := overBody("hex", "X-Cryptopay-Signature")
 	scheme.EventType = []string{"{json:type}.{json:event}"}
 	return verifiers.Provider{
-		Name:      "cryptopay",
-		Title:     "Cryptopay",
-		Docs:      []string{"https://github.com/juspay/hyperswitch/blob/main/crates/hyperswitch_connectors/src/connectors/cryptopay.rs"},
+		Name:  "cryptopay",
+		Title: "Cryptopay",
+		Docs: []string{
+			"https://developers.cryptopay.me/guides/api-basics/callbacks",
+			"https://github.com/cryptopay-dev/cryptopay-node/blob/master/src/test/api.spec.ts",
+		},
+		Confirmed: true,
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "callback secret", Where: "the project's API settings"},
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},

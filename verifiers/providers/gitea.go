@@ -19,7 +19,11 @@ func init() { register(forgejo) }
 // forgejo is a fork of Gitea that has headers of its own besides Gitea's.
 func forgejo() verifiers.Provider {
 	p := giteaLike("forgejo", "Forgejo", "Forgejo", "Gitea")
-	p.Docs = []string{"https://forgejo.org/docs/latest/user/webhooks/"}
+	p.Docs = []string{
+		"https://forgejo.org/docs/latest/user/webhooks/",
+		"https://codeberg.org/forgejo/forgejo/src/branch/forgejo/services/webhook/shared/payloader.go",
+	}
+	p.Confirmed = true
 	return p
 }
 
