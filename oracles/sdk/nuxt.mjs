@@ -17,14 +17,17 @@ const all = [
   { provider: 'fourthwall', name: 'isValidFourthwallWebhook' },
   { provider: 'heroku', name: 'isValidHerokuWebhook' },
   { provider: 'netlify', name: 'isValidNetlifyWebhook' },
+  { provider: 'cal-com', name: 'isValidCalcomWebhook', file: 'calcom.post', module: 'calcom' },
+  { provider: 'docusign-connect', name: 'isValidDocusignWebhook', module: 'docusign' },
+  { provider: 'dropbox', name: 'isValidDropboxWebhook', config: { appSecret: secretKey } },
   {
     provider: 'kick', name: 'isValidKickWebhook', config: { publicKey: kickKey }, secret: kickKey,
     private: rsa.privateKey.export({ type: 'pkcs8', format: 'pem' }), weakness: 'It checks neither the time nor the broadcaster.',
   },
 ]
-for (const { provider, name, config = { secretKey }, secret = secretKey, ...rest } of all) {
+for (const { provider, name, module = provider, file = module, config = { secretKey }, secret = secretKey, ...rest } of all) {
   const folder = '../node_modules/nuxt-webhook-validators/dist/runtime/server/lib/validators/'
-  const { [name]: valid } = await import(`${folder}${provider}.js`)
+  const { [name]: valid } = await import(`${folder}${file}.js`)
   judge({
     provider,
     sdk: 'nuxt-webhook-validators',
@@ -32,7 +35,7 @@ for (const { provider, name, config = { secretKey }, secret = secretKey, ...rest
     weakness: 'It does not compare in constant time.',
     ...rest,
     verify: (r) => valid({
-      config: { webhook: { [provider]: config } },
+      config: { webhook: { [module]: config } },
       node: { req: { headers: r.headers } },
       req: new Request(r.url, { method: r.method, headers: r.headers, body: r.body }),
     }),

@@ -1,4 +1,5 @@
 // Payments.
+import { verify as abacatepay } from '@abacatepay/adapters/webhooks/signature'
 import Adyen from '@adyen/api-library'
 import { computePaystackWebhookSignature, verifyPaystackWebhookSignature } from '@alexasomba/paystack-node'
 import { Environment, Paddle } from '@paddle/paddle-node-sdk'
@@ -30,6 +31,14 @@ judge({
       payload: r.text, secret: 'whsec_test', timestamp: Math.floor(now / 1000),
     })),
   verify: (r) => stripe.webhooks.constructEvent(r.body, r.header('stripe-signature'), 'whsec_test'),
+})
+
+judge({
+  provider: 'abacatepay',
+  sdk: '@abacatepay/adapters',
+  secret: 'test secret',
+  weakness: 'It checks the signature alone, whose key is public, and leaves the secret to its caller.',
+  verify: (r) => abacatepay(r.text, r.header('x-webhook-signature')),
 })
 
 // The key of the SDK's own tests.
