@@ -46,6 +46,11 @@ func alchemy() verifiers.Provider {
 			Deadline: 5 * time.Second,
 			Horizon:  time.Hour,
 		},
+		Sources: verifiers.Sources{
+			Retries:  "alchemyplatform/docs, fern/api-reference/data/webhooks/webhooks-quickstart/notify-api-faq.mdx",
+			Deadline: "alchemyplatform/docs, fern/api-reference/data/webhooks/webhooks-quickstart/notify-api-faq.mdx",
+			Answers:  "alchemyplatform/docs, fern/api-reference/data/webhooks/webhooks-quickstart/notify-api-faq.mdx",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "whevt_",
 			Body: `{"webhookId":"wh_1001","id":"{id}","createdAt":"{time}","type":"ADDRESS_ACTIVITY",` +

@@ -34,7 +34,12 @@ func assemblyAI() verifiers.Provider {
 			Window: week,
 			Why:    "There is no ID, but a transcript comes to a status once. The token vouches for both.",
 		},
-		Retries: verifiers.Retries{Deadline: 10 * time.Second, Attempts: 10},
-		Sample:  verifiers.Sample{Body: `{"transcript_id":"{id}","status":"completed"}`},
+		Retries: verifiers.Retries{Deadline: 10 * time.Second, Attempts: 10, Horizon: 100 * time.Second},
+		Sources: verifiers.Sources{
+			Retries:  "AssemblyAI/assemblyai-api-spec, fern/pages/guides/webhooks.mdx",
+			Deadline: "AssemblyAI/assemblyai-api-spec, fern/pages/guides/webhooks.mdx",
+			Answers:  "AssemblyAI/assemblyai-api-spec, fern/pages/guides/webhooks.mdx",
+		},
+		Sample: verifiers.Sample{Body: `{"transcript_id":"{id}","status":"completed"}`},
 	}
 }

@@ -53,7 +53,12 @@ func azureEventGrid() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "A body is a batch of events, each with an ID of its own.",
 		},
-		Retries: verifiers.Retries{Deadline: 30 * time.Second},
+		Retries: verifiers.Retries{Deadline: 30 * time.Second, Attempts: 30, Horizon: 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries:  "MicrosoftDocs/azure-docs, articles/event-grid/delivery-and-retry.md",
+			Deadline: "MicrosoftDocs/azure-docs, articles/event-grid/delivery-and-retry.md",
+			Answers:  "MicrosoftDocs/azure-docs, articles/event-grid/delivery-and-retry.md",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"aeg-event-type": "Notification", "aeg-subscription-name": "ORDERS"},
 			Body: `[{"id":"{id}","topic":"/subscriptions/1001/resourceGroups/shop","subject":"orders/1001","eventType":"Shop.OrderPaid",` +

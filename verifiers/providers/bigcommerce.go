@@ -21,6 +21,8 @@ func bigCommerce() verifiers.Provider {
 		Attempts: 12,
 		Horizon:  48*time.Hour + 4*time.Minute,
 	}
+	const source = "bigcommerce/docs, docs/integrations/webhooks/https-webhook-overview.mdx"
+	p.Sources = verifiers.Sources{Retries: source, Answers: source}
 	p.Sample.IDPrefix = ""
 	p.Sample.Body = `{"scope":"store/order/created","store_id":"1025646","data":{"type":"order","id":250},` +
 		`"hash":"dd70c0976e06b67aaf671e73f49dcb79230ebf9d","created_at":{unix},"producer":"stores/1001"}`

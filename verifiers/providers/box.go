@@ -48,6 +48,13 @@ func box() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "The event's ID stands in the signed body. The delivery's is outside the signature and serves where there is no other.",
 		},
+		Retries: verifiers.Retries{Deadline: 30 * time.Second, Attempts: 13, Horizon: 2 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries:  "box/developer.box.com, content/guides/webhooks/v2/index.md",
+			Deadline: "box/developer.box.com, content/guides/webhooks/v2/index.md",
+			Answers:  "box/developer.box.com, content/guides/webhooks/v2/index.md",
+			Repeats:  "box/developer.box.com, content/guides/webhooks/v2/index.md",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"BOX-SIGNATURE-VERSION":   "1",

@@ -49,6 +49,11 @@ func btcpay() verifiers.Provider {
 			Attempts: 9,
 			Horizon:  time.Hour + 70*time.Second,
 		},
+		Sources: verifiers.Sources{
+			Retries: "btcpayserver/btcpayserver, BTCPayServer/Plugins/Webhooks/WebhookSender.cs",
+			Answers: "btcpayserver/btcpayserver, BTCPayServer/Plugins/Webhooks/WebhookSender.cs",
+			Repeats: "btcpayserver/btcpayserver, BTCPayServer/Plugins/Webhooks/WebhookSender.cs",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"deliveryId":"{id}","webhookId":"hook1001","originalDeliveryId":"{id}","isRedelivery":false,"type":"InvoiceSettled",` +
 				`"timestamp":{unix},"storeId":"store1001","invoiceId":"inv1001"}`,

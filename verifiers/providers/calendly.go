@@ -40,6 +40,9 @@ func calendly() verifiers.Provider {
 			Why:          "An event has no ID, but its body has its time in microseconds and the invitee.",
 		},
 		Retries: verifiers.Retries{Deadline: 15 * time.Second, Horizon: 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Deadline: "https://developer.calendly.com/api-docs/overview/webhooks/webhook-timeouts",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"created_at":"{time}","created_by":"https://api.calendly.com/users/AAAAAAAAAAAAAAAA","event":"invitee.created",` +
 				`"payload":{"email":"test@example.com","name":"John Doe","status":"active","uri":"https://api.calendly.com/scheduled_events/AAAAAAAAAAAAAAAA/invitees/{id}"}}`,

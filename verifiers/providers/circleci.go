@@ -47,6 +47,11 @@ func circleCI() verifiers.Provider {
 			Why:          "CircleCI warns of duplicates and names the ID in the signed body as the way to recognise them.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second},
+		Sources: verifiers.Sources{
+			Deadline: "circleci/circleci-docs, docs/guides/modules/integration/pages/outbound-webhooks.adoc",
+			Answers:  "circleci/circleci-docs, docs/guides/modules/integration/pages/outbound-webhooks.adoc",
+			Repeats:  "circleci/circleci-docs, docs/guides/modules/integration/pages/outbound-webhooks.adoc",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"User-Agent": "CircleCI-Webhook/1.0", "circleci-event-type": "workflow-completed"},
 			Body: `{"id":"{id}","type":"workflow-completed","happened_at":"{time}","webhook":{"id":"cf8c4fdd-0587-4da1-b4ca-4846e9640af9",` +

@@ -33,6 +33,10 @@ func deepgram() verifiers.Provider {
 			Horizon:  5 * time.Minute,
 		},
 		Methods: []string{"POST", "PUT"}, // as asked for with callback_method
+		Sources: verifiers.Sources{
+			Retries: "deepgram/deepgram-docs, fern/docs/callback.mdx",
+			Answers: "deepgram/deepgram-docs, fern/docs/callback.mdx",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"metadata":{"request_id":"{id}","created":"{time}","duration":25.9,"channels":1},` +
 				`"results":{"channels":[{"alternatives":[{"transcript":"hello","confidence":0.99}]}]}}`,

@@ -43,6 +43,9 @@ func elevenlabs() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "There is no ID, but the signed body has the event's own time and the conversation it is about.",
 		},
+		Sources: verifiers.Sources{
+			Answers: "elevenlabs/elevenlabs-docs, fern/conversational-ai/pages/workflows/post-call-webhook.mdx",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"type":"post_call_transcription","event_timestamp":{unix},"data":{"agent_id":"agent_1001","conversation_id":"conv_{id}","status":"done"}}`,
 		},

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(flipt) }
 
@@ -24,6 +28,11 @@ func flipt() verifiers.Provider {
 			Window:       week,
 			UniqueBodies: true,
 			Why:          "There is no event ID. The body has the change and its time.",
+		},
+		Retries: verifiers.Retries{Horizon: 15 * time.Second},
+		Sources: verifiers.Sources{
+			Retries: "https://docs.flipt.io/configuration/auditing/webhooks",
+			Answers: "https://docs.flipt.io/configuration/auditing/webhooks",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"version":"0.2","type":"flag","action":"update","metadata":{"actor":{"authentication":"none","ip":"192.0.2.1"}},` +

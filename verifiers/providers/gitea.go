@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(gitea) }
 
@@ -11,6 +15,9 @@ func gitea() verifiers.Provider {
 		"https://github.com/go-gitea/gitea/blob/main/services/webhook/deliver.go",
 	}
 	p.Confirmed = true
+	p.Retries.Attempts = 1
+	const source = "go-gitea/gitea, services/webhook/deliver.go"
+	p.Sources = verifiers.Sources{Retries: source, Answers: source}
 	return p
 }
 
@@ -34,6 +41,9 @@ func gogs() verifiers.Provider {
 	p := giteaLike("gogs", "Gogs", "Gogs")
 	p.Docs = []string{"https://github.com/gogs/gogs/blob/main/internal/database/webhook.go"}
 	p.Confirmed = true
+	p.Retries = verifiers.Retries{Deadline: 15 * time.Second, Attempts: 1}
+	const source = "gogs/gogs, internal/database/webhook.go"
+	p.Sources = verifiers.Sources{Retries: source, Deadline: "gogs/gogs, conf/app.ini", Answers: source}
 	return p
 }
 

@@ -54,6 +54,7 @@ func github() verifiers.Provider {
 			Deadline: "github/docs, content/webhooks/using-webhooks/best-practices-for-using-webhooks.md",
 			Answers:  "github/docs, content/webhooks/using-webhooks/best-practices-for-using-webhooks.md",
 			Repeats:  "github/docs, content/webhooks/using-webhooks/best-practices-for-using-webhooks.md",
+			Largest:  "github/docs, data/reusables/webhooks/payload_cap.md",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{

@@ -20,6 +20,7 @@ func gitlabSigning() verifiers.Provider {
 		"The event's name stands in a header that is not signed."
 	p.Secret = verifiers.SecretInfo{Name: "signing token", Where: "GitLab > Settings > Webhooks > the webhook > Signing token; it starts with whsec_", Prefix: "whsec_"}
 	p.Retries = verifiers.Retries{Deadline: 10 * time.Second}
+	p.Sources.Deadline = gitlabDeadline
 	p.MaxBody, p.Largest = gitlabBody, gitlabLargest
 	p.Sample = verifiers.Sample{
 		Header: map[string]string{

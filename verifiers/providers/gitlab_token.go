@@ -40,6 +40,10 @@ func gitlabToken() verifiers.Provider {
 		Retries: verifiers.Retries{Deadline: 10 * time.Second},
 		MaxBody: gitlabBody,
 		Largest: gitlabLargest,
+		Sources: verifiers.Sources{
+			Deadline: gitlabDeadline,
+			Repeats:  "https://gitlab.com/gitlab-org/gitlab/-/issues/14888",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"User-Agent":          "GitLab/17.4.0",
@@ -53,6 +57,9 @@ func gitlabToken() verifiers.Provider {
 		},
 	}
 }
+
+// gitlabDeadline says how long GitLab waits for an answer.
+const gitlabDeadline = "https://gitlab.com/cki-project/cki-tools/-/merge_requests/1114"
 
 // GitLab sends no payload above 25 MB (gitlab-org/gitlab, merge request 38687).
 const (

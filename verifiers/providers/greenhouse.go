@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(greenhouse) }
 
@@ -35,6 +39,11 @@ func greenhouse() verifiers.Provider {
 			Window: week,
 			Why: "The event ID is outside the signature, so it counts together with the body. Greenhouse calls it the delivery's; " +
 				"if a retry should have another one, it passes.",
+		},
+		Retries: verifiers.Retries{Attempts: 7, Horizon: 15 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "grnhse/greenhouse-api-docs, source/includes/webhooks/_introduction.md",
+			Answers: "grnhse/greenhouse-api-docs, source/includes/webhooks/_introduction.md",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"action":"hire_candidate","payload":{"application":{"id":46194062,"rejected_at":null,"status":"hired",` +

@@ -38,6 +38,11 @@ func gumroad() verifiers.Provider {
 			Attempts: 4,
 			Horizon:  14 * time.Minute,
 		},
+		Sources: verifiers.Sources{
+			Retries:  "antiwork/gumroad, app/sidekiq/post_to_individual_ping_endpoint_worker.rb",
+			Deadline: "antiwork/gumroad, app/sidekiq/post_to_individual_ping_endpoint_worker.rb",
+			Answers:  "antiwork/gumroad, app/sidekiq/post_to_individual_ping_endpoint_worker.rb",
+		},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
 			Body: `` +

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(heroku) }
 
@@ -39,6 +43,10 @@ func heroku() verifiers.Provider {
 			UniqueBodies: true,
 			Why: "The delivery's ID stands in the signed body and is the same on every attempt. " +
 				"The body also names the attempt, so by a digest of it every attempt would be another event.",
+		},
+		Retries: verifiers.Retries{Horizon: 72 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://devcenter.heroku.com/changelog-items/1966",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"action":"update","actor":{"email":"dev@example.org","id":"00000000-0000-4000-8000-000000000001"},"created_at":"{time}",` +

@@ -60,6 +60,9 @@ func kick() verifiers.Provider {
 		},
 		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 200}},
 		Retries: verifiers.Retries{Attempts: 3},
+		Sources: verifiers.Sources{
+			Repeats: "KickEngineering/KickDevDocs, events/webhook-security.md",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{
 				"Kick-Event-Subscription-Id": "01JHPZ5KQ8Y4S2R7W9T3V6X0BD",

@@ -39,6 +39,7 @@ func whatsapp() verifiers.Provider {
 	p.Confirmed = true // by that library; of the others Meta has published the older signature only
 	p.Retries.Horizon = 7 * 24 * time.Hour
 	p.Dedupe.Window = 8 * 24 * time.Hour
+	p.Sources.Retries = "https://docs.360dialog.com/partner/messaging/receiving-messages-via-webhook"
 	return p
 }
 

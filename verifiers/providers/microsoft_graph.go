@@ -42,8 +42,13 @@ func microsoftGraph() verifiers.Provider {
 			Why: "A body is a batch, recognised by the IDs of all its notifications. Where one has none, nothing is: two changes of a resource may " +
 				"read the same.",
 		},
-		Retries:      verifiers.Retries{Deadline: 10 * time.Second, Horizon: 4 * time.Hour},
+		Retries:      verifiers.Retries{Deadline: 3 * time.Second, Horizon: 4 * time.Hour},
 		Confidential: []verifiers.Place{{From: "json", Name: "value.#.clientState"}, {From: "json", Name: "validationTokens"}},
+		Sources: verifiers.Sources{
+			Retries:  "microsoftgraph/microsoft-graph-docs-contrib, concepts/change-notifications-delivery-webhooks.md",
+			Deadline: "microsoftgraph/microsoft-graph-docs-contrib, concepts/change-notifications-delivery-webhooks.md",
+			Answers:  "microsoftgraph/microsoft-graph-docs-contrib, concepts/change-notifications-delivery-webhooks.md",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"value":[{"id":"{id}","subscriptionId":"{uuid}","subscriptionExpirationDateTime":"{time}","clientState":"",` +
 				`"changeType":"created","resource":"users/1001/messages/AAMkAGI1","tenantId":"84bd8158-6d4d-4958-8b9f-9d6445542f95"}]}`,

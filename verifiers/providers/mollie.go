@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(mollie) }
 
@@ -59,6 +63,12 @@ func mollieClassic() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:  verifiers.ByNothing,
 			Why: "Every change of one payment has the same body.",
+		},
+		Retries: verifiers.Retries{Deadline: 15 * time.Second, Attempts: 10, Horizon: 26 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries:  "mollie/api-documentation, source/overview/webhooks.rst",
+			Deadline: "mollie/api-documentation, source/overview/webhooks.rst",
+			Answers:  "mollie/api-documentation, source/overview/webhooks.rst",
 		},
 		Sample: verifiers.Sample{Type: "application/x-www-form-urlencoded", Body: "id=tr_7UhSN1zuXS"},
 	}

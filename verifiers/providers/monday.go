@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(monday) }
 
@@ -43,6 +47,11 @@ func monday() verifiers.Provider {
 			Window:       week,
 			UniqueBodies: true,
 			Why:          "No ID of an event is documented. The body has the item, the change and the time of it.",
+		},
+		Retries: verifiers.Retries{Horizon: 30 * time.Minute},
+		Sources: verifiers.Sources{
+			Retries: "https://developer.monday.com/apps/changelog/clarification-on-retry-policies-for-webhooks-and-custom-actions",
+			Answers: "https://developer.monday.com/apps/changelog/clarification-on-retry-policies-for-webhooks-and-custom-actions",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"event":{"userId":9603417,"originalTriggerUuid":null,"boardId":1771812698,"pulseId":1772099344,"pulseName":"Create_item webhook",` +

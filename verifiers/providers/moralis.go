@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(moralis) }
 
@@ -47,6 +51,10 @@ func moralis() verifiers.Provider {
 			Window: week,
 			Why: "There is no ID, but a stream has one event for a block, and another when the block is confirmed. " +
 				"The body counts its retries, so a digest is no key.",
+		},
+		Retries: verifiers.Retries{Attempts: 8, Horizon: 45*time.Hour + 11*time.Minute},
+		Sources: verifiers.Sources{
+			Retries: "MoralisWeb3/docs, docs/02-streams-api/evm/streams-configuration/error-handling.md",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"confirmed":true,"chainId":"0x1","abi":[],"streamId":"{uuid}","tag":"orders","retries":0,` +

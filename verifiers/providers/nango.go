@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(nango) }
 
@@ -25,6 +29,11 @@ func nango() verifiers.Provider {
 			Window: week,
 			Why: "There is no event ID. A webhook that is passed on from another provider (type forward) has that provider's body, " +
 				"which may be the same twice.",
+		},
+		Retries: verifiers.Retries{Attempts: 3, Horizon: 300 * time.Millisecond},
+		Sources: verifiers.Sources{
+			Retries: "NangoHQ/nango, docs/guides/platform/webhooks-from-nango.mdx",
+			Answers: "NangoHQ/nango, docs/guides/platform/webhooks-from-nango.mdx",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"from":"nango","type":"sync","connectionId":"{id}","providerConfigKey":"github","syncName":"issues","model":"Issue",` +

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(okta) }
 
@@ -34,6 +38,13 @@ func okta() verifiers.Provider {
 			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID names the delivery with all of its events; the token vouches for it.",
+		},
+		Retries: verifiers.Retries{Deadline: 3 * time.Second, Attempts: 2},
+		Sources: verifiers.Sources{
+			Retries:    "okta/okta-developer-docs, packages/@okta/vuepress-site/docs/concepts/event-hooks/index.md",
+			Deadline:   "okta/okta-developer-docs, packages/@okta/vuepress-site/docs/concepts/event-hooks/index.md",
+			Repeats:    "okta/okta-developer-docs, packages/@okta/vuepress-site/docs/concepts/event-hooks/index.md",
+			Handshakes: "okta/okta-developer-docs, packages/@okta/vuepress-site/docs/concepts/event-hooks/index.md",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"eventType":"com.okta.event_hook","eventTypeVersion":"1.0","cloudEventsVersion":"0.1","eventId":"{id}",` +

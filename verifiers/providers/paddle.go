@@ -52,6 +52,11 @@ func paddle() verifiers.Provider {
 			Attempts: 61,
 			Horizon:  72 * time.Hour,
 		},
+		Sources: verifiers.Sources{
+			Retries:  "https://developer.paddle.com/webhooks/about/respond-to-webhooks",
+			Deadline: "https://developer.paddle.com/webhooks/about/respond-to-webhooks",
+			Answers:  "https://developer.paddle.com/webhooks/about/respond-to-webhooks",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",
 			Body: `{"event_id":"{id}","event_type":"transaction.completed","occurred_at":"{time}","notification_id":"ntf_1001",` +

@@ -26,6 +26,9 @@ func pipedrive() verifiers.Provider {
 			Why: "In version 1 meta.id is the ID of the deal or person, not of the event. The time distinguishes bodies. " +
 				"A retry that counts itself in the body passes as another event.",
 		},
+		Sources: verifiers.Sources{
+			Answers: "https://devcommunity.pipedrive.com/t/troubleshooting-webhook-delivery-and-payload-structure/4964",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"meta":{"action":"change","company_id":"8315000","entity":"deal","entity_id":"1","id":"{uuid}","timestamp":"{time}",` +
 				`"user_id":"13055000","version":"2.0"},"data":{"id":1,"status":"won","title":"A deal"},"previous":{"status":"open"}}`,

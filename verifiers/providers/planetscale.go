@@ -38,6 +38,10 @@ func planetScale() verifiers.Provider {
 			Why:    "There is no event ID. The body has the time, the event and its object, so equal bodies are one event.",
 		},
 		Retries: verifiers.Retries{Deadline: 2 * time.Second},
+		Sources: verifiers.Sources{
+			Deadline: "planetscale/docs, docs/concepts/webhooks.md",
+			Answers:  "planetscale/docs, docs/concepts/webhooks.md",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"timestamp":{unix},"event":"branch.ready","organization":"example","database":"example_database",` +
 				`"resource":{"id":"1001","type":"Branch","name":"example-branch","ready":true}}`,

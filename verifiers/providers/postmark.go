@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(postmark) }
 
@@ -30,6 +34,11 @@ func postmark() verifiers.Provider {
 		// base64, beside a text and an HTML part of up to 5 MB each.
 		MaxBody: 72 << 20,
 		Largest: inBase64(35<<20) + escaped(10<<20),
+		Retries: verifiers.Retries{Attempts: 11, Horizon: 10*time.Hour + 30*time.Minute},
+		Sources: verifiers.Sources{
+			Retries: "https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark",
+			Answers: "https://postmarkapp.com/support/article/understanding-inbound-webhook-retries-in-postmark",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"RecordType":"Delivery","ServerID":23,"MessageStream":"outbound","MessageID":"{id}","Recipient":"john@example.com",` +
 				`"Tag":"welcome-email","DeliveredAt":"{time}","Details":"Test delivery webhook details"}`,

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(pusher) }
 
@@ -40,6 +44,12 @@ func pusher() verifiers.Provider {
 			Window:       pastWeek,
 			UniqueBodies: true,
 			Why:          "There is no ID, but the signed body has a time in milliseconds beside its events.",
+		},
+		Retries: verifiers.Retries{Deadline: 4 * time.Second, Horizon: 5 * time.Minute},
+		Sources: verifiers.Sources{
+			Retries:  "pusher/docs, docs/channels/server_api/webhooks.md",
+			Deadline: "https://docs.bird.com/pusher/channels/channels/webhooks/channels-webhook-timeouts-and-retries",
+			Answers:  "pusher/docs, docs/channels/server_api/webhooks.md",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"time_ms":{unix}000,"events":[{"name":"channel_occupied","channel":"orders-{id}"}]}`,

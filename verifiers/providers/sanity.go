@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(sanity) }
 
@@ -40,6 +44,10 @@ func sanity() verifiers.Provider {
 			Window: pastWeek,
 			Why: "The idempotency key is outside the signature, so it counts together with the body. " +
 				"The webhook's configuration decides the content of a body: two events may look alike.",
+		},
+		Retries: verifiers.Retries{Attempts: 3, Horizon: time.Minute},
+		Sources: verifiers.Sources{
+			Retries: "https://www.sanity.io/docs/changelog/50ec6abf-fe0c-475b-ae72-314148860132.md",
 		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"Sanity-Operation": "update", "Sanity-Dataset": "production"},

@@ -48,7 +48,11 @@ func segment() verifiers.Provider {
 			Why: "The ID stands in the signed body and is the same on every attempt. A batch has none of its own: " +
 				"it is known by its first event.",
 		},
-		Retries: verifiers.Retries{Horizon: 4 * time.Hour},
+		Retries: verifiers.Retries{Deadline: 5 * time.Second, Horizon: 4 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries:  "segmentio/segment-docs, src/connections/destinations/catalog/webhooks/index.md",
+			Deadline: "segmentio/segment-docs, src/connections/destinations/catalog/webhooks/index.md",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "ajs-",
 			Body: `{"anonymousId":"507f191e810c19729de860ea","context":{"library":{"name":"analytics.js","version":"2.1.0"}},` +

@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(sendgrid) }
 
@@ -43,6 +47,11 @@ func sendgrid() verifiers.Provider {
 			UniqueBodies: true,
 			Why: "A body holds several events, each with an ID of its own (sg_event_id), so no two bodies are alike. " +
 				"Whether an event comes again in another company, the app can tell by that ID.",
+		},
+		Retries: verifiers.Retries{Horizon: 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "sendgrid/docs, content/docs/for-developers/tracking-events/getting-started-event-webhook.md",
+			Answers: "sendgrid/docs, content/docs/for-developers/tracking-events/getting-started-event-webhook.md",
 		},
 		Sample: verifiers.Sample{
 			Body: `[{"email":"example@example.com","timestamp":{unix},"smtp-id":"<14c5d75ce93.dfd.64b469@ismtpd-555>",` +

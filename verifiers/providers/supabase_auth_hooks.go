@@ -28,6 +28,8 @@ func supabaseAuthHooks() verifiers.Provider {
 		Why: "Each attempt is a question that needs the app's own answer, and a repetition looks like a new question.",
 	}
 	p.Retries = verifiers.Retries{Deadline: 5 * time.Second, Attempts: 3}
+	const source = "supabase/auth, internal/hooks/hookshttp/hookshttp.go"
+	p.Sources = verifiers.Sources{Retries: source, Deadline: source}
 	p.AttemptID = "webhook-id"
 	p.Sample = verifiers.Sample{
 		Header: map[string]string{"webhook-id": "{uuid}"},

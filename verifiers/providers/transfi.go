@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(transfi) }
 
@@ -18,6 +22,11 @@ func transfi() verifiers.Provider {
 			Window:       week,
 			UniqueBodies: true,
 			Why:          "No event ID is documented. A body has the order and its status.",
+		},
+		Retries: verifiers.Retries{Attempts: 9, Horizon: 2 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://docs.transfi.com/docs/4️⃣-webhook-retry",
+			Answers: "https://docs.transfi.com/docs/4️⃣-webhook-retry",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"entityId":"user-1001","entityType":"individual","status":"fund_settled","order":{"orderId":"{id}","type":"payin"}}`,

@@ -42,6 +42,10 @@ func upstashQStash() verifiers.Provider {
 				"publisher wrote.",
 		},
 		AttemptID: "Upstash-Retried",
+		Sources: verifiers.Sources{
+			Answers: "upstash/docs, qstash/features/retry.mdx",
+			Repeats: "upstash/docs, qstash/features/at-least-once.mdx",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"Upstash-Message-Id": "{id}", "Upstash-Retried": "0"},
 			Body:   `{"task":"send-welcome-email","user":"user-1001","at":"{time}"}`,

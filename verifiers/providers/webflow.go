@@ -35,6 +35,10 @@ func webflow() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "There is no ID of the event, but its payload has its own ID and time.",
 		},
+		Retries: verifiers.Retries{Attempts: 3},
+		Sources: verifiers.Sources{
+			Retries: "https://developers.webflow.com/changelog/webhook-retries",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"triggerType":"form_submission","payload":{"name":"Contact Us","siteId":"65427cf400e02b306eaa049c","data":{"First Name":"Zaphod"},` +
 				`"submittedAt":"{time}","id":"{id}","formId":"65429eadebe8a9f3a30f62d0"}}`,

@@ -58,6 +58,11 @@ func zoom() verifiers.Provider {
 			Attempts: 4,
 			Horizon:  85 * time.Minute,
 		},
+		Sources: verifiers.Sources{
+			Retries:  "https://developers.zoom.us/blog/webhook-delays.md",
+			Deadline: "https://developers.zoom.us/blog/webhook-delays.md",
+			Answers:  "https://developers.zoom.us/blog/webhook-delays.md",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"event":"meeting.started","event_ts":{unix}000,"payload":{"account_id":"AAAAAABBBB","object":{"id":"1234567890",` +
 				`"uuid":"{id}","host_id":"z8yCxTTTTSiw02QgCAp8uQ","topic":"Daily","type":2,"start_time":"{time}"}}}`,
