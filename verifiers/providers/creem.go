@@ -33,6 +33,10 @@ func creem() verifiers.Provider {
 			Attempts: 5,
 			Horizon:  66*time.Minute + 30*time.Second,
 		},
+		Sources: verifiers.Sources{
+			Retries: "https://docs.creem.io/code/webhooks",
+			Answers: "https://docs.creem.io/skills/creem-api/WEBHOOKS",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",
 			Body: `{"id":"{id}","eventType":"checkout.completed","created_at":{unix}000,"object":{"id":"ch_1001","object":"checkout",` +

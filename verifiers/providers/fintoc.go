@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(fintoc) }
 
@@ -16,12 +12,12 @@ func fintoc() verifiers.Provider {
 		Name:  "fintoc",
 		Title: "Fintoc",
 		Docs: []string{
-			"https://docs.fintoc.com/docs/webhooks-walkthrough",
+			"https://docs.fintoc.com/guides/resources/webhooks-walkthrough/webhooks-validating",
 			"https://github.com/fintoc-com/fintoc-node/blob/main/src/lib/webhook.ts",
 		},
 		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the Fintoc dashboard, Developers > Webhooks > the endpoint", Prefix: "whsec_"},
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "shown once, when the webhook endpoint is made"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
@@ -29,7 +25,7 @@ func fintoc() verifiers.Provider {
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
-			Window:       96 * time.Hour,
+			Window:       week,
 			UniqueBodies: true,
 			Why:          "The ID stands in the signed body.",
 		},

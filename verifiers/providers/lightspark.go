@@ -12,13 +12,12 @@ func lightspark() verifiers.Provider {
 		Name:  "lightspark",
 		Title: "Lightspark",
 		Docs: []string{
-			"https://docs.lightspark.com/lightspark-sdk/webhooks",
 			"https://github.com/lightsparkdev/go-sdk/blob/main/webhooks/webhooks.go",
 			"https://github.com/lightsparkdev/go-sdk/blob/main/webhooks/test/webhooks_test.go",
 		},
 		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "signing key", Where: "the Lightspark dashboard, API Config > Webhooks"},
+		Secret:    verifiers.SecretInfo{Name: "signing key", Where: "the Lightspark dashboard, at the webhook"},
 		Freshness: verifiers.Freshness{Why: "The only time is in the body and is that of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,

@@ -13,8 +13,8 @@ func metronome() verifiers.Provider {
 			"https://github.com/Metronome-Industries/metronome-node/blob/main/src/resources/webhooks.ts",
 			"https://github.com/Metronome-Industries/metronome-node/blob/main/tests/api-resources/webhooks.test.ts",
 		},
-		Why: "X-Metronome-Date and Date bear the same time. Proxies may set a Date of their own, so the first counts where it is there. " +
-			"Metronome's library read Date in its first versions and reads X-Metronome-Date now.",
+		Why: "Metronome's library read the time from Date in its first versions and reads it from X-Metronome-Date now. The latter counts " +
+			"where it is there: a proxy may replace Date.",
 		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"Metronome-Webhook-Signature"}},
@@ -30,13 +30,13 @@ func metronome() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
-			Why:       "Metronome asks to refuse requests older than 5 minutes.",
+			Why:       "Metronome's library allows 5 minutes to both sides.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByID,
 			Window:       week,
 			UniqueBodies: true,
-			Why:          "The ID stands in the signed body. Metronome says that it is the key for duplicates.",
+			Why:          "The ID stands in the signed body.",
 		},
 		Sample: verifiers.Sample{
 			Body: `{"id":"{id}","type":"alerts.low_remaining_contract_credit_balance_reached","properties":{"customer_id":"{uuid}",` +

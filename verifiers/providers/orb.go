@@ -9,7 +9,6 @@ func orb() verifiers.Provider {
 		Name:  "orb",
 		Title: "Orb",
 		Docs: []string{
-			"https://docs.withorb.com/guides/integrations-and-exports/webhooks",
 			"https://github.com/orbcorp/orb-node/blob/main/src/resources/webhooks.ts",
 			"https://github.com/orbcorp/orb-node/blob/main/tests/api-resources/webhooks.test.ts",
 		},
@@ -29,7 +28,7 @@ func orb() verifiers.Provider {
 				EventType: []string{"{json:type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "Developers > Webhooks > the endpoint"},
+		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "the Orb dashboard, at the webhook"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
