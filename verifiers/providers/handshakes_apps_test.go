@@ -67,6 +67,16 @@ func TestHandshakesApps(t *testing.T) {
 		{name: "a ping that nobody signed", slug: "ashby", body: `{"action":"ping","data":{"webhookActionType":"ping"}}`},
 		{name: "a ping", slug: "greenhouse", verified: true, body: `{"action":"ping","payload":{}}`, want: "200"},
 		{name: "a candidate", slug: "greenhouse", verified: true, body: `{"action":"hire_candidate","payload":{}}`},
+		{
+			name: "a challenge", slug: "smartcar", body: `{"eventType":"VERIFY","data":{"challenge":"nsQsLU7wY9WKt2IU"}}`,
+			want: `200 application/json {"challenge":"5cdb82317c2943fc0bcf5ab989990d1e97781d9c61461811c9949f4ca38e61d7"}`,
+		},
+		{
+			name: "a challenge of version 2", slug: "smartcar", body: `{"version":"2.0","eventName":"verify","payload":{"challenge":"nsQsLU7wY9WKt2IU"}}`,
+			want: `200 application/json {"challenge":"5cdb82317c2943fc0bcf5ab989990d1e97781d9c61461811c9949f4ca38e61d7"}`,
+		},
+		{name: "a challenge that asks for a signature", slug: "smartcar", body: `{"eventType":"VERIFY","data":{"challenge":"{\"eventType\":\"VEHICLE_STATE\"}"}}`, want: "403"},
+		{name: "an event", slug: "smartcar", body: `{"eventType":"VEHICLE_STATE","data":{"challenge":"nsQsLU7wY9WKt2IU"}}`},
 		{name: "a check of the URL", slug: "trello", method: "HEAD", want: "200"},
 		{name: "a check of the URL", slug: "mailersend", body: `{"type":"webhook.test","message":"This is a ping test message","created_at":"2026-03-27T07:24:20.577080Z"}`, want: "200"},
 		{name: "an activity", slug: "mailersend", body: `{"type":"activity.sent","data":{"type":"webhook.test"}}`},
