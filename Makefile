@@ -26,7 +26,7 @@ build: ## build ./caddy, with Caddy's standard modules and ours
 
 # Tests of queue/pebble of which a part runs under the race detector, and of cmd/caddy that
 # do not run under it.
-UNRACED = ^Test(EveryFault|Model|PowerFailure|NotesReachTheDisk|SmallDisk|SmallMount|ForeignFile|NoReserve|Cluster.*|Exit.*|SocketActivation|Monitoring|Tracing|MemoryBound|SilentConnections|StalledReaders|Scripts|Inspector)$$
+UNRACED = ^Test(EveryFault|DamagedBlocks|Model|PowerFailure|NotesReachTheDisk|SmallDisk|SmallMount|ForeignFile|NoReserve|Cluster.*|Exit.*|SocketActivation|Monitoring|Tracing|MemoryBound|SilentConnections|StalledReaders|Scripts|Inspector)$$
 
 .PHONY: test
 test: check ## check, then run all tests with the race detector (needs a C compiler), and the oracles

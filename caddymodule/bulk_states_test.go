@@ -88,7 +88,7 @@ func (c *crowded) fill(n int, to ...string) {
 // deliveries, while workers move them and new events come: it ends by itself, meets
 // no more deliveries than there were at its beginning, and accounts for each.
 func TestEveryBulkEnds(t *testing.T) {
-	const some = 200
+	const some = 80
 	socket := "unix/" + filepath.Join(t.TempDir(), "admin.sock")
 	c := &crowded{socket: socket, up: newUpstream(t)}
 	c.up.answers(func(w http.ResponseWriter, _ *http.Request) {

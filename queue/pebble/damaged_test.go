@@ -180,8 +180,9 @@ func TestDamagedBlocks(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range names {
-		if !strings.HasSuffix(name, ".sst") {
+	names = slices.DeleteFunc(names, func(name string) bool { return !strings.HasSuffix(name, ".sst") })
+	for i, name := range names {
+		if raced && i%4 != 0 {
 			continue
 		}
 		info, err := mem.Stat("queue/" + name)
