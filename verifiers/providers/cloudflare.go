@@ -64,7 +64,9 @@ func cloudflareNotifications() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,
-			Why:       "The time is the alert's own, and the schedule of retries is not documented. A week outlasts any that is plausible.",
+			Optional:  true,
+			Why: "The time is the alert's own, and the schedule of retries is not documented. A week outlasts any that is plausible. " +
+				"The message of Save and Test has no time.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
