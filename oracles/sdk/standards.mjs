@@ -53,19 +53,21 @@ judge({
   verify: (r) => new Webhook(clientSecret).verify(r.text, r.headers),
 })
 
-// Increase's library gives it the whole secret as the key.
-const increase = () => new Webhook('whsec_test secret', { format: 'raw' })
-judge({
-  provider: 'increase',
-  sdk: 'standardwebhooks',
-  secret: 'whsec_test secret',
-  sign: (r, now) => {
-    r.set('webhook-id', r.id)
-    r.set('webhook-timestamp', Math.floor(now / 1000))
-    r.set('webhook-signature', increase().sign(r.id, now, r.text))
-  },
-  verify: (r) => increase().verify(r.text, r.headers),
-})
+// Increase's library gives it the whole secret as the key, and so does AhaSend's documentation.
+const raw = () => new Webhook('whsec_test secret', { format: 'raw' })
+for (const provider of ['increase', 'ahasend']) {
+  judge({
+    provider,
+    sdk: 'standardwebhooks',
+    secret: 'whsec_test secret',
+    sign: (r, now) => {
+      r.set('webhook-id', r.id)
+      r.set('webhook-timestamp', Math.floor(now / 1000))
+      r.set('webhook-signature', raw().sign(r.id, now, r.text))
+    },
+    verify: (r) => raw().verify(r.text, r.headers),
+  })
+}
 
 // These say themselves that they send through Svix, or Svix says so of them.
 const svix = new SvixWebhook(secret)
