@@ -80,6 +80,14 @@ export const signers = {
   'plivo-v2': (v) => ({
     headers: { 'x-plivo-signature-v2': base64(v.secret, v.url.split('?')[0], v.headers['x-plivo-signature-v2-nonce']) },
   }),
+  'plivo-v3': (v) => {
+    const [base] = v.url.split('?')
+    const sorted = (params, assign, separator) => [...params].map((pair) => pair.join(assign)).sort().join(separator)
+    const query = sorted(new URL(v.url).searchParams, '=', '&')
+    const form = sorted(new URLSearchParams(v.body.toString()), '', '')
+    const content = base + (query || form ? '?' : '') + query + (query && form ? '.' : '') + form
+    return { headers: { 'x-plivo-signature-v3': base64(v.secret, content, '.', v.headers['x-plivo-signature-v3-nonce']) } }
+  },
 
   zendesk: (v) => ({
     headers: { 'x-zendesk-webhook-signature': base64(v.secret, v.headers['x-zendesk-webhook-signature-timestamp'], v.body) },

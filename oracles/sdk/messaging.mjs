@@ -188,6 +188,16 @@ judge({
   weakness: 'It does not compare in constant time.',
   verify: (r) => plivo.validateSignature(r.url, r.header('x-plivo-signature-v2-nonce'), r.header('x-plivo-signature-v2'), 'test token'),
 })
+judge({
+  provider: 'plivo-v3',
+  sdk: 'plivo',
+  secret: 'test token',
+  url: 'https://hooks.example.com/plivo?b=2&a=1',
+  weakness: 'It does not compare in constant time.',
+  verify: (r) => plivo.validateV3Signature(
+    'POST', r.url, r.header('x-plivo-signature-v3-nonce'), 'test token', r.header('x-plivo-signature-v3'), r.form,
+  ),
+})
 
 // Twitter's own library, from before it was called X.
 judge({

@@ -8,6 +8,8 @@ import (
 
 func init() { register(circleCI) }
 
+// Compared in November 2026: CircleCI's documents name v1 as the only version of the
+// signature.
 func circleCI() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "circleci",

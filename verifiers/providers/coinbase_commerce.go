@@ -8,6 +8,8 @@ import (
 
 func init() { register(coinbaseCommerce) }
 
+// Compared in November 2026: coinbase-commerce-node 1.0.4 is the newest and judges this
+// row. Coinbase's newer platform is coinbase-cdp.
 func coinbaseCommerce() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "coinbase-commerce",

@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(easypost) }
 
+// Compared in November 2026: @easypost/api 8.9.0 is the newest and judges this row.
 func easypost() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "easypost",

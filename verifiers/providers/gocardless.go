@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(gocardless) }
 
+// Compared in November 2026: gocardless-nodejs 10.1.2 is the newest and judges this row.
 func gocardless() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "gocardless",

@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(lithic) }
 
+// Compared in November 2026: lithic 0.145.0 is the newest and judges this row.
 func lithic() verifiers.Provider {
 	p := svixSender("lithic", "Lithic", []string{"{json:event_type}"},
 		"https://docs.lithic.com/docs/events-api", "https://github.com/lithic-com/lithic-go", svixIngest)

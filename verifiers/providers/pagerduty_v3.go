@@ -8,6 +8,8 @@ import (
 
 func init() { register(pagerDutyV3) }
 
+// Compared in November 2026: go-pagerduty 1.8.0 is the newest and judges this row;
+// PagerDuty's documents name V3 as the newest webhooks.
 func pagerDutyV3() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "pagerduty-v3",

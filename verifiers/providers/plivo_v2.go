@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(plivoV2) }
 
+// Compared in November 2026: plivo 4.79.0 is the newest and judges this row.
 func plivoV2() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "plivo-v2",
@@ -12,7 +13,7 @@ func plivoV2() verifiers.Provider {
 			"https://www.plivo.com/docs/messaging/concepts/signature-validation",
 			"https://github.com/plivo/plivo-go/blob/master/utils.go",
 		},
-		Why: "Only the URL, without its query, and a nonce are signed, and none of the data of the request. " +
+		Why: "Messages are signed so; calls have signature V3 besides. Only the URL, without its query, and a nonce are signed, and none of the data of the request. " +
 			"Behind anything that changes scheme, host or path, give the URL that Plivo calls with public_url. " +
 			"An answer URL of a call wants XML back: leave out forward there.",
 		Confirmed: true,

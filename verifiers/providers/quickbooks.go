@@ -8,6 +8,8 @@ import (
 
 func init() { register(quickbooks) }
 
+// Compared in November 2026: Intuit moved to CloudEvents in 2025 and 2026 and kept the
+// signature (QuickBooks-V3-DotNET-SDK 14.7.0.4).
 func quickbooks() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "quickbooks",

@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(replicate) }
 
+// Compared in November 2026: replicate 1.4.0 is the newest and judges this row.
 func replicate() verifiers.Provider {
 	p := standardSender("replicate", "Replicate", []string{"{json:status}"},
 		"https://replicate.com/docs/topics/webhooks/verify-webhook", "https://github.com/replicate/replicate-go", svixIngest)

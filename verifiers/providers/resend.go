@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(resend) }
 
+// Compared in November 2026: resend 6.38.0 is the newest and judges this row.
 func resend() verifiers.Provider {
 	p := svixSender("resend", "Resend", []string{"{json:type}"},
 		"https://resend.com/docs/dashboard/webhooks/verify-webhooks-requests", svixIngest)

@@ -4,6 +4,7 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(webflow) }
 
+// Compared in November 2026: webflow-api 3.3.4 is the newest and judges this row.
 func webflow() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "webflow",

@@ -8,6 +8,8 @@ import (
 
 func init() { register(woocommerce) }
 
+// Compared in November 2026: WooCommerce's development branch still signs the body with
+// SHA-256 unless a filter names another hash.
 func woocommerce() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "woocommerce",
