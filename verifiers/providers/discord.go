@@ -114,6 +114,9 @@ func discordInteractions() verifiers.Provider {
 		},
 		Answers: verifiers.Answers{Refused: verifiers.Answer{Status: 401}},
 		Retries: verifiers.Retries{Deadline: 3 * time.Second, Attempts: 1},
+		Sources: verifiers.Sources{
+			Deadline: "https://docs.discord.com/developers/interactions/receiving-and-responding",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"id":"{id}","application_id":"1234560123453231555","type":2,"token":"unused","version":1,` +
 				`"data":{"id":"771825006014889984","name":"blep","type":1},"channel_id":"645027906669510667","guild_id":"290926798626357999"}`,

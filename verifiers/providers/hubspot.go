@@ -51,6 +51,11 @@ func hubspotV1() verifiers.Provider {
 		Freshness: verifiers.Freshness{Why: "Each of the events has its own time, which a retry does not renew."},
 		Dedupe:    verifiers.Dedupe{By: verifiers.ByDigest, Window: week, UniqueBodies: true, Why: hubspotBatch},
 		Retries:   hubspotRetries,
+		Sources: verifiers.Sources{
+			Retries:  "https://developers.hubspot.com/docs/api/webhooks",
+			Deadline: "https://developers.hubspot.com/docs/api/webhooks",
+			Answers:  "https://developers.hubspot.com/docs/api/webhooks",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"X-HubSpot-Signature-Version": "v1"},
 			Body:   hubspotEvents,
@@ -114,6 +119,11 @@ func hubspotV3() verifiers.Provider {
 			Why:          hubspotBatch + " Requests of cards and extensions may repeat: give them an endpoint with dedupe off.",
 		},
 		Retries: hubspotRetries,
-		Sample:  verifiers.Sample{Body: hubspotEvents},
+		Sources: verifiers.Sources{
+			Retries:  "https://developers.hubspot.com/docs/api/webhooks",
+			Deadline: "https://developers.hubspot.com/docs/api/webhooks",
+			Answers:  "https://developers.hubspot.com/docs/api/webhooks",
+		},
+		Sample: verifiers.Sample{Body: hubspotEvents},
 	}
 }

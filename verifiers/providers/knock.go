@@ -37,6 +37,10 @@ func knock() verifiers.Provider {
 			Why:          "The body has the event's time and the message it is about, which distinguish bodies.",
 		},
 		Retries: verifiers.Retries{Attempts: 8},
+		Sources: verifiers.Sources{
+			Retries: "knocklabs/docs, content/developer-tools/outbound-webhooks/overview.mdx",
+			Answers: "knocklabs/docs, content/developer-tools/outbound-webhooks/overview.mdx",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"__typename":"Event","type":"message.sent","created_at":"{time}","data":{"__typename":"Message","id":"{id}",` +
 				`"channel_id":"10ca5a6e-6b24-4f5c-a1c9-2e6c4b1e6e1a","status":"sent","source":{"key":"welcome"}}}`,

@@ -19,9 +19,11 @@ func meta() verifiers.Provider {
 }
 
 func facebook() verifiers.Provider {
-	return metaRow("facebook", "Facebook Pages and Messenger", "https://developers.facebook.com/docs/messenger-platform/webhooks",
+	p := metaRow("facebook", "Facebook Pages and Messenger", "https://developers.facebook.com/docs/messenger-platform/webhooks",
 		`{"object":"page","entry":[{"id":"682498171943165","time":{unix}000,"messaging":[{"sender":{"id":"2494432963985342"},`+
 			`"recipient":{"id":"682498171943165"},"timestamp":{unix}000,"message":{"mid":"m_{id}","text":"Hello"}}]}]}`)
+	p.Sources.Retries = "" // Messenger repeats at other times
+	return p
 }
 
 func instagram() verifiers.Provider {
@@ -84,6 +86,7 @@ func metaRow(name, title, docs, sample string) verifiers.Provider {
 			Why:          "A body may hold several events and has no ID of its own; the times and IDs of the events distinguish bodies.",
 		},
 		Retries: verifiers.Retries{Horizon: 36 * time.Hour},
+		Sources: verifiers.Sources{Retries: "https://developers.facebook.com/docs/graph-api/webhooks/getting-started"},
 		Sample:  verifiers.Sample{Body: sample},
 	}
 }

@@ -4,7 +4,6 @@ import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(mux) }
 
-// Compared in November 2026: @mux/mux-node 15.3.0 is the newest and judges this row.
 func mux() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "mux",

@@ -42,7 +42,13 @@ func razorpay() verifiers.Provider {
 			Why: "Razorpay asks to deduplicate by the event ID. It is outside the signature, so it counts together with the body, " +
 				"which has the event's time and its whole object.",
 		},
-		Retries: verifiers.Retries{Horizon: 24 * time.Hour},
+		Retries: verifiers.Retries{Deadline: 5 * time.Second, Horizon: 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries:  "razorpay/markdown-docs, api/payments/recurring-payments/webhooks.md",
+			Deadline: "razorpay/markdown-docs, api/payments/recurring-payments/webhooks.md",
+			Answers:  "razorpay/markdown-docs, api/payments/recurring-payments/webhooks.md",
+			Repeats:  "razorpay/markdown-docs, api/payments/recurring-payments/webhooks.md",
+		},
 		Sample: verifiers.Sample{
 			Header: map[string]string{"x-razorpay-event-id": "{id}"},
 			Body: `{"entity":"event","account_id":"acc_1001","event":"payment.captured","contains":["payment"],` +

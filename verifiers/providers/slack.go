@@ -67,6 +67,11 @@ func slack() verifiers.Provider {
 			Horizon:  6 * time.Minute,
 		},
 		Confidential: []verifiers.Place{{From: "json", Name: "token"}, {From: "form", Name: "token"}},
+		Sources: verifiers.Sources{
+			Retries:  "https://docs.slack.dev/apis/events-api/",
+			Deadline: "https://docs.slack.dev/apis/events-api/",
+			Answers:  "https://docs.slack.dev/apis/events-api/",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "Ev",
 			Body: `{"token":"unused","team_id":"T1DC2JH3J","api_app_id":"A0FFV41KK","event":{"type":"reaction_added","user":"U061F1EUR",` +

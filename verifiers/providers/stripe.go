@@ -48,7 +48,9 @@ func stripe() verifiers.Provider {
 		},
 		Retries: verifiers.Retries{Horizon: 72 * time.Hour},
 		Sources: verifiers.Sources{
-			Retries: "https://dev.to/shannonllc/stripe-webhooks-retries-ordering-duplicates-timeouts-and-ips-46f0",
+			Retries: "https://docs.stripe.com/webhooks",
+			Answers: "https://docs.stripe.com/webhooks",
+			Repeats: "https://docs.stripe.com/webhooks",
 		},
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",
