@@ -5,16 +5,19 @@ import "github.com/hookwicket/hookwicket/verifiers"
 func init() { register(mailerSend) }
 
 func mailerSend() verifiers.Provider {
-	scheme := overBody("hex", "Signature")
+	scheme := overBody("hex", "Signature", "X-MailerSend-Signature")
 	scheme.EventType = []string{"{json:type}"}
 	return verifiers.Provider{
 		Name:  "mailersend",
 		Title: "MailerSend",
 		Docs: []string{
 			"https://developers.mailersend.com/api/v1/webhooks.html#security",
+			"https://github.com/mailersend/mailersend-nodejs/blob/main/src/__tests__/services/mailersend.utils.test.ts",
 			"https://github.com/symfony/symfony/blob/8.1/src/Symfony/Component/Mailer/Bridge/MailerSend/Webhook/MailerSendRequestParser.php",
 		},
-		Why: "When a webhook is saved, MailerSend checks the URL with an event webhook.test. It is signed with a secret that everybody knows, " +
+		Confirmed: true,
+		Why: "MailerSend's own library is shown with the header X-MailerSend-Signature, Symfony's receiver reads Signature. Either is taken. " +
+			"When a webhook is saved, MailerSend checks the URL with an event webhook.test. It is signed with a secret that everybody knows, " +
 			"so the gateway answers it without a check and does not forward it.",
 		Scheme: scheme,
 		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "the domain's webhooks, where the webhook is edited"},
