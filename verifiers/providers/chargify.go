@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(chargify) }
 
@@ -9,9 +13,13 @@ func chargify() verifiers.Provider {
 	scheme.EventID = []string{"{form:id}"}
 	scheme.EventType = []string{"{form:event}"}
 	return verifiers.Provider{
-		Name:      "chargify",
-		Title:     "Maxio Advanced Billing (Chargify)",
-		Docs:      []string{"https://gist.github.com/mediocretes/511f49ce2febaf245df1"},
+		Name:  "chargify",
+		Title: "Maxio Advanced Billing (Chargify)",
+		Docs: []string{
+			"https://github.com/maxio-com/stoplight-platform-developer-docs/blob/main/docs/basics/Sync.md",
+			"https://gist.github.com/mediocretes/511f49ce2febaf245df1",
+		},
+		Confirmed: true,
 		Why:       "The body is a form, and its bytes are signed as they stand. The older signature in the query is ignored.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "shared key", Where: "the site's settings, where webhooks are turned on"},
@@ -21,6 +29,12 @@ func chargify() verifiers.Provider {
 			Window:       week,
 			UniqueBodies: true,
 			Why:          "The form has the webhook's ID, so no two events have the same body.",
+		},
+		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 200}}, // nothing else counts
+		Retries: verifiers.Retries{Deadline: 15 * time.Second},
+		Sources: verifiers.Sources{
+			Deadline: "https://github.com/maxio-com/stoplight-platform-developer-docs/blob/main/docs/basics/Sync.md",
+			Answers:  "https://github.com/maxio-com/stoplight-platform-developer-docs/blob/main/docs/basics/Sync.md",
 		},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
