@@ -20,10 +20,13 @@ func airwallex() verifiers.Provider {
 		Docs: []string{
 			"https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview",
 			"https://www.airwallex.com/docs/developer-tools/webhooks/listen-for-webhook-events",
+			"https://www.airwallex.com/docs/developer-tools__listen-for-webhook-events__code-examples",
+			"https://github.com/airwallex/paymentacceptance-plugin-woocommerce/blob/master/includes/Services/WebhookService.php",
 		},
-		Why:    "Test events from the web app are signed with another key, which they bring along.",
-		Scheme: scheme,
-		Secret: verifiers.SecretInfo{Name: "webhook secret", Where: "Developer > Webhooks > the webhook"},
+		Confirmed: true,
+		Why:       "Test events from the web app are signed with another key, which they bring along.",
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "Developer > Webhooks > the webhook"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
@@ -37,6 +40,10 @@ func airwallex() verifiers.Provider {
 		},
 		Answers: verifiers.Answers{Success: verifiers.Answer{Status: 200}}, // nothing else counts
 		Retries: verifiers.Retries{Horizon: 72 * time.Hour},
+		Sources: verifiers.Sources{
+			Retries: "https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview",
+			Answers: "https://www.airwallex.com/docs/developer-tools/webhooks/webhooks-overview",
+		},
 		Sample: verifiers.Sample{
 			IDPrefix: "evt_",
 			Body: `{"id":"{id}","name":"payment_intent.succeeded","account_id":"acct_1001","data":{"object":{"id":"int_1001","amount":100,` +

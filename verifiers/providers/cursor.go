@@ -6,9 +6,10 @@ func init() { register(cursor) }
 
 func cursor() verifiers.Provider {
 	return verifiers.Provider{
-		Name:  "cursor",
-		Title: "Cursor (cloud agents)",
-		Docs:  []string{"https://cursor.com/docs/cloud-agent/api/webhooks"},
+		Name:      "cursor",
+		Title:     "Cursor (cloud agents)",
+		Docs:      []string{"https://cursor.com/docs/cloud-agent/api/webhooks"},
+		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{
 				Names:  []string{"X-Webhook-Signature"},

@@ -8,7 +8,11 @@ func flutterwaveV3() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "flutterwave-v3",
 		Title: "Flutterwave (v3)",
-		Docs:  []string{"https://developer.flutterwave.com/docs/webhooks"},
+		Docs: []string{
+			"https://developer.flutterwave.com/docs/webhooks",
+			"https://github.com/Flutterwave/Woocommerce/blob/master/includes/class-flw-wc-payment-gateway.php",
+		},
+		Confirmed: true,
 		Why: "The header verif-hash is the secret hash itself, a token that covers nothing: Flutterwave advises to ask for the " +
 			"transaction before acting on it.",
 		Scheme: verifiers.Token{

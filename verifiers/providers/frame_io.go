@@ -8,8 +8,12 @@ func frameIO() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "frame-io",
 		Title: "Frame.io",
-		Docs:  []string{"https://developer.frame.io/platform/v2/webhooks-overview"},
-		Why:   "Signed as Slack signs.",
+		Docs: []string{
+			"https://developer.frame.io/platform/v2/webhooks-overview",
+			"https://github.com/Frameio/webhooks-example-app/blob/master/main.go",
+		},
+		Confirmed: true,
+		Why:       "Signed as Slack signs.",
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{
 				Names:  []string{"X-Frameio-Signature"},
@@ -25,7 +29,7 @@ func frameIO() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
-			Why:       "The time is that of the request.",
+			Why:       "The time is that of the request. Frame.io's example allows 5 minutes.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:  verifiers.ByNothing,

@@ -21,8 +21,10 @@ func mailchannels() verifiers.Provider {
 		Title: "MailChannels",
 		Docs: []string{
 			"https://docs.mailchannels.com/email-api/webhooks",
+			"https://github.com/ttulttul/mailchannels-python-sdk/blob/main/src/mailchannels/webhooks/webhooks.py",
 			"https://github.com/Yizack/mailchannels",
 		},
+		Confirmed: true,
 		Why: "The signature is an HTTP message signature (RFC 9421) over Content-Digest. MailChannels signs for all its customers, and nothing that is " +
 			"signed says whose the events are but the customer_handle of each.",
 		Scheme: mailchannelsScheme{},
@@ -38,7 +40,7 @@ func mailchannels() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.AttemptTime,
 			Tolerance: perAttempt,
-			Why:       "The libraries for it take signatures for five minutes.",
+			Why:       "MailChannels' Python library takes signatures for 5 minutes.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,

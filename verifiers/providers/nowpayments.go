@@ -15,12 +15,14 @@ func nowpayments() verifiers.Provider {
 		Title: "NOWPayments",
 		Docs: []string{
 			"https://documenter.getpostman.com/view/7907941/S1a32n38",
+			"https://github.com/NowPaymentsIO/nowpayments-sdk-nodejs/blob/master/src/ipn.js",
 			"https://www.npmjs.com/package/node-nowpayments-api",
 			"https://github.com/better-giving/better-giving/blob/main/packages/app/src/lib/server/payments/nowpayments.spec.ts",
 		},
+		Confirmed: true,
 		Why: "NOWPayments signs the body's JSON with its members sorted, as JavaScript writes it, not the body. Libraries differ in " +
 			"whether only the first level is sorted, and in how arrays are written, so all of these ways are tried. A body " +
-			"with a member twice is refused, since it would be signed without the first. Its own library sorts every level, and a receiver " +
+			"with a member twice is refused, since it would be signed without the first. Its own library for Node sorts every level, its plugin for WooCommerce the first. A receiver " +
 			"reports that nothing comes signed in the other two ways.",
 		Scheme: nowpaymentsScheme{Facts: verifiers.Facts{
 			EventID:   []string{"{json:payment_id}:{json:payment_status}"},

@@ -8,7 +8,12 @@ func phonepeV1() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "phonepe-v1",
 		Title: "PhonePe (v1, X-VERIFY)",
-		Docs:  []string{"https://github.com/juspay/connector-service"},
+		Docs: []string{
+			"https://developer.phonepe.com/v1/reference/server-to-server-callback-5",
+			"https://developer.phonepe.com/v1/reference/python-callback-verification",
+			"https://github.com/juspay/connector-service",
+		},
+		Confirmed: true,
 		Why: "A plain SHA-256 with the salt key at its end, not an HMAC. One integrator puts the path of the URL between the two; " +
 			"the documents do not.",
 		Scheme: verifiers.HMAC{

@@ -11,11 +11,15 @@ func init() { register(transfi) }
 func transfi() verifiers.Provider {
 	scheme := overBody("hex", "X-Transfi-Hmac-Hash")
 	return verifiers.Provider{
-		Name:      "transfi",
-		Title:     "TransFi",
-		Docs:      []string{"https://docs.transfi.com"},
+		Name:  "transfi",
+		Title: "TransFi",
+		Docs: []string{
+			"https://docs.transfi.com/docs/webhook-signature",
+			"https://docs.transfi.com/docs/webhooks",
+		},
+		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the dashboard, where the webhook is set up"},
+		Secret:    verifiers.SecretInfo{Name: "webhook secret", Where: "the dashboard, Settings > Integration"},
 		Freshness: verifiers.Freshness{Why: "There is no time outside the body."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
