@@ -11,6 +11,7 @@ func midtransPayouts() verifiers.Provider {
 		Docs: []string{
 			"https://docs.midtrans.com/reference/notification-payload-1",
 			"https://docs.midtrans.com/reference/partner-http-notification-1",
+			"https://docs.midtrans.com/reference/validating-payout-notification",
 		},
 		Why:       "A plain SHA-512 of the body with the merchant key at its end, not an HMAC.",
 		Confirmed: true,

@@ -17,12 +17,13 @@ func ordergroove() verifiers.Provider {
 		Title: "Ordergroove",
 		Docs: []string{
 			"https://developer.ordergroove.com/reference/webhooks-verification",
+			"https://developer.ordergroove.com/data/webhook-verification",
 			"https://developer.ordergroove.com/reference/webhooks-overview",
 			"https://developer.ordergroove.com/reference/event-payloads",
 		},
 		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "verification key", Where: "the webhook target's settings"},
+		Secret:    verifiers.SecretInfo{Name: "verification key", Where: "Developers > Webhooks, the column Verification Key"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,

@@ -46,7 +46,7 @@ func oura() verifiers.Provider {
 			Type: "application/json",
 			Body: `{{"challenge":"{query:challenge}"}}`,
 		}},
-		Freshness: verifiers.Freshness{Why: "x-oura-timestamp is signed, but its unit is not established: it is taken as text."},
+		Freshness: verifiers.Freshness{Why: "x-oura-timestamp is signed, but no document names its unit, so it is taken as text. Others have seen milliseconds."},
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByID,
 			Window: week,

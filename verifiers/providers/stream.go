@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(stream) }
 
@@ -8,11 +12,14 @@ func stream() verifiers.Provider {
 	scheme := overBody("hex", "X-Signature")
 	scheme.Inflate = true
 	scheme.Timestamp = verifiers.Timestamp{From: "{json:created_at}", Format: "rfc3339"}
+	scheme.EventID = []string{"{header:X-Webhook-Id}"}
 	scheme.EventType = []string{"{json:type}"}
 	return verifiers.Provider{
 		Name:  "stream",
 		Title: "Stream (GetStream)",
 		Docs: []string{
+			"https://getstream.io/chat/docs/php/webhooks_overview/",
+			"https://getstream.io/chat/docs/php/push_webhook/",
 			"https://github.com/GetStream/stream-chat-js/blob/master/docs/webhooks.md",
 			"https://github.com/GetStream/stream-chat-js/blob/master/src/signing.ts",
 		},
@@ -30,10 +37,16 @@ func stream() verifiers.Provider {
 		Dedupe: verifiers.Dedupe{
 			By:     verifiers.ByDigest,
 			Window: pastWeek,
-			Why:    "No event ID is documented. The body has the event and its time.",
+			Why:    "X-Webhook-Id stays the same on retries, but anybody can change it. The body has the event and its time.",
+		},
+		Retries: verifiers.Retries{Deadline: 6 * time.Second, Attempts: 3, Horizon: 15 * time.Second},
+		Sources: verifiers.Sources{
+			Retries:  "https://getstream.io/chat/docs/php/push_webhook/",
+			Deadline: "https://getstream.io/chat/docs/php/push_webhook/",
 		},
 		Sample: verifiers.Sample{
-			Body: `{"type":"message.new","cid":"messaging:general","message":{"id":"{id}","text":"Hello","type":"regular"},"created_at":"{time}"}`,
+			Header: map[string]string{"X-Webhook-Id": "{id}"},
+			Body:   `{"type":"message.new","cid":"messaging:general","message":{"id":"{id}","text":"Hello","type":"regular"},"created_at":"{time}"}`,
 		},
 	}
 }

@@ -12,6 +12,7 @@ func viber() verifiers.Provider {
 		Title: "Viber bots",
 		Docs: []string{
 			"https://developers.viber.com/docs/api/rest-bot-api/",
+			"https://developers.viber.com/docs/faq/",
 			"https://github.com/Viber/viber-bot-python",
 			"https://github.com/Viber/viber-bot-node",
 		},
@@ -19,7 +20,7 @@ func viber() verifiers.Provider {
 			"forwarded like others. A welcome message in the answer to conversation_started is possible only without forward.",
 		Confirmed: true,
 		Scheme:    scheme,
-		Secret:    verifiers.SecretInfo{Name: "authentication token", Where: "the bot's page in the Viber Admin Panel"},
+		Secret:    verifiers.SecretInfo{Name: "authentication token", Where: "the app's More > Settings > Bots > Edit Info > Your app key, or the Viber Admin Panel"},
 		Freshness: verifiers.Freshness{Why: "The only time is in the body and is that of the event."},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
