@@ -80,6 +80,7 @@ export const signers = {
     return { headers: { 'Persona-Signature': pairs.join(' ') } }
   },
   tink: listed('X-Tink-Signature', 't', 'v1'),
+  'mailchimp-signed': listed('X-Mailchimp-Signature', 't', 'v1'),
   qonto: listed('X-Qonto-Signature', 't', 'v1'),
   shippo: listed('Shippo-Auth-Signature', 't', 'v1'),
   mercury: listed('Mercury-Signature', 't', 'v1', { key: (s) => Buffer.from(s, 'base64') }),

@@ -57,6 +57,8 @@ func TestHandshakesApps(t *testing.T) {
 		{name: "the button Verify", slug: "line", verified: true, body: `{"destination":"U0","events":[]}`, want: "200"},
 		{name: "an event", slug: "line", verified: true, body: `{"destination":"U0","events":[{"type":"follow"}]}`},
 		{name: "a check of the URL", slug: "mailchimp", method: "GET", target: "?token=secret", want: "200"},
+		{name: "a check of the URL", slug: "mailchimp-signed", method: "GET", want: "200"},
+		{name: "an event", slug: "mailchimp-signed", verified: true, body: "type=subscribe"},
 
 		{name: "a check of the URL", slug: "woovi", body: `{"data_criacao":"2024-01-23T20:32:14.429Z","event":"OPENPIX:CHARGE_COMPLETED"}`, want: "200"},
 		{name: "a check of the URL", slug: "woovi-hmac", body: `{"data_criacao":"2024-01-23T20:32:14.429Z","evento":"teste_webhook","event":"OPENPIX:CHARGE_COMPLETED"}`, want: "200"},
