@@ -1,6 +1,10 @@
 package providers
 
-import "github.com/hookwicket/hookwicket/verifiers"
+import (
+	"time"
+
+	"github.com/hookwicket/hookwicket/verifiers"
+)
 
 func init() { register(mailchimp) }
 
@@ -28,7 +32,7 @@ func mailchimp() verifiers.Provider {
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,
-			Why:       "The time is the event's own. How long Mailchimp goes on trying is not known; a week outlasts any schedule that is plausible.",
+			Why:       "The time is the event's own. Mailchimp tries again for 75 minutes, but how late it first sends an event is not known.",
 		},
 		Dedupe: verifiers.Dedupe{
 			By:           verifiers.ByDigest,
@@ -36,6 +40,8 @@ func mailchimp() verifiers.Provider {
 			UniqueBodies: true,
 			Why:          "An event has no ID, but its body names the time, the list and the member.",
 		},
+		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 75 * time.Minute},
+		Sources: verifiers.Sources{Retries: mailchimpWebhooks, Deadline: mailchimpWebhooks},
 		Sample: verifiers.Sample{
 			Type: "application/x-www-form-urlencoded",
 			Body: "type=subscribe&fired_at={formtime}&data%5Bid%5D=8a25ff1d98&data%5Blist_id%5D=a6b5da1054&" +

@@ -1,10 +1,6 @@
 package providers
 
-import (
-	"time"
-
-	"github.com/hookwicket/hookwicket/verifiers"
-)
+import "github.com/hookwicket/hookwicket/verifiers"
 
 func init() { register(mailchimpSigned) }
 
@@ -35,7 +31,5 @@ func mailchimpSigned() verifiers.Provider {
 		UniqueBodies: true,
 		Why:          "An event has no ID, but its body names the time, the list and the member.",
 	}
-	p.Retries = verifiers.Retries{Deadline: 10 * time.Second, Horizon: 75 * time.Minute}
-	p.Sources.Retries, p.Sources.Deadline = mailchimpWebhooks, mailchimpWebhooks
 	return p
 }

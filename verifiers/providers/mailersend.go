@@ -20,7 +20,7 @@ func mailerSend() verifiers.Provider {
 			"When a webhook is saved, MailerSend checks the URL with an event webhook.test. It is signed with a secret that everybody knows, " +
 			"so the gateway answers it without a check and does not forward it.",
 		Scheme: scheme,
-		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "the domain's webhooks, where the webhook is edited"},
+		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "Domains > the domain's Manage > Webhooks > the webhook"},
 		Handshakes: []verifiers.Handshake{{
 			Name: "url_check",
 			When: []verifiers.Condition{{Of: "{json:type}", Is: []string{"webhook.test"}}},
