@@ -44,6 +44,9 @@ func asana() verifiers.Provider {
 				"Heartbeats, whose list of events is empty, are all alike: one of them is forwarded, the others are answered.",
 		},
 		Retries: verifiers.Retries{Deadline: 10 * time.Second, Horizon: 24 * time.Hour},
+		Sources: verifiers.Sources{
+			Handshakes: "Asana/openapi, defs/asana_oas.yaml",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"events":[{"user":{"gid":"1204619611402340","resource_type":"user"},"created_at":"{time}","action":"changed",` +
 				`"resource":{"gid":"1205651321192434","resource_type":"task"},"parent":null,"change":{"field":"due_on","action":"changed"}}]}`,

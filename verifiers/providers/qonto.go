@@ -37,6 +37,10 @@ func qonto() verifiers.Provider {
 			Why:          "The ID stands in the signed body. Qonto tries \"for a few days\".",
 		},
 		Retries: verifiers.Retries{Deadline: time.Second},
+		Sources: verifiers.Sources{
+			Deadline: "https://docs.qonto.com/api-reference/business-api/webhooks/overview",
+			Answers:  "https://docs.qonto.com/api-reference/business-api/webhooks/overview",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"id":"{id}","subscription_id":"{uuid}","type":"v1/transactions","created_at":"{time}","data":{"event":"created",` +
 				`"transaction_id":"example-1001","amount":10.00,"currency":"EUR"}}`,

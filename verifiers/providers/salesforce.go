@@ -38,10 +38,11 @@ func salesforce() verifiers.Provider {
 					`<notificationsResponse xmlns="http://soap.sforce.com/2005/09/outbound"><Ack>true</Ack></notificationsResponse></soapenv:Body></soapenv:Envelope>`,
 			},
 		},
-		Retries: verifiers.Retries{Horizon: 24 * time.Hour},
+		Retries: verifiers.Retries{Deadline: time.Minute, Horizon: 24 * time.Hour},
 		Sources: verifiers.Sources{
-			Retries: "https://developer.salesforce.com/docs/atlas.en-us.246.0.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
-			Answers: "https://community.make.com/t/how-to-run-salesforce-watch-record-field-module-imediately/16272/4",
+			Retries:  "https://developer.salesforce.com/docs/atlas.en-us.246.0.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
+			Deadline: "https://help.salesforce.com/s/articleView?id=platform.workflow_om_considerations.htm",
+			Answers:  "https://community.make.com/t/how-to-run-salesforce-watch-record-field-module-imediately/16272/4",
 		},
 		Sample: verifiers.Sample{
 			Type: "text/xml; charset=utf-8",

@@ -59,6 +59,7 @@ func shopify() verifiers.Provider {
 		Sources: verifiers.Sources{
 			Retries:  "https://shopify.dev/changelog/updates-to-webhook-retry-mechanism",
 			Deadline: "https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj",
+			Answers:  "https://dev.to/shannonllc/shopify-webhooks-hmac-verification-5-second-timeout-retries-jkj",
 			Repeats:  "https://shopify.dev/changelog/updates-to-webhook-retry-mechanism",
 		},
 		Sample: verifiers.Sample{

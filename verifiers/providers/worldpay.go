@@ -48,6 +48,9 @@ func worldpay() verifiers.Provider {
 			Deadline: 10 * time.Second,
 			Horizon:  168 * time.Hour,
 		},
+		Sources: verifiers.Sources{
+			Answers: "https://developer.worldpay.com/docs/access-worldpay/hpp/webhooks/",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"eventId":"{id}","eventTimestamp":"2018-06-13T14:18:13.407","eventDetails":{"classification":"payment",` +
 				`"transactionReference":"order-1001","type":"sentForSettlement","date":"2017-11-03","amount":{"value":100,"currencyCode":"EUR"}}}`,

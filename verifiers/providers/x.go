@@ -50,6 +50,9 @@ func xTwitter() verifiers.Provider {
 			Attempts: 4,
 			Horizon:  5 * time.Minute,
 		},
+		Sources: verifiers.Sources{
+			Handshakes: "xdevplatform/docs, x-api/webhooks/quickstart.mdx",
+		},
 		Sample: verifiers.Sample{
 			Body: `{"for_user_id":"2244994945","favorite_events":[{"id":"{id}","timestamp_ms":{unix}000,` +
 				`"favorited_status":{"id_str":"1900000000000000001"},"user":{"id_str":"3001969357"}}]}`,
