@@ -85,7 +85,7 @@ func golden(t *testing.T, file string, want []byte) {
 		return
 	}
 	if !*update {
-		t.Errorf("%s is stale; go test ./verifiers/providers -run TestTable -update writes it (%v)", file, err)
+		t.Errorf("%s is stale; go test ./verifiers/providers -run %s -update writes it (%v)", file, t.Name(), err)
 		return
 	}
 	if err := errors.Join(os.MkdirAll(filepath.Dir(file), 0o755), os.WriteFile(file, want, 0o644)); err != nil {
