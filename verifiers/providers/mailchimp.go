@@ -23,7 +23,7 @@ func mailchimp() verifiers.Provider {
 				EventType: []string{"{form:type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "token", Where: "your own: append ?token=… to the URL under Audience > Settings > Webhooks"},
+		Secret: verifiers.SecretInfo{Name: "token", Where: "your own: append ?token=… to the URL under Audience > Settings > Webhooks. For a signing secret there is mailchimp-signed"},
 		Handshakes: []verifiers.Handshake{{
 			Name:   "url_check",
 			Method: "GET",
