@@ -87,7 +87,7 @@ func (s plivoV3Scheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		if len(texts) > maxPlivoSignatures {
 			return verifiers.Event{}, verifiers.Refuse(verifiers.MalformedSignature, "it has more than %d signatures", maxPlivoSignatures)
 		}
-		contents, err := plivoContents(r)
+		urls, rest, err := plivoContent(r)
 		if err != nil {
 			return verifiers.Event{}, err
 		}
@@ -96,9 +96,9 @@ func (s plivoV3Scheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 			if err != nil {
 				return verifiers.Event{}, err
 			}
-			for _, content := range contents {
-				if signedBy(sha256.New, keys, signature, content) {
-					return told(facts, r, verifiers.Event{Content: []byte(contents[0])})
+			for _, u := range urls {
+				if signedBy(sha256.New, keys, signature, u, rest) {
+					return told(facts, r, verifiers.Event{Content: []byte(urls[0] + rest)})
 				}
 			}
 		}
@@ -106,17 +106,17 @@ func (s plivoV3Scheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 	}), nil
 }
 
-// plivoContents returns the spellings of the signed content: with the query decoded,
-// and as it is in the URL.
-func plivoContents(r *verifiers.Request) ([]string, error) {
+// plivoContent returns the two parts of the signed content: the URL in its spellings,
+// with the query decoded and as it is sent, and all that follows the query.
+func plivoContent(r *verifiers.Request) (urls []string, rest string, err error) {
 	nonce, err := verifiers.HeaderOf(r, plivoNonce)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	base, query, _ := strings.Cut(r.URL, "?")
 	pairs, err := verifiers.QueryOf(r.URL)
 	if err != nil {
-		return nil, err
+		return nil, "", err
 	}
 	var raw []string
 	for pair := range strings.SplitSeq(query, "&") {
@@ -128,37 +128,40 @@ func plivoContents(r *verifiers.Request) ([]string, error) {
 	var form []verifiers.Pair
 	if len(r.Body) > 0 {
 		if form, err = verifiers.FormOf(r); err != nil {
-			return nil, err
+			return nil, "", err
 		}
 	}
-	if err := grow(r, 2*len(r.Body)+4*len(r.URL)); err != nil {
-		return nil, err
+	if err := grow(r, len(r.Body)+4*len(r.URL)); err != nil {
+		return nil, "", err
 	}
-	fields := sortedPairs(form, "", "")
-	var contents []string
-	for _, q := range []string{sortedPairs(pairs, "=", "&"), strings.Join(raw, "&")} {
-		content := base
+	for _, q := range []string{sortedPairs(pairs, "=", "&", ""), strings.Join(raw, "&")} {
+		u := base
 		if q != "" || len(form) > 0 {
-			content += "?" + q
+			u += "?" + q
 		}
 		if q != "" && len(form) > 0 {
-			content += "."
+			u += "."
 		}
-		contents = append(contents, content+fields+"."+nonce)
+		urls = append(urls, u)
 	}
-	return slices.Compact(contents), nil
+	return slices.Compact(urls), sortedPairs(form, "", "", "."+nonce), nil
 }
 
 // sortedPairs writes pairs in the order of their names, and of their values where a
-// name is repeated.
-func sortedPairs(pairs []verifiers.Pair, assign, separator string) string {
+// name is repeated, and then the end.
+func sortedPairs(pairs []verifiers.Pair, assign, separator, end string) string {
 	slices.SortFunc(pairs, func(a, b verifiers.Pair) int {
 		if c := strings.Compare(a.Name, b.Name); c != 0 {
 			return c
 		}
 		return strings.Compare(a.Value, b.Value)
 	})
+	size := len(end)
+	for _, p := range pairs {
+		size += len(p.Name) + len(assign) + len(p.Value) + len(separator)
+	}
 	var text strings.Builder
+	text.Grow(size)
 	for i, p := range pairs {
 		if i > 0 {
 			text.WriteString(separator)
@@ -167,6 +170,7 @@ func sortedPairs(pairs []verifiers.Pair, assign, separator string) string {
 		text.WriteString(assign)
 		text.WriteString(p.Value)
 	}
+	text.WriteString(end)
 	return text.String()
 }
 
@@ -184,9 +188,9 @@ func (s plivoV3Scheme) Sign(r *verifiers.Request, secret string, now time.Time, 
 			return err
 		}
 	}
-	contents, err := plivoContents(r)
+	urls, rest, err := plivoContent(r)
 	if err != nil {
 		return err
 	}
-	return verifiers.Put(r, "header", plivoSignature, toBase64(sumOf(sha256.New, keys[0], contents[0])))
+	return verifiers.Put(r, "header", plivoSignature, toBase64(sumOf(sha256.New, keys[0], urls[0], rest)))
 }
