@@ -8,7 +8,11 @@ func checkr() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "checkr",
 		Title: "Checkr",
-		Docs:  []string{"https://docs.checkr.com/#section/Webhooks"},
+		Docs: []string{
+			"https://docs.checkr.com/#section/Webhooks",
+			"https://github.com/checkr/webhook-verification-examples/blob/main/verify_signature.js",
+		},
+		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Checkr-Signature"}},
 			Content:   "{body}",

@@ -14,7 +14,9 @@ func commercelayer() verifiers.Provider {
 		Docs: []string{
 			"https://docs.commercelayer.io",
 			"https://www.npmjs.com/package/commercelayer-webhooks",
+			"https://github.com/commercelayer/commercelayer-docs-api/blob/master/callbacks-security.md",
 		},
+		Confirmed: true,
 		Why:       "The topic is in a header only, outside the signature.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "shared secret", Where: "shared_secret of the webhook"},

@@ -8,7 +8,11 @@ func datadog() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "datadog",
 		Title: "Datadog",
-		Docs:  []string{"https://docs.datadoghq.com/integrations/webhooks/"},
+		Docs: []string{
+			"https://docs.datadoghq.com/integrations/webhooks/",
+			"https://github.com/DataDog/documentation/blob/master/content/es/integrations/webhooks.md",
+		},
+		Confirmed: true,
 		Why: "Nothing is signed. The user and the password stand in the URL that is configured (https://user:password@…); " +
 			"where a header is configured instead, say from header and its name. They prove nothing of the body. " +
 			"The form of the body is configured with the webhook: the default is assumed.",

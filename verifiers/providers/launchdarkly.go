@@ -9,9 +9,13 @@ func launchdarkly() verifiers.Provider {
 	scheme.EventID = []string{"{json:_id}"}
 	scheme.EventType = []string{"{json:kind}"}
 	return verifiers.Provider{
-		Name:      "launchdarkly",
-		Title:     "LaunchDarkly",
-		Docs:      []string{"https://launchdarkly.com/docs/home/infrastructure/webhooks"},
+		Name:  "launchdarkly",
+		Title: "LaunchDarkly",
+		Docs: []string{
+			"https://launchdarkly.com/docs/home/infrastructure/webhooks",
+			"https://github.com/launchdarkly/LaunchDarkly-Docs/blob/079f5b25b07cf9b99c6f0b8f1ebcde02c2d371da/src/content/topics/integrations/webhooks.mdx",
+		},
+		Confirmed: true,
 		Why:       "A webhook sends the entry of the audit log. Without a secret LaunchDarkly signs nothing.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the webhook's settings under Integrations > Webhooks: Sign this webhook"},

@@ -23,6 +23,7 @@ func mailchannels() verifiers.Provider {
 			"https://docs.mailchannels.com/email-api/webhooks",
 			"https://github.com/ttulttul/mailchannels-python-sdk/blob/main/src/mailchannels/webhooks/webhooks.py",
 			"https://github.com/Yizack/mailchannels",
+			"https://github.com/mailchannels/mailchannels-email-api-sdk-js/blob/main/.agents/skills/mailchannels-js/resources/webhooks.md",
 		},
 		Confirmed: true,
 		Why: "The signature is an HTTP message signature (RFC 9421) over Content-Digest. MailChannels signs for all its customers, and nothing that is " +

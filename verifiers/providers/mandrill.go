@@ -10,7 +10,9 @@ func mandrill() verifiers.Provider {
 		Title: "Mailchimp Transactional (Mandrill)",
 		Docs: []string{
 			"https://mailchimp.com/developer/transactional/guides/track-respond-activity-webhooks/#authenticating-webhook-requests",
+			"https://mandrill.zendesk.com/hc/en-us/articles/205583257-How-to-Authenticate-Webhook-Requests",
 		},
+		Confirmed: true,
 		Why: "The URL is signed in the spelling that Mandrill was given: behind anything that changes scheme, host or path, give it " +
 			"with public_url. When a webhook is made, Mandrill calls the URL with HEAD. Then it sends an empty list of events, signed with a key of its own.",
 		Scheme: verifiers.HMAC{

@@ -18,7 +18,9 @@ func nylas() verifiers.Provider {
 		Docs: []string{
 			"https://developer.nylas.com/docs/v3/notifications/",
 			"https://developer.nylas.com/docs/cookbook/use-cases/build/retry-failed-webhooks/",
+			"https://github.com/nylas/cli/blob/main/docs/commands/webhooks.md",
 		},
+		Confirmed: true,
 		Why: "Leave compressed_delivery off: of a compressed body neither ID nor type can be read, and it is refused. " +
 			"The secret exists only after Nylas's challenge was answered, so start with any secret and give Nylas's afterwards.",
 		Scheme: scheme,

@@ -12,8 +12,12 @@ func okta() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "okta",
 		Title: "Okta event hooks",
-		Docs:  []string{"https://developer.okta.com/docs/concepts/event-hooks/"},
-		Why:   "Nothing is signed: the hook sends the value of its authentication secret in the authentication field, which is Authorization unless it was named otherwise.",
+		Docs: []string{
+			"https://developer.okta.com/docs/concepts/event-hooks/",
+			"https://github.com/okta/okta-developer-docs/blob/master/packages/@okta/vuepress-site/docs/concepts/event-hooks/index.md",
+		},
+		Confirmed: true,
+		Why:       "Nothing is signed: the hook sends the value of its authentication secret in the authentication field, which is Authorization unless it was named otherwise.",
 		Scheme: verifiers.Token{
 			Names: []string{"Authorization"},
 			Facts: verifiers.Facts{

@@ -10,10 +10,17 @@ func paystack() verifiers.Provider {
 	scheme.EventType = []string{"{json:event}"}
 	scheme.Hash = "sha512"
 	return verifiers.Provider{
-		Name:      "paystack",
-		Title:     "Paystack",
-		Docs:      []string{"https://paystack.com/docs/payments/webhooks/"},
-		Why:       "The key is the API's secret key, so a new API key is a new webhook secret: give both while you change over.",
+		Name:  "paystack",
+		Title: "Paystack",
+		Docs: []string{
+			"https://paystack.com/docs/payments/webhooks/",
+			"https://github.com/PaystackOSS/doc-code-snippets/blob/main/src/doc/payments/webhooks/verifying-transaction/index.php",
+			"https://raw.githubusercontent.com/PaystackOSS/doc-code-snippets/main/src/doc/payments/webhooks/verifying-signature/index.js",
+		},
+		Confirmed: true,
+		Why: "The key is the API's secret key, so a new API key is a new webhook secret: give both while you change over. " +
+			"A later example of Paystack's checks another signature, t=…,v1=key:hex over the time and the body. " +
+			"The header that has it is not known here, so it is not looked at.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "secret key", Where: "the dashboard, Settings > API Keys & Webhooks; it starts with sk_", Prefix: "sk_"},
 		Freshness: verifiers.Freshness{Why: "The only times are in the body and are those of the event."},

@@ -11,8 +11,10 @@ func pipedrive() verifiers.Provider {
 		Docs: []string{
 			"https://pipedrive.readme.io/docs/guide-for-webhooks-v2",
 			"https://pipedrive.readme.io/docs/guide-for-webhooks",
+			"https://github.com/pipedrive/client-nodejs/blob/master/src/versions/v1/models/add-webhook-request.ts",
 		},
-		Why: "Pipedrive does not sign. It sends the user and the password that were given with the webhook, which prove nothing of the body.",
+		Confirmed: true,
+		Why:       "Pipedrive does not sign. It sends the user and the password that were given with the webhook, which prove nothing of the body.",
 		Scheme: verifiers.Token{
 			From:  "basic",
 			Facts: verifiers.Facts{EventType: []string{"{json:event}", "{json:meta.action}.{json:meta.entity}"}},

@@ -11,8 +11,8 @@ func init() { register(recallAI) }
 func recallAI() verifiers.Provider {
 	p := standardSender("recall-ai", "Recall.ai", []string{"{json:event}"},
 		"https://docs.recall.ai/docs/authenticating-requests-from-recallai",
-		"https://docs.recall.ai/docs/status-change-webhooks-setup-verification")
-	p.Confirmed = false
+		"https://docs.recall.ai/docs/status-change-webhooks-setup-verification",
+		"https://github.com/recallai/sample-apps/blob/main/verify_requests_from_recall/src/verify_request_from_recall.ts")
 	p.Scheme = standardTyped([]string{"{json:event}"}, "webhook-", "svix-")
 	p.Retries = verifiers.Retries{Deadline: 15 * time.Second, Horizon: 24 * time.Hour}
 	p.Secret.Where = "Recall.ai Dashboard, webhooks or workspace verification secret; it starts with whsec_"

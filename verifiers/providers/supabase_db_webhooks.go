@@ -8,7 +8,12 @@ func supabaseDBWebhooks() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "supabase-db-webhooks",
 		Title: "Supabase database webhooks",
-		Docs:  []string{"https://supabase.com/docs/guides/database/webhooks"},
+		Docs: []string{
+			"https://supabase.com/docs/guides/database/webhooks",
+			"https://github.com/supabase/supabase/blob/master/apps/docs/content/guides/database/webhooks.mdx",
+			"https://github.com/supabase/pg_net/blob/master/README.md",
+		},
+		Confirmed: true,
 		Why: "Nothing is signed: a header that is configured with the webhook is all there is. It is Authorization: Bearer … here; " +
 			"for another say from header and its name. It proves nothing of the body.",
 		Scheme: verifiers.Token{

@@ -12,8 +12,12 @@ func xendit() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "xendit",
 		Title: "Xendit",
-		Docs:  []string{"https://docs.xendit.co/webhook/getting-started/"},
-		Why:   "The header is a token of the whole account, the same in every request. Only TLS protects it.",
+		Docs: []string{
+			"https://docs.xendit.co/webhook/getting-started/",
+			"https://github.com/xendit/demo-store/blob/main/server/integrations/payments-api/payments.yaml",
+		},
+		Confirmed: true,
+		Why:       "The header is a token of the whole account, the same in every request. Only TLS protects it.",
 		Scheme: verifiers.Token{
 			Names: []string{"X-Callback-Token"},
 			Facts: verifiers.Facts{EventType: []string{"{json:event}", "{json:status}"}},
