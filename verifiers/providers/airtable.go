@@ -12,7 +12,8 @@ func airtable() verifiers.Provider {
 			"https://airtable.com/developers/web/api/webhooks-overview",
 			"https://pyairtable.readthedocs.io/en/stable/webhooks.html",
 		},
-		Why: "A request says only that something changed. Fetch the change from Airtable's list of payloads.",
+		Confirmed: true,
+		Why:       "A request says only that something changed. Fetch the change from Airtable's list of payloads.",
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-Airtable-Content-MAC"}, Prefix: "hmac-sha256="},
 			Secret:    verifiers.SecretFormat{Encoding: "base64"},

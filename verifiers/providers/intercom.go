@@ -13,8 +13,11 @@ func intercom() verifiers.Provider {
 		Docs: []string{
 			"https://developers.intercom.com/docs/webhooks",
 			"https://developers.intercom.com/docs/webhooks/setting-up-webhooks",
+			"https://developers.intercom.com/intercom-api-reference/v1.0/reference/signed-notifications",
 		},
-		Why: "Intercom signs with SHA-1 and has nothing newer; as HMAC it is not known to be broken.",
+		Confirmed: true,
+		Why: "Intercom signs with SHA-1 and has nothing newer; as HMAC it is not known to be broken. " +
+			"Its oldest documents have a hub_secret of each subscription for the key; the app's client secret has replaced it.",
 		Scheme: verifiers.HMAC{
 			Hash:      "sha1",
 			Signature: verifiers.Signature{Names: []string{"X-Hub-Signature"}, Prefix: "sha1="},

@@ -8,7 +8,10 @@ func jira() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "jira",
 		Title: "Jira Cloud",
-		Docs:  []string{"https://developer.atlassian.com/cloud/jira/platform/webhooks/"},
+		Docs: []string{
+			"https://developer.atlassian.com/cloud/jira/platform/webhooks/",
+		},
+		Confirmed: true,
 		Why: "Only webhooks that an administrator made with a secret are signed so; sources disagree about those of apps. " +
 			"X-Hub-Signature, which elsewhere is SHA-1, is SHA-256 here.",
 		Scheme: verifiers.HMAC{

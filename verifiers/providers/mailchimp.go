@@ -12,9 +12,13 @@ func mailchimp() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "mailchimp",
 		Title: "Mailchimp Marketing",
-		Docs:  []string{"https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/"},
+		Docs: []string{
+			"https://mailchimp.com/developer/marketing/guides/sync-audience-data-webhooks/",
+			"https://github.com/mailchimp/mc-woocommerce/blob/master/bootstrap.php",
+		},
+		Confirmed: true,
 		Why: "Mailchimp signs nothing. The secret is one of your own that stands in the URL you register, as ?token=…. " +
-			"Keep that URL secret.",
+			"Keep that URL secret. Mailchimp's own plugin for WooCommerce puts a token of its own there too.",
 		Scheme: verifiers.Token{
 			From:  "query",
 			Names: []string{"token"},

@@ -19,7 +19,7 @@ func meta() verifiers.Provider {
 }
 
 func facebook() verifiers.Provider {
-	p := metaRow("facebook", "Facebook Pages and Messenger", "https://developers.facebook.com/docs/messenger-platform/webhooks",
+	p := metaRow("facebook", "Facebook Pages and Messenger", "https://developers.facebook.com/documentation/business-messaging/messenger-platform/webhooks",
 		`{"object":"page","entry":[{"id":"682498171943165","time":{unix}000,"messaging":[{"sender":{"id":"2494432963985342"},`+
 			`"recipient":{"id":"682498171943165"},"timestamp":{unix}000,"message":{"mid":"m_{id}","text":"Hello"}}]}]}`)
 	p.Sources.Retries = "" // Messenger repeats at other times
@@ -27,7 +27,7 @@ func facebook() verifiers.Provider {
 }
 
 func instagram() verifiers.Provider {
-	return metaRow("instagram", "Instagram", "https://developers.facebook.com/docs/instagram-platform/webhooks",
+	return metaRow("instagram", "Instagram", "https://developers.facebook.com/documentation/instagram-platform/webhooks/setup",
 		`{"object":"instagram","entry":[{"id":"17841405726653026","time":{unix},"changes":[{"field":"comments",`+
 			`"value":{"id":"17865799348089039","text":"Lovely","media":{"id":"18023345989012587","media_product_type":"FEED"}}}]}]}`)
 }
@@ -38,7 +38,6 @@ func whatsapp() verifiers.Provider {
 			`"metadata":{"display_phone_number":"15550783881","phone_number_id":"106540352242922"},"messages":[{"from":"16505551234",`+
 			`"id":"wamid.{id}","timestamp":"{unix}","text":{"body":"Hello"},"type":"text"}]},"field":"messages"}]}]}`)
 	p.Docs = append(p.Docs, "https://github.com/WhatsApp/WhatsApp-Nodejs-SDK/blob/main/src/api/webhooks.ts")
-	p.Confirmed = true // by that library; of the others Meta has published the older signature only
 	p.Retries.Horizon = 7 * 24 * time.Hour
 	p.Dedupe.Window = 8 * 24 * time.Hour
 	p.Sources.Retries = "https://docs.360dialog.com/partner/messaging/receiving-messages-via-webhook"
@@ -52,7 +51,12 @@ func metaRow(name, title, docs, sample string) verifiers.Provider {
 	return verifiers.Provider{
 		Name:  name,
 		Title: title,
-		Docs:  []string{docs, "https://developers.facebook.com/docs/graph-api/webhooks/getting-started"},
+		Docs: []string{
+			docs,
+			"https://developers.facebook.com/docs/graph-api/webhooks/getting-started",
+			"https://github.com/fbsamples/business-messaging-sample-tech-provider-app/blob/main/CONTRIBUTING.md",
+		},
+		Confirmed: true,
 		Why: "Meta signs the body as it sends it, with letters beyond ASCII escaped (\\u00e9): bytes that were parsed and written anew no longer match. " +
 			"The older X-Hub-Signature with SHA-1 comes along and is not looked at.",
 		Scheme: verifiers.HMAC{

@@ -15,7 +15,9 @@ func salesforce() verifiers.Provider {
 		Docs: []string{
 			"https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging.htm",
 			"https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_notifications.htm",
+			"https://developer.salesforce.com/docs/atlas.en-us.api.meta/api/sforce_api_om_outboundmessaging_security.htm",
 		},
+		Confirmed: true,
 		Why: "Salesforce signs nothing. The secret is one of your own that stands in the endpoint's URL, as ?token=…. " +
 			"Keep that URL secret. Salesforce takes nothing but its own SOAP acknowledgement for an answer.",
 		Scheme: verifiers.Token{From: "query", Names: []string{"token"}},

@@ -16,6 +16,7 @@ func squarespace() verifiers.Provider {
 			"https://developers.squarespace.com/webhooks/overview",
 			"https://developers.squarespace.com/webhooks/verifying-notifications",
 		},
+		Confirmed: true,
 		Why:       "The key is hex and is decoded first.",
 		Scheme:    scheme,
 		Secret:    verifiers.SecretInfo{Name: "secret", Where: "the answer that made the webhook subscription, in hex"},

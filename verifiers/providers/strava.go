@@ -8,7 +8,10 @@ func strava() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "strava",
 		Title: "Strava",
-		Docs:  []string{"https://developers.strava.com/docs/webhooks/"},
+		Docs: []string{
+			"https://developers.strava.com/docs/webhooks/",
+		},
+		Confirmed: true,
 		Why: "Strava signs nothing. The secret stands in the callback URL, as ?token=…, and anybody who learns the URL can send events. " +
 			"Treat one as a reason to ask Strava's API.",
 		Scheme: verifiers.Token{

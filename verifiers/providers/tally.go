@@ -10,12 +10,15 @@ func tally() verifiers.Provider {
 	scheme.EventID = []string{"{json:eventId}"}
 	scheme.EventType = []string{"{json:eventType}"}
 	return verifiers.Provider{
-		Name:   "tally",
-		Title:  "Tally",
-		Docs:   []string{"https://tally.so/help/webhooks"},
-		Why:    "Tally signs only where a signing secret was added to the webhook.",
-		Scheme: scheme,
-		Secret: verifiers.SecretInfo{Name: "signing secret", Where: "the form > Integrations > Webhooks, where you add it"},
+		Name:  "tally",
+		Title: "Tally",
+		Docs: []string{
+			"https://tally.so/help/webhooks",
+		},
+		Confirmed: true,
+		Why:       "Tally signs only where a signing secret was added to the webhook.",
+		Scheme:    scheme,
+		Secret:    verifiers.SecretInfo{Name: "signing secret", Where: "the form > Integrations > Webhooks, where you add it"},
 		Freshness: verifiers.Freshness{
 			Origin:    verifiers.EventTime,
 			Tolerance: withinWeek,

@@ -19,6 +19,7 @@ func treezor() verifiers.Provider {
 			"https://docs.treezor.com/guide/webhooks/integrity-checks.html",
 			"https://github.com/hookdeck/webhook-skills/tree/main/skills/treezor-webhooks",
 		},
+		Confirmed: true,
 		Why: "Only object_payload is signed, as PHP's json_encode writes it. The event's name, ID and time stand beside it and may have been " +
 			"changed by anybody who saw the request. A new subscription is pending until somebody confirms it with a request that Treezor posts to " +
 			"the URL. Receive that one without the gateway: it is not forwarded, because its signature is not documented.",

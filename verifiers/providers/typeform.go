@@ -8,7 +8,10 @@ func typeform() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "typeform",
 		Title: "Typeform",
-		Docs:  []string{"https://www.typeform.com/developers/webhooks/secure-your-webhooks/"},
+		Docs: []string{
+			"https://www.typeform.com/developers/webhooks/secure-your-webhooks/",
+		},
+		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"Typeform-Signature"}, Prefix: "sha256=", Encoding: "base64"},
 			Content:   "{body}",
