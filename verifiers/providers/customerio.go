@@ -8,7 +8,11 @@ func customerio() verifiers.Provider {
 	return verifiers.Provider{
 		Name:  "customerio",
 		Title: "Customer.io (reporting webhooks)",
-		Docs:  []string{"https://customer.io/docs/journeys/webhooks/#securely-verify-requests"},
+		Docs: []string{
+			"https://customer.io/docs/journeys/webhooks/#securely-verify-requests",
+			"https://www.customer.io/docs/api/webhooks/",
+		},
+		Confirmed: true,
 		Scheme: verifiers.HMAC{
 			Signature: verifiers.Signature{Names: []string{"X-CIO-Signature"}},
 			Content:   "v0:{timestamp}:{body}",
