@@ -14,7 +14,6 @@ func mailerSend() verifiers.Provider {
 			"https://developers.mailersend.com/api/v1/webhooks.html#security",
 			"https://github.com/mailersend/mailersend-nodejs/blob/main/src/__tests__/services/mailersend.utils.test.ts",
 			"https://github.com/symfony/symfony/blob/8.1/src/Symfony/Component/Mailer/Bridge/MailerSend/Webhook/MailerSendRequestParser.php",
-			"https://github.com/mailersend/mailersend-nodejs/blob/main/src/services/mailersend.utils.ts",
 		},
 		Confirmed: true,
 		Why: "MailerSend's own library is shown with the header X-MailerSend-Signature, Symfony's receiver reads Signature. Either is taken. " +

@@ -18,7 +18,6 @@ func nowpayments() verifiers.Provider {
 			"https://github.com/NowPaymentsIO/nowpayments-sdk-nodejs/blob/master/src/ipn.js",
 			"https://www.npmjs.com/package/node-nowpayments-api",
 			"https://github.com/better-giving/better-giving/blob/main/packages/app/src/lib/server/payments/nowpayments.spec.ts",
-			"https://github.com/NowPaymentsIO/nowpayments-sdk-nodejs/blob/master/src/ipn.js",
 		},
 		Confirmed: true,
 		Why: "NOWPayments signs the body's JSON with its members sorted, as JavaScript writes it, not the body. Libraries differ in " +
