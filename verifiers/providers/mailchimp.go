@@ -17,8 +17,8 @@ func mailchimp() verifiers.Provider {
 			"https://github.com/mailchimp/mc-woocommerce/blob/master/bootstrap.php",
 		},
 		Confirmed: true,
-		Why: "Mailchimp signs nothing. The secret is one of your own that stands in the URL you register, as ?token=…. " +
-			"Keep that URL secret. Mailchimp's own plugin for WooCommerce puts a token of its own there too.",
+		Why: "A webhook without a signing secret is not signed. For one with it there is mailchimp-signed. " +
+			"The secret is one of your own that stands in the URL you register, as ?token=…. Keep that URL secret. Mailchimp's own plugin for WooCommerce puts a token of its own there too.",
 		Scheme: verifiers.Token{
 			From:  "query",
 			Names: []string{"token"},
@@ -27,7 +27,7 @@ func mailchimp() verifiers.Provider {
 				EventType: []string{"{form:type}"},
 			},
 		},
-		Secret: verifiers.SecretInfo{Name: "token", Where: "your own: append ?token=… to the URL under Audience > Settings > Webhooks. For a signing secret there is mailchimp-signed"},
+		Secret: verifiers.SecretInfo{Name: "token", Where: "your own: append ?token=… to the URL under Audience > Settings > Webhooks"},
 		Handshakes: []verifiers.Handshake{{
 			Name:   "url_check",
 			Method: "GET",
