@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"fmt"
+	"math"
 	"net/http"
 	"runtime"
 	"runtime/metrics"
@@ -272,7 +273,7 @@ func newHostileSet(n int) *hostileSet {
 
 // cost is the time of one reading, at best of several, and the memory it made.
 func cost(read func(*verifiers.Request), r *verifiers.Request, times int) (best time.Duration, made, counted int64) {
-	best = time.Hour
+	best, made = time.Hour, math.MaxInt64
 	r.Grow = func(n int64) error { counted += n; return nil }
 	for range times {
 		counted = 0
@@ -280,7 +281,7 @@ func cost(read func(*verifiers.Request), r *verifiers.Request, times int) (best 
 		start := threadTime()
 		read(r)
 		best = min(best, threadTime()-start)
-		made = allocated() - before
+		made = min(made, allocated()-before) // whatever else the process allocates meanwhile only adds
 	}
 	return best, made, counted
 }
