@@ -1,6 +1,7 @@
 package providers
 
 import (
+	"crypto/hmac"
 	"crypto/sha256"
 	"slices"
 	"strings"
@@ -87,17 +88,20 @@ func (s plivoV3Scheme) Verifier(secrets ...string) (verifiers.Verifier, error) {
 		if len(texts) > maxPlivoSignatures {
 			return verifiers.Event{}, verifiers.Refuse(verifiers.MalformedSignature, "it has more than %d signatures", maxPlivoSignatures)
 		}
+		signatures := make([][]byte, len(texts))
+		for i, text := range texts {
+			if signatures[i], err = decoded("base64", strings.TrimSpace(text)); err != nil {
+				return verifiers.Event{}, err
+			}
+		}
 		urls, rest, err := plivoContent(r)
 		if err != nil {
 			return verifiers.Event{}, err
 		}
-		for _, text := range texts {
-			signature, err := decoded("base64", strings.TrimSpace(text))
-			if err != nil {
-				return verifiers.Event{}, err
-			}
+		for _, key := range keys {
 			for _, u := range urls {
-				if signedBy(sha256.New, keys, signature, u, rest) {
+				sum := sumOf(sha256.New, key, u, rest)
+				if slices.ContainsFunc(signatures, func(s []byte) bool { return hmac.Equal(s, sum) }) {
 					return told(facts, r, verifiers.Event{Content: []byte(urls[0] + rest)})
 				}
 			}
