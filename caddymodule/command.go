@@ -31,7 +31,7 @@ func verifierFlags(cmd *cobra.Command) {
 	f.StringArrayP("secret", "s", nil, "the secret that the provider shows for the webhook; also {env.NAME} or {file./path}")
 	f.StringArrayP("option", "o", nil, "an option of the provider, as name=value")
 	f.String("url", "", "the URL as the provider knows it")
-	f.String("now", "", "the time of receipt, in RFC 3339 (default: now)")
+	f.String("now", "", "the time of signing, or of receipt, in RFC 3339 (default: now)")
 	cmd.RegisterFlagCompletionFunc("provider", completeProviders)
 }
 
