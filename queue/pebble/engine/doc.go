@@ -63,6 +63,7 @@
 //	home.go, unlinked_*.go      a folder that is gone
 //	database.go                 commits on their way to the disk
 //	fence.go                    the file system of one database
+//	yielding.go                 how it writes the files of compactions
 //	space.go, reserve.go        which writes the space allows, and the reserve
 //	sizes.go                    shares of the disk
 //	compact.go, damage.go       compactions on a full disk, damaged blocks
