@@ -25,6 +25,7 @@ type exchange struct {
 	endpoint *Handler
 	about    *facts
 	body     []byte
+	sent     bool // all of the body was read for a round trip
 }
 
 // String keeps the body out of placeholders and logs.
@@ -41,12 +42,20 @@ const maxStale = 64
 
 // send makes the round trip. An upstream may close an idle connection at the moment when
 // a request is sent into it. If the connection was reused and no byte of an answer came,
-// send sends the request again at once.
+// send sends the request again at once, unless a handler has changed the body.
 //
 // An upstream that crashes on the request gets it once more, on a new connection. There
 // the loop ends.
 func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response, error) {
-	p := &replay{from: r.Body, known: x.body}
+	again := true
+	var body func() (io.ReadCloser, error)
+	if r.Body != nil && r.Body != http.NoBody {
+		if again = x.whole(r); again {
+			defer r.Body.Close()
+			// net/http sends such a reader in one write with the headers.
+			body = func() (io.ReadCloser, error) { return io.NopCloser(bytes.NewReader(x.body)), nil }
+		}
+	}
 	for tries := 0; ; tries++ {
 		var seen struct {
 			reused, answered atomic.Bool
@@ -55,19 +64,63 @@ func (x *exchange) send(base http.RoundTripper, r *http.Request) (*http.Response
 		seen.trace.GotConn = func(c httptrace.GotConnInfo) { seen.reused.Store(c.Reused) }
 		seen.trace.GotFirstResponseByte = func() { seen.answered.Store(true) }
 		try := r.WithContext(httptrace.WithClientTrace(r.Context(), &seen.trace))
-		if r.Body != nil && r.Body != http.NoBody {
-			body, err := p.reader()
-			if err != nil {
-				return nil, err
-			}
-			try.Body, try.GetBody = body, p.reader
+		if body != nil {
+			try.Body, _ = body()
+			try.GetBody = body
 		}
 		resp, err := base.RoundTrip(try)
-		if err == nil || !seen.reused.Load() || seen.answered.Load() || tries == maxStale || r.Context().Err() != nil || !hungUp(err) || !p.repeatable() {
-			p.settle()
+		if err == nil || !again || !seen.reused.Load() || seen.answered.Load() || tries == maxStale || r.Context().Err() != nil || !hungUp(err) {
 			return resp, err
 		}
 	}
+}
+
+// whole reads the body and reports whether it is all of the event's. Otherwise r gets a
+// body that begins with what was read.
+//
+// reverse_proxy may call its transport more than once, as with lb_retries. It gives
+// nothing to read then.
+func (x *exchange) whole(r *http.Request) bool {
+	buffer := buffers.Get().(*[]byte)
+	defer buffers.Put(buffer)
+	for at := 0; ; {
+		n, err := r.Body.Read(*buffer)
+		part := (*buffer)[:n]
+		if !bytes.HasPrefix(x.body[at:], part) {
+			r.Body = &begun{io.MultiReader(bytes.NewReader(x.body[:at]), bytes.NewReader(bytes.Clone(part)), ending{err}, r.Body), r.Body}
+			return false
+		}
+		at += n
+		switch {
+		case err == nil:
+		case at == len(x.body) && err == io.EOF:
+			x.sent = true
+			return true
+		case at == 0 && x.sent && r.ContentLength == int64(len(x.body)):
+			return true
+		default:
+			r.Body = &begun{io.MultiReader(bytes.NewReader(x.body[:at]), ending{err}), r.Body}
+			return false
+		}
+	}
+}
+
+var buffers = sync.Pool{New: func() any { b := make([]byte, 4<<10); return &b }}
+
+// begun is a body of which a part was read already.
+type begun struct {
+	io.Reader
+	io.Closer
+}
+
+// ending fails with an error, or has nothing to read if there is none.
+type ending struct{ err error }
+
+func (e ending) Read([]byte) (int, error) {
+	if e.err == nil {
+		return 0, io.EOF
+	}
+	return 0, e.err
 }
 
 // hungUp reports whether an error says that the other side closed the connection.
@@ -79,91 +132,6 @@ func hungUp(err error) bool {
 	}
 	text := err.Error() // these have no type of their own
 	return strings.Contains(text, "server closed idle connection") || strings.HasSuffix(text, "EOF")
-}
-
-// replay lets a body be read from its beginning again. It keeps no copy: the bytes are
-// those of the event's body, unless a handler sends another body.
-type replay struct {
-	mu      sync.Mutex
-	from    io.ReadCloser
-	known   []byte
-	read    int  // bytes that were read from from, the same as in known
-	strayed bool // bytes were read that are not in known
-	last    *replayed
-	settled bool
-}
-
-var errNotRepeatable = errors.New("the body was changed by a handler and cannot be sent twice")
-
-// reader returns a reader from the beginning of the body. It closes the one before.
-func (p *replay) reader() (io.ReadCloser, error) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.strayed {
-		return nil, errNotRepeatable
-	}
-	if p.last != nil {
-		p.last.closed = true
-	}
-	p.last = &replayed{replay: p}
-	return p.last, nil
-}
-
-func (p *replay) repeatable() bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	return !p.strayed
-}
-
-// settle ends the repetitions. The body is closed together with its last reader.
-func (p *replay) settle() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.settled = true
-	if p.last != nil && p.last.closed {
-		_ = p.from.Close() // it is memory
-	}
-}
-
-// replayed is one reading of a body.
-type replayed struct {
-	*replay
-	at     int
-	closed bool
-}
-
-// Read repeats the bytes that were read before, and then reads on.
-func (r *replayed) Read(b []byte) (n int, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	switch {
-	case r.closed:
-		return 0, http.ErrBodyReadAfterClose
-	case r.at < r.read:
-		n = copy(b, r.known[r.at:r.read])
-		r.at += n
-		return n, nil
-	}
-	n, err = r.from.Read(b)
-	if r.strayed = r.strayed || !bytes.HasPrefix(r.known[min(r.read, len(r.known)):], b[:n]); !r.strayed {
-		r.read += n
-		r.at += n
-	}
-	return n, err
-}
-
-// Close ends this reading.
-func (r *replayed) Close() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.closed {
-		return nil
-	}
-	r.closed = true
-	if r.settled {
-		return r.from.Close()
-	}
-	return nil
 }
 
 // redacting returns the endpoint's redactor. It is made anew only when a secret was

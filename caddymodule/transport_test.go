@@ -5,16 +5,19 @@ import (
 	"encoding/base64"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httputil"
 	"net/url"
 	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"github.com/hookwicket/hookwicket/verifiers"
@@ -387,33 +390,56 @@ func TestNoRepetition(t *testing.T) {
 	})
 }
 
-// TestReplayedBody: a body is read again as it was sent, whoever made it.
-func TestReplayedBody(t *testing.T) {
-	known := []byte("the body of an event")
-	p := &replay{from: io.NopCloser(strings.NewReader(string(known))), known: known}
-	for n := range len(known) {
-		r, err := p.reader()
+// TestBodySent: a transport gets the event's own bytes however often it is called, and
+// what another handler made as that handler made it.
+func TestBodySent(t *testing.T) {
+	known := []byte(strings.Repeat("the body of an event. ", 1000))
+	var tried []string
+	base := roundTripper(func(r *http.Request) (*http.Response, error) {
+		all, err := io.ReadAll(r.Body)
+		_ = r.Body.Close()
+		tried = append(tried, string(all))
 		if err != nil {
-			t.Fatal(err)
+			return nil, err
 		}
-		part := make([]byte, n)
-		if _, err := io.ReadFull(r, part); err != nil || string(part) != string(known[:n]) {
-			t.Fatalf("%q, %v", part, err)
-		}
-	}
-	r, _ := p.reader()
-	if all, err := io.ReadAll(r); err != nil || string(all) != string(known) {
-		t.Errorf("%q, %v", all, err)
-	}
-	other := &replay{from: io.NopCloser(strings.NewReader("the body of another handler")), known: known}
-	r, _ = other.reader()
-	if all, err := io.ReadAll(r); err != nil || string(all) != "the body of another handler" {
-		t.Errorf("%q, %v", all, err)
-	}
-	if _, err := other.reader(); err == nil || other.repeatable() {
-		t.Error("a body that is not the event's was to be sent again")
+		return nil, io.EOF
+	})
+	failing := errors.New("the body ends here")
+	cut := func(body string) io.Reader { return io.MultiReader(strings.NewReader(body), ending{failing}) }
+	for name, c := range map[string]struct {
+		body io.Reader
+		want string
+		err  error
+	}{
+		"the event's":       {strings.NewReader(string(known)), string(known), io.EOF},
+		"byte by byte":      {iotest.OneByteReader(strings.NewReader(string(known))), string(known), io.EOF},
+		"another":           {strings.NewReader("another"), "another", io.EOF},
+		"empty":             {strings.NewReader(""), "", io.EOF},
+		"shorter":           {strings.NewReader(string(known[:5000])), string(known[:5000]), io.EOF},
+		"longer":            {strings.NewReader(string(known) + "!"), string(known) + "!", io.EOF},
+		"changed at an end": {strings.NewReader(string(known[:5000]) + "!"), string(known[:5000]) + "!", io.EOF},
+		"with an error":     {cut(string(known[:5000])), string(known[:5000]), failing},
+		"all and an error":  {cut(string(known)), string(known), failing},
+	} {
+		t.Run(name, func(t *testing.T) {
+			tried = nil
+			x := &exchange{body: known}
+			r := httptest.NewRequest(http.MethodPost, "/", nil)
+			r.Body, r.ContentLength = io.NopCloser(c.body), int64(len(known))
+			if _, err := x.send(base, r); !errors.Is(err, c.err) || len(tried) != 1 || tried[0] != c.want {
+				t.Errorf("%.50q, %v", tried, err)
+			}
+			r.Body = io.NopCloser(strings.NewReader(""))
+			if _, _ = x.send(base, r); (tried[1] == string(known)) != (c.want == string(known) && c.err == io.EOF) {
+				t.Errorf("the second call sent %.50q", tried[1])
+			}
+		})
 	}
 }
+
+type roundTripper func(*http.Request) (*http.Response, error)
+
+func (f roundTripper) RoundTrip(r *http.Request) (*http.Response, error) { return f(r) }
 
 // TestTransportQuiet: without debug lines reverse_proxy has none of an event's headers for
 // its other lines, and the upstream gets all of them.
