@@ -17,7 +17,7 @@ import (
 // Accept implements [queue.Store]. A message without an ID gets one. Its deliveries are
 // due at the time in the ID, or now by the store's clock if that is earlier.
 func (s *Store) Accept(ctx context.Context, m *queue.Message, id queue.Identity, to ...queue.Route) (queue.Accepted, error) {
-	verdict, w, err := s.record(ctx, acceptance{id, m.ReceivedAt, m, to})
+	verdict, w, err := s.record(ctx, id, m, to)
 	a := queue.Accepted{Verdict: verdict}
 	if w != nil {
 		a.Held = w.hand()
@@ -58,25 +58,17 @@ func (s *Store) Seen(ctx context.Context, id queue.Identity, now time.Time) (que
 	return verdict, nil
 }
 
-// acceptance is an identity that is to be written, with or without a message.
-type acceptance struct {
-	id  queue.Identity
-	now time.Time
-	m   *queue.Message // nil: none
-	to  []queue.Route  // of the message
-}
-
-// record writes an identity in one commit with the message. Where there is a
-// message, it decides first whether the identity was seen.
-func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write, error) {
+// record decides whether an identity was seen, and if not, writes it in one commit with
+// the message.
+func (s *Store) record(ctx context.Context, id queue.Identity, m *queue.Message, to []queue.Route) (queue.Verdict, *write, error) {
 	if s.engine.Refuses() {
 		return 0, nil, unavailable(engine.ErrDiskFull)
 	}
 	if err := ctx.Err(); err != nil {
 		return 0, nil, unavailable(context.Cause(ctx))
 	}
-	a.id = a.id.Recorded()
-	held, err := s.locks.lock(ctx, a.id.Key, a.id.Digest)
+	id = id.Recorded()
+	held, err := s.locks.lock(ctx, id.Key, id.Digest)
 	if err != nil {
 		return 0, nil, unavailable(err)
 	}
@@ -85,11 +77,8 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 		held.unlock()
 		return 0, nil, err
 	}
-	verdict, expiry := queue.New, int64(0)
-	if a.m != nil {
-		verdict, expiry, err = s.decide(db, a.id, window.Nanos(a.now))
-	}
-	if err == nil && !a.id.GoesOn(verdict) {
+	verdict, expiry, err := s.decide(db, id, window.Nanos(m.ReceivedAt))
+	if err == nil && !id.GoesOn(verdict) {
 		// The writer of the key has released the stripe, so the key is durable, unless the
 		// database has failed.
 		failed := db.HasFailed()
@@ -98,7 +87,7 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 			held.unlock()
 			return verdict, nil, unavailable(db.Failure())
 		}
-		s.slide(ctx, held, a.id, known{verdict, expiry, a.now})
+		s.slide(ctx, held, id, known{verdict, expiry, m.ReceivedAt})
 		return verdict, nil, nil
 	}
 	if err != nil {
@@ -106,11 +95,11 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 		held.unlock()
 		return 0, nil, unavailable(err)
 	}
-	w := &write{store: s, held: held, id: a.id}
-	if !s.engine.Take(roughSize(a.m)) {
+	w := &write{store: s, held: held, id: id}
+	if !s.engine.Take(int64(len(m.Body)) + roughRest) {
 		err = unavailable(engine.ErrDiskFull)
 	} else {
-		err = w.build(db, a)
+		err = w.build(db, m, to)
 	}
 	if err != nil {
 		w.finish(err)
@@ -129,13 +118,12 @@ func (s *Store) record(ctx context.Context, a acceptance) (queue.Verdict, *write
 	return verdict, w, nil
 }
 
-// roughSize estimates the bytes of the records of an acceptance.
-func roughSize(m *queue.Message) int64 {
-	if m == nil {
-		return 256
-	}
-	return int64(len(m.Body)) + 2048
-}
+// roughRest and roughKeys estimate the bytes of the records of an acceptance beside its
+// body, and of its dedupe keys alone.
+const (
+	roughRest = 2048
+	roughKeys = 256
+)
 
 // decide looks an identity up and returns the expiry of the key that decided. Without
 // the stripes of the identity the verdict can be wrong in both directions.
@@ -214,14 +202,12 @@ func (p *part) drop() {
 	p.waiting.Fresh = nil
 }
 
-func (w *write) build(db *engine.Database, a acceptance) error {
+func (w *write) build(db *engine.Database, m *queue.Message, to []queue.Route) error {
 	w.batch = db.NewBatch()
-	if a.m != nil {
-		if err := w.message(a.m, a.to); err != nil {
-			return err
-		}
+	if err := w.message(m, to); err != nil {
+		return err
 	}
-	return w.dedupe(a)
+	return w.dedupe(m.ReceivedAt)
 }
 
 // message adds a message and its deliveries to the batch. A message without a route is

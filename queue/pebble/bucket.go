@@ -9,6 +9,7 @@ import (
 	"sort"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/cockroachdb/pebble/v2"
 
@@ -360,15 +361,15 @@ func (s *Store) deleteKey(db *engine.Database, batch *pebble.Batch, key queue.Ke
 	return in, nil
 }
 
-// dedupe adds the dedupe keys of an acceptance to the batch.
-func (w *write) dedupe(a acceptance) error {
-	expiry := window.Nanos(a.now.Add(a.id.Window))
-	for _, key := range [...]queue.Key{a.id.Key, a.id.Digest} {
+// dedupe adds the dedupe keys of an event that was received at now to the batch.
+func (w *write) dedupe(now time.Time) error {
+	expiry := window.Nanos(now.Add(w.id.Window))
+	for _, key := range [...]queue.Key{w.id.Key, w.id.Digest} {
 		if key == (queue.Key{}) {
 			continue
 		}
 		if w.bucket == nil {
-			w.bucket = w.store.buckets.add(record.BucketOf(expiry, a.id.Window))
+			w.bucket = w.store.buckets.add(record.BucketOf(expiry, w.id.Window))
 		}
 		var k record.KeyBuffer
 		var v [8]byte

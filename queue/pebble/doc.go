@@ -29,8 +29,8 @@
 // window: the first 512 deliveries by due time. Later ones are on disk only.
 // The window is filled again by a scan of the index when it is empty.
 //
-// Reserve. The keys of an event under way are in memory alone (reserve.go). Take writes them as
-// Accept does, without a message.
+// Reserve. The keys of an event under way are in memory alone (reserve.go). Take writes them durably,
+// those of many events in one commit (take.go).
 //
 // Claim. [Store.Claim] takes the first delivery that is due, removes it from the
 // window and notes the claim there. Nothing is written: on disk a claimed
@@ -105,6 +105,7 @@
 //	store.go, options.go             Store, Open and the destinations
 //	load.go, mend.go, damaged.go     the state at the start, damage
 //	accept.go, slide.go, encode.go   an acceptance; a duplicate renews its key
+//	reserve.go, take.go              events under way; their keys in common commits
 //	claim.go, change.go, parked.go   claims, marks and stages
 //	destination.go                   a destination: its counts, and the index for its window
 //	flight.go                        messages in memory
@@ -128,7 +129,7 @@
 // # Memory
 //
 //	memory                                 bound
-//	block cache, filters, memtables        72 MiB
+//	block cache, filters, memtables        36 MiB
 //	messages between receipt and claim     16 MiB (flights.fresh); bodies from 1 MiB up are read from disk
 //	claimed messages                       the concurrency of the workers; each message once
 //	window of a destination                512 deliveries; more only while a scan runs
@@ -167,6 +168,7 @@
 //	   garbage.mu            the estimate of removed bytes.
 //	   steady.mu             the due clock.
 //	   reservations.mu       the events under way.
+//	   takes.mu              the reservations that are recorded in the next commit.
 //
 // Rules that follow from it:
 //

@@ -72,7 +72,7 @@ func (r *reservation) Take(ctx context.Context) (err error) {
 	r.ended.Do(func() {
 		defer r.free()
 		if r.id.Key != (queue.Key{}) || r.id.Digest != (queue.Key{}) {
-			_, _, err = r.store.record(ctx, acceptance{id: r.id, now: r.now})
+			err = r.store.take(ctx, r)
 		}
 	})
 	return err

@@ -38,8 +38,8 @@ func (s *Store) slide(ctx context.Context, held held, id queue.Identity, k known
 		Digest: s.recorded(db, id.Digest, k.now),
 		Window: id.Window,
 	}
-	w := &write{store: s, held: held, id: renewed}
-	if err := w.build(db, acceptance{id: renewed, now: k.now}); err != nil || w.batch.Empty() {
+	w := &write{store: s, held: held, id: renewed, batch: db.NewBatch()}
+	if err := w.dedupe(k.now); err != nil || w.batch.Empty() {
 		w.keys = 0
 		w.finish(nil)
 		db.Leave()

@@ -30,6 +30,7 @@ type Store struct {
 	keyless      atomic.Bool // a missing key was reported
 	locks        stripes
 	reservations reservations
+	takes        takes
 	parts        stripes      // by message ID; see lockMessage
 	limit        atomic.Int64 // on bytes; none if it is not positive
 	keeping      atomic.Int64 // Settings.Retention
