@@ -23,12 +23,12 @@ type Options struct {
 
 // Tuning are sizes and times that tests make smaller. The zero value has the defaults.
 type Tuning struct {
-	// MemTableSize is in bytes. Default: 16 MiB, or less where the disk is small.
+	// MemTableSize is in bytes. Default: 4 MiB, or less where the disk is small.
 	MemTableSize uint64
 	// BlockSize is in bytes. Default: 32 KiB. Pebble needs its square in time to
 	// describe a broken block.
 	BlockSize int
-	// CacheSize is in bytes, for blocks, bloom filters and the memtables. Default: 72
+	// CacheSize is in bytes, for blocks, bloom filters and the memtables. Default: 36
 	// MiB.
 	CacheSize int64
 	// StallLimit is how long a commit still waits once the disk is full. Default: 2 s.

@@ -12,7 +12,7 @@ type sizes struct {
 
 // Defaults for a disk of unknown size. They are also the upper limits.
 const (
-	maxMemTable = 16 << 20
+	maxMemTable = 4 << 20
 	maxTable    = 2 << 20
 	maxPart     = 64 << 20
 	maxManifest = 128 << 20
