@@ -106,9 +106,20 @@ type index struct {
 
 var _ window.Index = index{}
 
+// maxScans is how many scans of the index run at once. Each keeps a block of each level of
+// the database in memory, and at the start all destinations scan.
+const maxScans = 4
+
+// scan waits for the turn of a scan and returns the function that ends it.
+func (s *Store) scan() (end func()) {
+	s.scans <- struct{}{}
+	return func() { <-s.scans }
+}
+
 // Scan implements [window.Index].
 func (x index) Scan(from window.Position, n int) (found []window.Position, rest window.Position, err error) {
 	defer x.store.setAside(x.db)
+	defer x.store.scan()()
 	var lower, upper record.KeyBuffer
 	rest = window.Last
 	to := record.WaitingEntry(x.digest, window.Last).Key(&upper)
@@ -131,6 +142,7 @@ func (x index) Scan(from window.Position, n int) (found []window.Position, rest 
 // Search implements [window.Index].
 func (x index) Search(order window.OrderKey, from queue.ID, n int) (found []window.Position, more bool, err error) {
 	defer x.store.setAside(x.db)
+	defer x.store.scan()()
 	var lower, upper record.KeyBuffer
 	to := append(record.OrderedEntry(x.digest, order, window.Last.ID).Key(&upper), 0)
 	err = walk(x.db, record.OrderedEntry(x.digest, order, from).Key(&lower), to, func(k, v []byte) error {

@@ -42,6 +42,7 @@ type Store struct {
 	garbage      garbage
 	secrets      chan struct{} // full while learnt secrets or encryption keys are changed
 	pausing      chan struct{} // full while a destination is paused or resumed
+	scans        chan struct{} // one for each scan of the index under way; see maxScans
 
 	steady steady
 
@@ -68,6 +69,7 @@ func Open(o Options) (*Store, error) {
 		reservations: reservations{byKey: make(map[queue.Key]*reservation)},
 		secrets:      make(chan struct{}, 1),
 		pausing:      make(chan struct{}, 1),
+		scans:        make(chan struct{}, maxScans),
 	}
 	s.sweeper.early, s.history.early = make(chan struct{}, 1), make(chan struct{}, 1)
 	s.history.turn = make(chan struct{}, 1)
